@@ -1,1 +1,22 @@
-//! `model`.
+//! The words of the domain: identifiers, time, the canonical customer, links and intents.
+//!
+//! Nothing here reads a clock, a socket, a file or a random source, and nothing here knows how
+//! Stripe, Zenskar or the store spell these things: conversions live with the wire
+//! (`stripe/convert.rs`, `zenskar/convert.rs`) and with the store (`store/codec.rs`).
+//!
+//! # Invariants
+//!
+//! - A type here depends on the standard library alone.
+//! - A value that came from outside is checked where it becomes a type of this module, once.
+
+pub mod cursor;
+pub mod customer;
+pub mod difference;
+pub mod event;
+pub mod id;
+pub mod intent;
+pub mod journal;
+pub mod link;
+pub mod mirror;
+pub mod time;
+pub mod work;

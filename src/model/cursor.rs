@@ -1,0 +1,68 @@
+//! How far the poller and the scan have come.
+
+use crate::model::id::{EventId, StripeCustomerId};
+use crate::model::time::Timestamp;
+
+/// The poller's place on Stripe's events API. All instants are Stripe's own time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PollCursor {
+    /// Every event made before this instant has been read; `None` before the first poll.
+    pub high: Option<Timestamp>,
+    /// A window that is being read, page by page.
+    pub window: Option<PollWindow>,
+}
+
+/// A window of the events API, read from its newest event to its oldest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PollWindow {
+    /// Oldest instant asked for, inclusive.
+    pub from: Timestamp,
+    /// Newest instant asked for, inclusive.
+    pub to: Timestamp,
+    /// The last event of the last page that is in the inbox.
+    pub after: Option<EventId>,
+}
+
+/// The scan's place: first Stripe's customers, then Zenskar's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScanCursor {
+    /// What the scan is doing.
+    pub phase: ScanPhase,
+    /// When the scan under way, or the last one, began (this host's clock).
+    pub started_at: Timestamp,
+    /// When a scan last came to its end (this host's clock).
+    pub finished_at: Option<Timestamp>,
+    /// Whether another scan was asked for (a gap in the events, or a person).
+    pub wanted: bool,
+    /// What it found so far.
+    pub found: ScanCounts,
+}
+
+/// What a scan is doing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ScanPhase {
+    /// Nothing.
+    #[default]
+    Idle,
+    /// Reading Stripe's customers, after this one.
+    Stripe(Option<StripeCustomerId>),
+    /// Reading Zenskar's customers, from this cursor of Zenskar's.
+    Zenskar(Option<String>),
+}
+
+/// Counts of one scan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ScanCounts {
+    /// Customers of Stripe read.
+    pub stripe: u64,
+    /// Customers of Zenskar read.
+    pub zenskar: u64,
+    /// Links made.
+    pub linked: u64,
+    /// Customers of Zenskar whose mapping gave no answer.
+    pub unanswered: u64,
+    /// Customers whose mapping was claimed by another link.
+    pub claimed_twice: u64,
+    /// Linked customers that this scan did not meet.
+    pub missed: u64,
+}

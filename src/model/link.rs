@@ -1,0 +1,73 @@
+//! Which customer of Stripe and which of Zenskar are the same, and what both last agreed on.
+
+use crate::model::customer::Fields;
+use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
+use crate::model::time::Timestamp;
+use std::fmt;
+
+/// One of the two systems.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Side {
+    /// Stripe.
+    Stripe,
+    /// Zenskar.
+    Zenskar,
+}
+
+impl Side {
+    /// The other system.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Stripe => Self::Zenskar,
+            Self::Zenskar => Self::Stripe,
+        }
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Stripe => "stripe",
+            Self::Zenskar => "zenskar",
+        })
+    }
+}
+
+/// A pair of customers, one to one: neither id occurs in another link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The customer in Stripe; also the link's key.
+    pub stripe: StripeCustomerId,
+    /// The customer in Zenskar.
+    pub zenskar: ZenskarCustomerId,
+    /// Grows with every change of the link, its base or its intents. A plan made from an older
+    /// version is thrown away.
+    pub version: u64,
+    /// What both sides last agreed on. A field that is missing was never seen to agree.
+    pub base: Fields,
+    /// Whether both customers are still there.
+    pub state: LinkState,
+    /// What proved the link.
+    pub proof: LinkProof,
+    /// When it was made.
+    pub made_at: Timestamp,
+}
+
+/// Whether both customers of a link are still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkState {
+    /// Both are.
+    Active,
+    /// This side's customer is deleted; nothing moves, nothing is deleted on the other side.
+    Deleted(Side),
+}
+
+/// What proved that two customers are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkProof {
+    /// Zenskar's own connector mapping named the Stripe customer.
+    Mapping,
+    /// A person said so.
+    Person,
+}
