@@ -6,6 +6,8 @@ pub mod config;
 pub mod engine;
 pub mod http;
 pub mod model;
+#[cfg(feature = "mutants")]
+pub mod mutants;
 pub mod remote;
 pub mod store;
 pub mod stripe;
