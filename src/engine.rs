@@ -1,1 +1,114 @@
-//! `engine`.
+//! The loops that join the parts, and nothing that decides.
+//!
+//! A datum's way: [`intake`] sorts new events of the inbox into work, one piece a record;
+//! [`look`] takes a piece of work, reads both remotes, has [`crate::sync`] make a plan and applies
+//! it in one transaction; [`delivery`] carries out the writes that plans decided. [`poller`] and
+//! [`scan`] only add to the inbox and to the work. [`driver`] wakes each of them by signal and by
+//! period; none takes any other input, so losing every signal costs time and nothing else.
+//!
+//! # Invariants
+//!
+//! - An `if` that depends on a business value belongs in [`crate::sync`].
+//! - Each transition is one named transaction; no call to a remote happens inside one.
+//! - A look and a delivery of the same customer never overlap ([`claims`]).
+//! - A failure of a remote is a state (retry at, parked, dead letter), never an end of the process.
+//!   Only a failure of the store is: what is durable is then known by opening it again.
+
+pub mod backoff;
+pub mod claims;
+pub mod delivery;
+pub mod error;
+pub mod gate;
+pub mod intake;
+pub mod janitor;
+pub mod linking;
+pub mod look;
+pub mod poller;
+pub mod scan;
+pub mod settings;
+
+use crate::clock::Clock;
+use crate::engine::claims::Claims;
+use crate::engine::gate::Gate;
+use crate::engine::look::Looks;
+use crate::engine::settings::Settings;
+use crate::store::Store;
+use crate::store::writer::Writer;
+use crate::stripe::client::StripeClient;
+use crate::zenskar::client::ZenskarClient;
+use std::sync::{Arc, PoisonError, RwLock};
+use tokio::sync::Notify;
+
+/// Everything the loops share.
+#[derive(Debug)]
+pub struct Engine {
+    /// The store, for reading.
+    pub store: Store,
+    /// The store, for writing.
+    pub writer: Writer,
+    /// Stripe.
+    pub stripe: StripeClient,
+    /// Zenskar.
+    pub zenskar: ZenskarClient,
+    /// This host's time.
+    pub clock: Arc<dyn Clock>,
+    /// Who works on what.
+    pub claims: Claims,
+    /// Whether the remotes take our calls.
+    pub gate: Gate,
+    /// Signals between the loops.
+    pub wake: Wake,
+    looks: Looks,
+    settings: RwLock<Arc<Settings>>,
+}
+
+/// Signals between the loops. A lost one costs a period.
+#[derive(Debug, Default)]
+pub struct Wake {
+    /// There are new events in the inbox.
+    pub intake: Arc<Notify>,
+    /// There is new work.
+    pub look: Notify,
+    /// There are new intents.
+    pub delivery: Notify,
+    /// The poller is to poll now.
+    pub poller: Notify,
+    /// A scan is wanted.
+    pub scan: Notify,
+}
+
+impl Engine {
+    /// Joins the parts.
+    #[must_use]
+    pub fn new(
+        (store, writer): (Store, Writer),
+        stripe: StripeClient,
+        zenskar: ZenskarClient,
+        clock: Arc<dyn Clock>,
+        settings: Settings,
+    ) -> Self {
+        Self {
+            store,
+            writer,
+            stripe,
+            zenskar,
+            clock,
+            claims: Claims::default(),
+            gate: Gate::default(),
+            wake: Wake::default(),
+            looks: Looks::default(),
+            settings: RwLock::new(Arc::new(settings)),
+        }
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts new settings in force: the next look and the next delivery use them.
+    pub fn set_settings(&self, settings: Settings) {
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+    }
+}
