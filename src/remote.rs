@@ -12,6 +12,7 @@
 //! - The time of a remote is what the remote says (`Date`), never this host's clock.
 //! - A secret is never in a `Debug` form, and customer data is never in a `Display` form.
 
+pub mod client;
 pub mod limiter;
 pub mod outcome;
 pub mod text;
