@@ -16,26 +16,30 @@
 
 pub mod backoff;
 pub mod claims;
+pub mod command;
 pub mod delivery;
 pub mod error;
 pub mod gate;
 pub mod intake;
-pub mod janitor;
+
 pub mod linking;
 pub mod look;
 pub mod poller;
 pub mod scan;
 pub mod settings;
+pub mod view;
 
 use crate::clock::Clock;
 use crate::engine::claims::Claims;
+use crate::engine::error::EngineError;
 use crate::engine::gate::Gate;
 use crate::engine::look::Looks;
 use crate::engine::settings::Settings;
-use crate::store::Store;
-use crate::store::writer::Writer;
+use crate::store::{Store, Writer};
+use crate::remote::outcome::{Class, Failure};
 use crate::stripe::client::StripeClient;
 use crate::zenskar::client::ZenskarClient;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Notify;
 
@@ -59,6 +63,7 @@ pub struct Engine {
     /// Signals between the loops.
     pub wake: Wake,
     looks: Looks,
+    reads_booked: AtomicU64,
     settings: RwLock<Arc<Settings>>,
 }
 
@@ -97,6 +102,7 @@ impl Engine {
             gate: Gate::default(),
             wake: Wake::default(),
             looks: Looks::default(),
+            reads_booked: AtomicU64::new(0),
             settings: RwLock::new(Arc::new(settings)),
         }
     }
@@ -105,6 +111,20 @@ impl Engine {
     #[must_use]
     pub fn settings(&self) -> Arc<Settings> {
         Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads of Stripe since this was last asked; the caller books them in the store.
+    fn unbooked_reads(&self) -> u64 {
+        let sent = self.stripe.reads();
+        sent.saturating_sub(self.reads_booked.swap(sent, Ordering::SeqCst))
+    }
+
+    /// Takes note of a failure that is not about one record: a refused key parks the remote.
+    fn refused(&self, failure: Failure) -> EngineError {
+        if failure.class == Class::Unauthorized {
+            self.gate.park(failure.remote, &look::reason(&failure), self.clock.now());
+        }
+        EngineError::Remote(failure)
     }
 
     /// Puts new settings in force: the next look and the next delivery use them.

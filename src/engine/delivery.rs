@@ -8,20 +8,19 @@ use crate::engine::Engine;
 use crate::engine::backoff;
 use crate::engine::error::EngineError;
 use crate::engine::gate::PARKED_FOR;
-use crate::engine::look::describe;
+use crate::engine::look::{describe, reason};
 use crate::model::customer::Customer;
 use crate::model::id::ZenskarCustomerId;
 use crate::model::intent::{Changes, Intent, Progress};
 use crate::model::link::{Link, Side};
 use crate::model::time::Timestamp;
-use crate::model::work::{DeadLetter, DeadWork, Subject, Work};
+use crate::model::work::{DeadWork, Subject, Work};
 use crate::remote::limiter::Priority;
 use crate::remote::outcome::{Class, Failure};
-use crate::store::error::StoreError;
-use crate::store::tx::WriteTx;
+use crate::store::StoreError;
+use crate::store::WriteTx;
 use crate::sync::sending::{Before, after_answer, before_sending};
-use crate::zenskar::client::Look;
-use std::sync::Arc;
+use crate::zenskar::client::{Found, Look};
 use std::time::Duration;
 
 /// Wait before a look that is to show whether a write with an unreadable answer arrived.
@@ -64,7 +63,8 @@ impl Engine {
         };
         drop(read);
         match self.look_first(&intent, &link.zenskar).await {
-            Ok((look, before)) => self.act(intent, &link, &look, before).await,
+            Ok(Some((look, before))) => self.act(intent, look, before).await,
+            Ok(None) => self.plan_again(intent).await,
             Err(EngineError::Remote(failure)) => {
                 let progress = intent.progress;
                 self.record_failure(intent, progress, failure).await
@@ -78,53 +78,56 @@ impl Engine {
         &self,
         intent: &Intent,
         target: &ZenskarCustomerId,
-    ) -> Result<(Arc<Look>, Before), EngineError> {
+    ) -> Result<Option<(Look, Before)>, EngineError> {
         let policy = &self.settings().policy;
-        if intent.attempts == 0
-            && let Some(look) = self.looks.take(target, self.clock.now())
-        {
-            let before = before_sending(intent, &look.customer, policy);
-            return Ok((look, before));
-        }
-        let look = Arc::new(self.zenskar.customer(target, Priority::Sync).await?.value);
+        let at_hand = self.looks.take(target, self.clock.now());
+        let look = match at_hand.filter(|_| intent.attempts == 0) {
+            Some(look) => look,
+            None => match self.zenskar.customer(target, Priority::Sync).await?.value {
+                Found::Here(look) => *look,
+                Found::Gone => return Ok(None),
+            },
+        };
         self.gate.open(Side::Zenskar);
         #[cfg(feature = "mutants")]
         if crate::mutants::is_on(crate::mutants::Mutant::RepeatWithoutLook) {
-            return Ok((look, Before::Send(intent.changes.clone())));
+            return Ok(Some((look, Before::Send(intent.changes.clone()))));
         }
-        let before = before_sending(intent, &look.customer, policy);
-        Ok((look, before))
+        let before = before_sending(intent, &look.seen().customer, policy);
+        Ok(Some((look, before)))
     }
 
     async fn act(
         &self,
         intent: Intent,
-        link: &Link,
-        look: &Look,
+        look: Look,
         before: Before,
     ) -> Result<Delivered, EngineError> {
         let now = self.clock.now();
         match before {
             Before::Arrived => {
-                self.settle("change seen to have arrived", intent, &look.customer, now).await
+                let seen = &look.seen().customer;
+                self.settle("change seen to have arrived", intent, seen, now).await
             }
-            Before::Replan => {
-                self.writer.write("plan again", move |tx| plan_again(tx, &intent, now)).await?;
-                self.wake.look.notify_one();
-                Ok(Delivered::Replan)
-            }
-            Before::Send(changes) => self.send(intent, link, look, changes).await,
+            Before::Replan => self.plan_again(intent).await,
+            Before::Send(changes) => self.send(intent, look, changes).await,
         }
+    }
+
+    /// Has the record looked at again before anything more is sent.
+    async fn plan_again(&self, intent: Intent) -> Result<Delivered, EngineError> {
+        let now = self.clock.now();
+        self.writer.write("plan again", move |tx| plan_again(tx, &intent, now)).await?;
+        self.wake.look.notify_one();
+        Ok(Delivered::Replan)
     }
 
     async fn send(
         &self,
         mut intent: Intent,
-        link: &Link,
-        look: &Look,
+        look: Look,
         changes: Changes,
     ) -> Result<Delivered, EngineError> {
-        debug_assert_eq!(look.id, link.zenskar);
         let earlier = intent.progress;
         let now = self.clock.now();
         intent.attempts = intent.attempts.saturating_add(1);
@@ -133,7 +136,7 @@ impl Engine {
         self.writer
             .write("begin attempt", move |tx| tx.put_intent(&row, Some(now)))
             .await?;
-        match self.zenskar.update_customer(look, &changes).await {
+        match self.zenskar.update_customer(look, &changes, Priority::Sync).await {
             Ok(answer) => {
                 self.gate.open(Side::Zenskar);
                 let now = self.clock.now();
@@ -179,15 +182,11 @@ impl Engine {
         failure: Failure,
     ) -> Result<Delivered, EngineError> {
         let now = self.clock.now();
-        let reason = failure.reason();
+        let reason = reason(&failure);
         let key = format!("{}/{}", intent.link, intent.number);
         let due_at = match failure.class {
-            Class::Missing => {
-                self.writer.write("plan again", move |tx| plan_again(tx, &intent, now)).await?;
-                self.wake.look.notify_one();
-                return Ok(Delivered::Replan);
-            }
-            Class::Refused => return self.give_up(intent, reason, now).await,
+            Class::Missing => return self.plan_again(intent).await,
+            Class::Refused => return self.bury_intent(intent, reason, now).await,
             Class::Unauthorized | Class::Forbidden => {
                 self.gate.park(failure.remote, &reason, now);
                 intent.progress = earlier;
@@ -203,7 +202,7 @@ impl Engine {
             }
         };
         if intent.attempts >= backoff::ATTEMPTS_MAX {
-            return self.give_up(intent, reason, now).await;
+            return self.bury_intent(intent, reason, now).await;
         }
         self.writer
             .write("attempt later", move |tx| tx.put_intent(&intent, Some(due_at)))
@@ -211,23 +210,18 @@ impl Engine {
         Ok(Delivered::Later)
     }
 
-    async fn give_up(
+    async fn bury_intent(
         &self,
         intent: Intent,
         reason: String,
         now: Timestamp,
     ) -> Result<Delivered, EngineError> {
         self.writer
-            .write("set change aside", move |tx| {
+            .write("make dead letter of change", move |tx| {
                 let entry = describe(now, "change given up", &intent).with("why", &reason);
                 tx.append_journal(&entry)?;
-                tx.add_dead_letter(&DeadLetter {
-                    number: 0,
-                    what: DeadWork::Intent(intent.link.clone(), intent.number),
-                    reason: reason.clone(),
-                    at: now,
-                    attempts: intent.attempts,
-                })?;
+                let what = DeadWork::Intent(intent.link.clone(), intent.number);
+                tx.add_dead_letter(what, &reason, now, intent.attempts)?;
                 let dead = Intent { progress: Progress::Dead(now), ..intent.clone() };
                 plan_again(tx, &dead, now)
             })
@@ -258,7 +252,7 @@ fn settle(
         differences.extend(after.not_taken);
         tx.put_differences(&intent.link, &differences)?;
     }
-    tx.append_journal(&describe(now, what, intent))
+    tx.append_journal(&describe(now, what, intent)).map(drop)
 }
 
 /// Leaves an intent to the next plan: it is not due, and the record is.

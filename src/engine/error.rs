@@ -1,7 +1,7 @@
 //! What can end a step of a loop early.
 
 use crate::remote::outcome::Failure;
-use crate::store::error::{StoreError, WriteError};
+use crate::store::{StoreError, WriteError};
 
 /// What can end a step of a loop early.
 #[derive(Debug, thiserror::Error)]

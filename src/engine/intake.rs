@@ -5,12 +5,8 @@
 
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
-use crate::model::work::{Subject, Work};
-use crate::model::time::Timestamp;
-use crate::store::error::StoreError;
-use crate::store::tx::WriteTx;
+use crate::store::Sorted;
 use crate::sync::subject;
-use std::collections::BTreeMap;
 
 /// Events sorted in one transaction. It holds the store's only writer for a few milliseconds, in
 /// which webhooks wait for their acknowledgement.
@@ -23,37 +19,24 @@ impl Engine {
     ///
     /// The store failed.
     pub async fn sort_events(&self) -> Result<usize, EngineError> {
-        let now = self.clock.now();
-        if self.store.read()?.last_event_sequence()? == self.store.read()?.intake_sequence()? {
+        let read = self.store.read()?;
+        if read.last_seq()? == read.intake_cursor()? {
             return Ok(0);
         }
-        let sorted = self.writer.write("sort events", move |tx| sort(tx, now)).await?;
-        if sorted > 0 {
+        drop(read);
+        let now = self.clock.now();
+        let taken = self
+            .writer
+            .write("sort events", move |tx| {
+                tx.take_in(SORT_MAX, now, |_, stored| {
+                    let subject = subject::of_event(&stored.head.kind, &stored.head.object);
+                    Ok(subject.map_or(Sorted::Ignored, Sorted::Work))
+                })
+            })
+            .await?;
+        if taken.work > 0 {
             self.wake.look.notify_one();
         }
-        Ok(sorted)
+        Ok(taken.events)
     }
-}
-
-fn sort(tx: &mut WriteTx<'_>, now: Timestamp) -> Result<usize, StoreError> {
-    let heads = tx.events_after(tx.intake_sequence()?, SORT_MAX)?;
-    let Some(last) = heads.last() else {
-        return Ok(0);
-    };
-    tx.set_intake_sequence(last.sequence)?;
-    let mut by_subject: BTreeMap<Subject, Vec<u64>> = BTreeMap::new();
-    for head in &heads {
-        if let Some(subject) = subject::of_event(&head.kind, &head.object) {
-            by_subject.entry(subject).or_default().push(head.sequence);
-        }
-    }
-    for (subject, sequences) in by_subject {
-        tx.unpark(&subject, now)?;
-        let mut work = tx.work(&subject)?.unwrap_or_else(|| Work::new(subject, now));
-        for sequence in sequences {
-            work.add_event(sequence);
-        }
-        tx.put_work(&work)?;
-    }
-    Ok(heads.len())
 }

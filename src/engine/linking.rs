@@ -14,11 +14,12 @@ use crate::model::time::Timestamp;
 use crate::model::work::{Subject, Work};
 use crate::remote::limiter::Priority;
 use crate::remote::outcome::Class;
-use crate::store::error::StoreError;
-use crate::store::links::Linked;
-use crate::store::tx::WriteTx;
+use crate::store::StoreError;
+use crate::store::Placed;
+use crate::store::WriteTx;
 use crate::stripe;
 use crate::sync::matching::{Mapping, Verdict, judge};
+use crate::zenskar::client;
 
 /// What the search for a link came to.
 #[derive(Debug)]
@@ -46,13 +47,14 @@ impl Engine {
         let why = match judge(id, &candidates) {
             Verdict::Link(zenskar) => {
                 let link = new_link(id, &zenskar, LinkProof::Mapping, now);
+                let row = link.clone();
                 let made = self
                     .writer
-                    .write("link customer", move |tx| make_link(tx, &link, "engine", now))
+                    .write("link customer", move |tx| make_link(tx, &row, "engine", now))
                     .await?;
                 match made {
-                    Linked::Made(link) => return Ok(Found::Linked(link)),
-                    Linked::Claimed(other) => format!(
+                    Placed::Stored => return Ok(Found::Linked(link)),
+                    Placed::Claimed(other) => format!(
                         "{zenskar} is mapped to {id} and linked to {}: unlink one of them",
                         other.stripe
                     ),
@@ -82,10 +84,10 @@ impl Engine {
     ) -> Result<Vec<ZenskarCustomerId>, EngineError> {
         let mut found = Vec::new();
         let by_id = self.zenskar.customers_by_external_id(id.as_str(), Priority::Sync).await?;
-        found.extend(by_id.value.into_iter().map(|look| look.id));
+        found.extend(by_id.value.customers.into_iter().map(|seen| seen.id));
         if let Value::Text(email) = self.stripe_email(id, events).await? {
             let by_email = self.zenskar.customers_by_email(&email, Priority::Sync).await?;
-            found.extend(by_email.value.into_iter().map(|look| look.id));
+            found.extend(by_email.value.customers.into_iter().map(|seen| seen.id));
         }
         found.sort();
         found.dedup();
@@ -98,11 +100,9 @@ impl Engine {
         events: &[Event],
     ) -> Result<Value, EngineError> {
         let newest = events.iter().max_by_key(|event| event.created);
-        let snapshot = newest.and_then(|event| {
-            stripe::event::snapshot_customer(&event.payload, event.kind == "customer.deleted")
-        });
+        let snapshot = newest.and_then(|event| stripe::event::customer(&event.payload).ok());
         let presence = match snapshot {
-            Some((presence, _)) => presence,
+            Some(observed) => observed.presence,
             None => self.stripe.customer(id, Priority::Sync).await?.value.presence,
         };
         Ok(presence.customer().map_or(Value::Blank, |customer| customer.value(Field::Email).clone()))
@@ -111,10 +111,19 @@ impl Engine {
     /// What Zenskar's mapping says of one of its customers; a customer that is gone says nothing.
     pub(super) async fn mapping(&self, id: &ZenskarCustomerId) -> Result<Mapping, EngineError> {
         match self.zenskar.mapping(id, Priority::Sync).await {
-            Ok(answer) => Ok(answer.value),
+            Ok(answer) => Ok(proof(answer.value)),
             Err(failure) if failure.class == Class::Missing => Ok(Mapping::NoAnswer),
             Err(failure) => Err(failure.into()),
         }
+    }
+}
+
+/// What the mapping proves.
+pub(super) fn proof(mapping: client::Mapping) -> Mapping {
+    match mapping {
+        client::Mapping::Names(stripe) => Mapping::Names(stripe),
+        client::Mapping::Nothing => Mapping::Nothing,
+        client::Mapping::NoAnswer(_) => Mapping::NoAnswer,
     }
 }
 
@@ -143,9 +152,9 @@ pub(super) fn make_link(
     link: &Link,
     who: &str,
     now: Timestamp,
-) -> Result<Linked, StoreError> {
-    let linked = tx.put_link(link)?;
-    if let Linked::Made(link) = &linked {
+) -> Result<Placed, StoreError> {
+    let placed = tx.put_link(link)?;
+    if placed == Placed::Stored {
         let subject = Subject::Customer(link.stripe.clone());
         tx.unpark(&subject, now)?;
         if tx.work(&subject)?.is_none() {
@@ -157,7 +166,7 @@ pub(super) fn make_link(
         who.clone_into(&mut entry.who);
         tx.append_journal(&entry)?;
     }
-    Ok(linked)
+    Ok(placed)
 }
 
 /// Parks work, unless something was added to it since it was read.

@@ -3,7 +3,8 @@
 use crate::engine::Engine;
 use crate::engine::backoff;
 use crate::engine::error::EngineError;
-use crate::engine::linking::Found;
+use crate::engine::linking;
+use crate::model::cursor::ScanPhase;
 use crate::model::customer::Presence;
 use crate::model::event::Event;
 use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
@@ -12,33 +13,37 @@ use crate::model::journal::Entry;
 use crate::model::link::{Link, LinkState, Side};
 use crate::model::mirror::Mirror;
 use crate::model::time::Timestamp;
-use crate::model::work::{DeadLetter, DeadWork, Subject, Work};
+use crate::model::work::{DeadWork, Subject, Work};
 use crate::remote::limiter::Priority;
 use crate::remote::outcome::{Class, Failure};
-use crate::store::error::StoreError;
-use crate::store::tx::WriteTx;
+use crate::store::StoreError;
+use crate::store::PreparedMirror;
+use crate::store::WriteTx;
 use crate::stripe;
 use crate::sync::customer::{Plan, State, plan};
 use crate::sync::evidence::Evidence;
 use crate::sync::policy::Policy;
-use crate::zenskar::client::Look;
+use crate::zenskar::client::{Found, Look};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// How long a look at Zenskar serves a first delivery. Longer than a delivery waits while nothing
 /// is wrong, shorter than anybody takes to open, edit and save a customer.
 pub const LOOK_FRESH: Duration = Duration::from_secs(5);
 
+/// Dead letters read at once while one is searched.
+const LETTERS_STEP: usize = 256;
+
 /// Looks that are kept for deliveries.
 const LOOKS_MAX: usize = 1_024;
 
 /// What Zenskar showed lately, for the delivery that follows a plan.
 #[derive(Debug, Default)]
-pub(super) struct Looks(Mutex<BTreeMap<ZenskarCustomerId, (Timestamp, Arc<Look>)>>);
+pub(super) struct Looks(Mutex<BTreeMap<ZenskarCustomerId, (Timestamp, Look)>>);
 
 impl Looks {
-    fn keep(&self, id: &ZenskarCustomerId, look: Arc<Look>, now: Timestamp) {
+    fn keep(&self, id: &ZenskarCustomerId, look: Look, now: Timestamp) {
         let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if looks.len() >= LOOKS_MAX {
             looks.retain(|_, (at, _)| now.since(*at) < LOOK_FRESH);
@@ -49,7 +54,7 @@ impl Looks {
     }
 
     /// Takes the look at `id`, if it is fresh. It serves one delivery.
-    pub(super) fn take(&self, id: &ZenskarCustomerId, now: Timestamp) -> Option<Arc<Look>> {
+    pub(super) fn take(&self, id: &ZenskarCustomerId, now: Timestamp) -> Option<Look> {
         let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, look) = looks.remove(id)?;
         (now.since(at) < LOOK_FRESH).then_some(look)
@@ -75,6 +80,17 @@ pub enum Looked {
 struct Sight {
     presence: Presence,
     mirror: Mirror,
+}
+
+impl Sight {
+    fn stripe(observed: stripe::convert::Observed, observed_at: Timestamp) -> Self {
+        let mirror = Mirror {
+            observed_at,
+            deleted: observed.presence == Presence::Deleted,
+            payload: observed.payload,
+        };
+        Self { presence: observed.presence, mirror }
+    }
 }
 
 impl Engine {
@@ -103,8 +119,8 @@ impl Engine {
         let link = match self.store.read()?.link(id)? {
             Some(link) => link,
             None => match self.find_link(work, &events).await? {
-                Found::Linked(link) => link,
-                Found::Parked => return Ok(Looked::Parked),
+                linking::Found::Linked(link) => link,
+                linking::Found::Parked => return Ok(Looked::Parked),
             },
         };
         let stripe = self.see_stripe(id, work, &events).await?;
@@ -122,15 +138,17 @@ impl Engine {
         };
         let plan = plan(&state, &settings.policy);
         if let Err(unsound) = plan.check(&state, &settings.policy) {
-            return self.give_up(work.clone(), unsound.to_string()).await;
+            return self.bury_work(work.clone(), unsound.to_string()).await;
         }
         let writes = !plan.writes.is_empty();
+        let zenskar_id = link.zenskar.as_str();
         let decision = Decision {
+            stripe: PreparedMirror::new(Side::Stripe, id.as_str(), &stripe.mirror)?,
+            zenskar: PreparedMirror::new(Side::Zenskar, zenskar_id, &zenskar.mirror)?,
+            observed_at: zenskar.mirror.observed_at,
             work: work.clone(),
             link,
             plan,
-            stripe: stripe.mirror,
-            zenskar: zenskar.mirror,
             now,
         };
         let applied = self.writer.write("apply customer plan", move |tx| decision.apply(tx)).await?;
@@ -161,15 +179,27 @@ impl Engine {
         if let Some(sight) = self.snapshot(id, work, events)? {
             return Ok(sight);
         }
+        if events.is_empty() && let Some(sight) = self.listed(id)? {
+            return Ok(sight);
+        }
         let answer = self.stripe.customer(id, Priority::Sync).await?;
         self.gate.open(Side::Stripe);
-        let observed = answer.value;
-        let mirror = Mirror {
-            observed_at: answer.date.unwrap_or(Timestamp::MIN),
-            deleted: observed.presence == Presence::Deleted,
-            payload: observed.payload.to_vec(),
+        Ok(Sight::stripe(answer.value, answer.date.unwrap_or(Timestamp::MIN)))
+    }
+
+    /// The customer as the scan under way listed it. Whatever changed since comes as an event.
+    fn listed(&self, id: &StripeCustomerId) -> Result<Option<Sight>, EngineError> {
+        let read = self.store.read()?;
+        let cursor = read.scan_cursor()?;
+        let (ScanPhase::Zenskar(_), Some(began)) = (&cursor.phase, cursor.stripe_started_at) else {
+            return Ok(None);
         };
-        Ok(Sight { presence: observed.presence, mirror })
+        let mirror = read.mirror(Side::Stripe, id.as_str())?;
+        let listed = mirror.filter(|mirror| mirror.observed_at >= began && !mirror.deleted);
+        Ok(listed.and_then(|mirror| {
+            let observed = stripe::convert::observed(mirror.payload).ok()?;
+            Some(Sight::stripe(observed, mirror.observed_at))
+        }))
     }
 
     fn snapshot(
@@ -191,49 +221,39 @@ impl Engine {
         if !(alone && complete && ours && newest.created > mirror.observed_at) {
             return Ok(None);
         }
-        let deleted = newest.kind == "customer.deleted";
-        let Some((presence, payload)) = stripe::event::snapshot_customer(&newest.payload, deleted)
-        else {
-            return Ok(None);
-        };
-        let mirror = Mirror { observed_at: newest.created, deleted, payload };
-        Ok(Some(Sight { presence, mirror }))
+        let observed = stripe::event::customer(&newest.payload).ok();
+        Ok(observed
+            .filter(|observed| observed.id == *id)
+            .map(|observed| Sight::stripe(observed, newest.created)))
     }
 
     async fn see_zenskar(&self, id: &ZenskarCustomerId) -> Result<Sight, EngineError> {
-        match self.zenskar.customer(id, Priority::Sync).await {
-            Ok(answer) => {
-                self.gate.open(Side::Zenskar);
-                let look = Arc::new(answer.value);
-                self.looks.keep(id, Arc::clone(&look), self.clock.now());
-                Ok(Sight {
-                    presence: Presence::Present(look.customer.clone()),
-                    mirror: Mirror {
-                        observed_at: answer.date.unwrap_or(Timestamp::MIN),
-                        deleted: false,
-                        payload: look.payload.to_vec(),
-                    },
-                })
-            }
-            Err(failure) if failure.class == Class::Missing => Ok(Sight {
-                presence: Presence::Deleted,
-                mirror: Mirror { observed_at: Timestamp::MIN, deleted: true, payload: Vec::new() },
-            }),
-            Err(failure) => Err(failure.into()),
+        let answer = self.zenskar.customer(id, Priority::Sync).await?;
+        self.gate.open(Side::Zenskar);
+        let presence = answer.value.presence();
+        let mut mirror = Mirror {
+            observed_at: answer.date.unwrap_or(Timestamp::MIN),
+            deleted: presence == Presence::Deleted,
+            payload: Vec::new(),
+        };
+        if let Found::Here(look) = answer.value {
+            mirror.payload.clone_from(&look.seen().payload);
+            self.looks.keep(id, *look, self.clock.now());
         }
+        Ok(Sight { presence, mirror })
     }
 
     /// Puts work off after a remote failed, or sets it aside when that was the last attempt.
     async fn postpone(&self, mut work: Work, failure: Failure) -> Result<Looked, EngineError> {
         let now = self.clock.now();
-        let reason = failure.reason();
+        let reason = reason(&failure);
         let mut asked = None;
         match failure.class {
             Class::Unauthorized => {
                 self.gate.park(failure.remote, &reason, now);
                 work.due_at = now.plus(crate::engine::gate::PARKED_FOR);
             }
-            Class::Refused => return self.give_up(work, reason).await,
+            Class::Refused => return self.bury_work(work, reason).await,
             Class::Retry { after } => {
                 asked = after;
                 work.attempts = work.attempts.saturating_add(1);
@@ -243,7 +263,7 @@ impl Engine {
             }
         }
         if work.attempts >= backoff::ATTEMPTS_MAX {
-            return self.give_up(work, reason).await;
+            return self.bury_work(work, reason).await;
         }
         if failure.class != Class::Unauthorized {
             let key = work.subject.to_string();
@@ -267,20 +287,15 @@ impl Engine {
     }
 
     /// Makes a dead letter of work.
-    async fn give_up(&self, work: Work, reason: String) -> Result<Looked, EngineError> {
+    async fn bury_work(&self, work: Work, reason: String) -> Result<Looked, EngineError> {
         let now = self.clock.now();
         self.writer
-            .write("set work aside", move |tx| {
+            .write("make dead letter of work", move |tx| {
                 tx.remove_work(&work.subject)?;
                 let entry = Entry::engine(now, "look given up", &work.subject).with("why", &reason);
                 tx.append_journal(&entry)?;
-                tx.add_dead_letter(&DeadLetter {
-                    number: 0,
-                    attempts: work.attempts,
-                    what: DeadWork::Work(work.clone()),
-                    reason: reason.clone(),
-                    at: now,
-                })?;
+                let attempts = work.attempts;
+                tx.add_dead_letter(DeadWork::Work(work), &reason, now, attempts)?;
                 Ok(())
             })
             .await?;
@@ -295,7 +310,14 @@ fn evidence(link: &Link, events: &[Event], policy: &Policy) -> Evidence {
         return evidence;
     }
     for event in events.iter().filter(|event| event.kind == "customer.updated") {
-        evidence.extend(stripe::event::evidence(&event.payload));
+        match stripe::event::previous_attributes(&event.payload) {
+            stripe::event::Evidence::Unspecified => evidence.unspecified(),
+            stripe::event::Evidence::Named(before) => {
+                for (field, value) in before {
+                    evidence.name(field, value);
+                }
+            }
+        }
     }
     evidence
 }
@@ -305,8 +327,9 @@ struct Decision {
     work: Work,
     link: Link,
     plan: Plan,
-    stripe: Mirror,
-    zenskar: Mirror,
+    stripe: PreparedMirror,
+    zenskar: PreparedMirror,
+    observed_at: Timestamp,
     now: Timestamp,
 }
 
@@ -318,8 +341,8 @@ impl Decision {
         if !unmoved {
             return Ok(false);
         }
-        tx.put_mirror(Side::Stripe, id.as_str(), &self.stripe)?;
-        tx.put_mirror(Side::Zenskar, self.link.zenskar.as_str(), &self.zenskar)?;
+        tx.put_mirror(&self.stripe)?;
+        tx.put_mirror(&self.zenskar)?;
         self.put_intents(tx)?;
         self.put_link(tx)?;
         tx.put_differences(id, &self.plan.differences)?;
@@ -376,7 +399,7 @@ impl Decision {
                 progress: Progress::Waiting,
                 attempts: 0,
                 decided_at: self.now,
-                observed_at: self.zenskar.observed_at,
+                observed_at: self.observed_at,
             };
             tx.append_journal(&describe(self.now, "change decided", &intent))?;
             tx.put_intent(&intent, Some(self.now))?;
@@ -398,7 +421,7 @@ impl Decision {
         }
         match self.plan.recheck_at {
             Some(due_at) => tx.put_work(&Work { due_at, asked: 1, ..rest }),
-            None => tx.remove_work(subject),
+            None => tx.remove_work(subject).map(drop),
         }
     }
 }
@@ -409,12 +432,17 @@ fn remove_dead_letter(tx: &mut WriteTx<'_>, intent: &Intent) -> Result<(), Store
         return Ok(());
     }
     let gone = DeadWork::Intent(intent.link.clone(), intent.number);
-    for letter in tx.dead_letters()? {
-        if letter.what == gone {
+    let mut after = None;
+    loop {
+        let letters = tx.dead_letters(after, LETTERS_STEP)?;
+        let Some(last) = letters.last() else {
+            return Ok(());
+        };
+        after = Some(last.number);
+        for letter in letters.iter().filter(|letter| letter.what == gone) {
             tx.remove_dead_letter(letter.number)?;
         }
     }
-    Ok(())
 }
 
 /// A journal entry about an intent, with every field's old and new value.
@@ -427,4 +455,13 @@ pub(super) fn describe(now: Timestamp, what: &str, intent: &Intent) -> Entry {
         entry = entry.with(field.as_str(), &format!("{} -> {}", change.from, change.to));
     }
     entry
+}
+
+/// A failure in words for a person: what, and what the remote said.
+pub(super) fn reason(failure: &Failure) -> String {
+    if failure.message.is_empty() {
+        failure.to_string()
+    } else {
+        format!("{failure}: {}", failure.message)
+    }
 }

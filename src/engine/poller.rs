@@ -7,18 +7,17 @@
 
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
-use crate::engine::settings::{Poll, Settings};
+use crate::engine::settings::Poll;
 use crate::model::cursor::{PollCursor, PollWindow, ScanCursor};
 use crate::model::event::Channel;
+use crate::model::id::EventId;
 use crate::model::journal::Entry;
 use crate::model::link::Side;
 use crate::model::time::Timestamp;
 use crate::remote::limiter::Priority;
-use crate::remote::outcome::Class;
-use crate::store::error::StoreError;
-use crate::store::inbox::{Inserted, PreparedEvent};
-use crate::store::tx::WriteTx;
-use crate::stripe;
+use crate::remote::outcome::{Class, Page};
+use crate::store::{Inserted, PreparedEvent, StoreError, WriteTx};
+use crate::stripe::client::{EventSeen, EventWindow};
 use crate::sync::subject;
 use std::time::Duration;
 
@@ -36,7 +35,7 @@ pub const LISTED_FOR: Duration = Duration::from_secs(30 * 86_400 - 3_600);
 pub const READS_FLOOR: u64 = 10_000;
 
 /// Days over which Stripe counts reads.
-pub const READS_DAYS: i64 = 30;
+pub const READS_DAYS: u32 = 30;
 
 const POLL_FAST: Duration = Duration::from_secs(10);
 const POLL_BUSY: Duration = Duration::from_secs(60);
@@ -55,7 +54,7 @@ pub struct Polled {
 }
 
 impl Engine {
-    /// Reads the next page of the events API.
+    /// Reads the next page of the events API, newest events first.
     ///
     /// # Errors
     ///
@@ -64,16 +63,18 @@ impl Engine {
         let read = self.store.read()?;
         let (cursor, scan) = (read.poll_cursor()?, read.scan_cursor()?);
         drop(read);
-        let Some(window) = self.window(&cursor, &scan).await? else {
-            return Ok(Polled { complete: true, ..Polled::default() });
+        let high = cursor.high;
+        let from = match (&cursor.window, high) {
+            (Some(window), _) => window.from,
+            (None, Some(high)) => high.minus(OVERLAP),
+            (None, None) => Timestamp::default(),
         };
+        let after = cursor.window.as_ref().and_then(|window| window.after.as_ref());
+        let window = EventWindow { from, to: None };
         let types = &subject::EVENT_TYPES;
-        let page = self
-            .stripe
-            .events_page(window.from, Some(window.to), window.after.as_ref(), types, Priority::Sync)
-            .await;
-        let page = match page {
-            Ok(answer) => answer.value,
+        let answer = self.stripe.events_page(window, after, types, Priority::Sync).await;
+        let answer = match answer {
+            Ok(answer) => answer,
             Err(failure) if failure.class == Class::CursorGone => {
                 self.restart_window(cursor).await?;
                 return Ok(Polled::default());
@@ -81,19 +82,65 @@ impl Engine {
             Err(failure) => return Err(self.refused(failure)),
         };
         self.gate.open(Side::Stripe);
+        let newest = answer.value.items.iter().map(|seen| seen.envelope.created).max();
+        // An answer without `Date` proves no time but that of the events it holds.
+        let Some(remote_now) = answer.date.or(newest) else {
+            return Ok(Polled { complete: true, ..Polled::default() });
+        };
+        let Some(high) = high else {
+            return self.begin_polling(remote_now).await;
+        };
+        if cursor.window.is_none() && high < remote_now.minus(LISTED_FOR) {
+            self.ask_for_scan(&scan, high, remote_now).await?;
+        }
+        let open = cursor.window.clone().unwrap_or(PollWindow {
+            from,
+            to: remote_now.minus(LAG).max(high),
+            after: None,
+        });
+        self.take_page(answer.value, after_page(&cursor, open)).await
+    }
+
+    async fn take_page(
+        &self,
+        page: Page<EventSeen, EventId>,
+        (unfinished, finished): (PollCursor, PollCursor),
+    ) -> Result<Polled, EngineError> {
+        if page.unreadable > 0 {
+            tracing::error!(count = page.unreadable, "events of the events API cannot be read");
+        }
+        let cursor = match page.next {
+            Some(after) => {
+                let window = unfinished.window.map(|open| PollWindow { after: Some(after), ..open });
+                PollCursor { window, ..unfinished }
+            }
+            None => finished,
+        };
+        let complete = cursor.window.is_none();
         let settings = self.settings();
         let now = self.clock.now();
+        let count = page.items.len();
         let events: Vec<PreparedEvent> = page
             .items
-            .iter()
-            .filter_map(|bytes| prepare(bytes, &settings, now))
+            .into_iter()
+            .filter(|seen| seen.envelope.livemode == settings.live)
+            .filter_map(|seen| {
+                let event = seen.envelope.into_event(Channel::Poll, now, seen.payload);
+                let prepared = PreparedEvent::new(&event);
+                if let Err(error) = &prepared {
+                    tracing::error!(event = %event.id, %error, "an event is too large to keep");
+                }
+                prepared.ok()
+            })
             .collect();
-        let cursor = after_page(cursor, window, page.last_id, page.has_more);
-        let count = page.items.len();
-        let complete = cursor.window.is_none();
+        let reads = self.unbooked_reads();
+        let today = self.today();
         let new = self
             .writer
-            .write("insert polled page", move |tx| insert(tx, &events, &cursor))
+            .write("insert polled page", move |tx| {
+                tx.add_reads(today, reads)?;
+                insert(tx, &events, &cursor)
+            })
             .await?;
         if new > 0 {
             self.wake.intake.notify_one();
@@ -101,39 +148,11 @@ impl Engine {
         Ok(Polled { new, events: count, complete })
     }
 
-    /// The window to read: the one under way, or the next; `None` when none is due yet.
-    async fn window(
-        &self,
-        cursor: &PollCursor,
-        scan: &ScanCursor,
-    ) -> Result<Option<PollWindow>, EngineError> {
-        if let Some(window) = &cursor.window {
-            return Ok(Some(window.clone()));
-        }
-        let Some(remote_now) = self.stripe_now().await? else {
-            return Ok(None);
-        };
-        let to = remote_now.minus(LAG);
-        let Some(high) = cursor.high else {
-            // The first poll: what happened before the connector was installed is not its business.
-            let first = PollCursor { high: Some(remote_now), window: None };
-            self.writer.write("begin polling", move |tx| tx.set_poll_cursor(&first)).await?;
-            return Ok(None);
-        };
-        let mut from = high.minus(OVERLAP);
-        let oldest = remote_now.minus(LISTED_FOR);
-        if high < oldest {
-            from = oldest;
-            self.ask_for_scan(scan, high, remote_now).await?;
-        }
-        Ok((to > high).then_some(PollWindow { from, to, after: None }))
-    }
-
-    /// Stripe's now: the `Date` of its last answer, renewed by a read when there is none yet or it
-    /// is older than the lag.
-    async fn stripe_now(&self) -> Result<Option<Timestamp>, EngineError> {
-        let answer = self.stripe.time(Priority::Sync).await.map_err(|failure| self.refused(failure))?;
-        Ok(answer)
+    /// The first poll: what happened before the connector was installed is not its business.
+    async fn begin_polling(&self, remote_now: Timestamp) -> Result<Polled, EngineError> {
+        let first = PollCursor { high: Some(remote_now), window: None };
+        self.writer.write("begin polling", move |tx| tx.set_poll_cursor(&first)).await?;
+        Ok(Polled { complete: true, ..Polled::default() })
     }
 
     /// Events between the cursor and what Stripe still lists are lost: a scan finds their effects.
@@ -177,13 +196,18 @@ impl Engine {
     /// The store failed.
     pub fn poll_pause(&self, found: usize) -> Result<Option<Duration>, EngineError> {
         let settings = self.settings();
-        let today = self.clock.now().seconds().div_euclid(86_400);
-        let used = self.store.read()?.reads_since(today.saturating_sub(READS_DAYS))?;
+        let first = self.today().saturating_sub(READS_DAYS);
+        let used = self.store.read()?.reads_since(first)?;
         Ok(match settings.poll {
             Poll::Off => None,
             Poll::Every(period) => Some(period),
             Poll::Adaptive => Some(adaptive(settings.ingress, found, used)),
         })
+    }
+
+    /// Today, in days since the epoch (UTC).
+    pub(super) fn today(&self) -> u32 {
+        u32::try_from(self.clock.now().seconds().div_euclid(86_400)).unwrap_or(0)
     }
 }
 
@@ -201,33 +225,10 @@ pub const fn adaptive(ingress: bool, found: usize, reads_used: u64) -> Duration 
     }
 }
 
-/// A polled event for the inbox, unless it is of the other mode or not readable.
-fn prepare(bytes: &[u8], settings: &Settings, now: Timestamp) -> Option<PreparedEvent> {
-    match stripe::event::parse(bytes) {
-        Ok(envelope) if envelope.livemode == settings.live => {
-            Some(PreparedEvent::new(&envelope.into_event(bytes, Channel::Poll, now)))
-        }
-        Ok(_) => None,
-        Err(error) => {
-            tracing::error!(%error, "an event of the events API cannot be read and is skipped");
-            None
-        }
-    }
-}
-
-/// The cursor after a page is in the inbox.
-fn after_page(
-    cursor: PollCursor,
-    window: PollWindow,
-    last: Option<crate::model::id::EventId>,
-    has_more: bool,
-) -> PollCursor {
-    match last {
-        Some(last) if has_more => {
-            PollCursor { window: Some(PollWindow { after: Some(last), ..window }), ..cursor }
-        }
-        _ => PollCursor { high: Some(window.to), window: None },
-    }
+/// The cursor after a page is in the inbox: with more pages to come, and without.
+fn after_page(cursor: &PollCursor, window: PollWindow) -> (PollCursor, PollCursor) {
+    let finished = PollCursor { high: Some(window.to), window: None };
+    (PollCursor { window: Some(window), ..cursor.clone() }, finished)
 }
 
 fn insert(

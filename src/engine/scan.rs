@@ -7,9 +7,8 @@
 
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
-use crate::engine::linking::{make_link, new_link};
+use crate::engine::linking::{make_link, new_link, proof};
 use crate::model::cursor::{ScanCounts, ScanCursor, ScanPhase};
-use crate::model::customer::Customer;
 use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
 use crate::model::journal::Entry;
 use crate::model::link::{Link, LinkProof, LinkState, Side};
@@ -17,14 +16,12 @@ use crate::model::mirror::Mirror;
 use crate::model::time::Timestamp;
 use crate::model::work::{Subject, Work};
 use crate::remote::limiter::Priority;
-use crate::remote::outcome::Class;
-use crate::store::error::StoreError;
-use crate::store::links::Linked;
-use crate::store::tx::WriteTx;
-use crate::stripe;
+use crate::remote::outcome::{Class, Failure};
+use crate::store::{Placed, PreparedMirror, StoreError, WriteTx};
+use crate::stripe::convert::Observed;
 use crate::sync::matching::Mapping;
 use crate::sync::policy::Policy;
-use crate::zenskar::client::Look;
+use crate::zenskar::object::ZenskarCustomer;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -95,7 +92,7 @@ impl Engine {
         let answer = match self.stripe.customers_page(after.as_ref(), Priority::Scan).await {
             Ok(answer) => answer,
             // The customer that the place names is gone: Stripe cannot go on from it.
-            Err(failure) if failure.class == Class::Missing && after.is_some() => {
+            Err(failure) if after.is_some() && is_gone(&failure) => {
                 cursor.phase = ScanPhase::Stripe(None);
                 self.writer.write("restart scan", move |tx| tx.set_scan_cursor(&cursor)).await?;
                 return Ok(Scanned::Page);
@@ -107,30 +104,22 @@ impl Engine {
         let page = answer.value;
         cursor.stripe_started_at = cursor.stripe_started_at.or(answer.date);
         cursor.found.stripe = cursor.found.stripe.saturating_add(count(page.items.len()));
-        cursor.phase = match page.last_id {
-            Some(last) if page.has_more => ScanPhase::Stripe(Some(last)),
-            _ => ScanPhase::Zenskar(None),
+        cursor.phase = match page.next {
+            Some(last) => ScanPhase::Stripe(Some(last)),
+            None => ScanPhase::Zenskar(None),
         };
         let at_end = cursor.phase == ScanPhase::Zenskar(None);
         let now = self.clock.now();
         let policy = self.settings().policy.clone();
-        let listed: BTreeMap<StripeCustomerId, (Customer, Vec<u8>)> = page
-            .items
-            .iter()
-            .filter_map(|bytes| {
-                let (id, customer) = stripe::convert::listed_customer(bytes)?;
-                Some((id, (customer, bytes.to_vec())))
-            })
-            .collect();
+        let listed: BTreeMap<StripeCustomerId, Observed> =
+            page.items.into_iter().map(|seen| (seen.id.clone(), seen)).collect();
         if at_end && self.missed_too_many(&mut cursor, &listed).await? {
             return Ok(Scanned::Stopped);
         }
         self.writer
             .write("mirror listed customers", move |tx| {
-                for (id, (customer, payload)) in &listed {
-                    let mirror =
-                        Mirror { observed_at, deleted: false, payload: payload.clone() };
-                    take_listed(tx, id, customer, &mirror, &policy, now)?;
+                for seen in listed.into_values() {
+                    take_listed(tx, seen, observed_at, &policy, now)?;
                 }
                 tx.set_scan_cursor(&cursor)
             })
@@ -143,7 +132,7 @@ impl Engine {
     async fn missed_too_many(
         &self,
         cursor: &mut ScanCursor,
-        last_page: &BTreeMap<StripeCustomerId, (Customer, Vec<u8>)>,
+        last_page: &BTreeMap<StripeCustomerId, Observed>,
     ) -> Result<bool, EngineError> {
         let began = cursor.stripe_started_at.unwrap_or(Timestamp::MIN);
         let read = self.store.read()?;
@@ -151,7 +140,7 @@ impl Engine {
         let mut missed = Vec::new();
         let mut after: Option<StripeCustomerId> = None;
         loop {
-            let links = read.links_after(after.as_ref(), LINKS_STEP)?;
+            let links = read.links(after.as_ref(), LINKS_STEP)?;
             let Some(last) = links.last() else { break };
             after = Some(last.stripe.clone());
             for link in links.into_iter().filter(|link| link.state == LinkState::Active) {
@@ -204,7 +193,7 @@ impl Engine {
     ) -> Result<Scanned, EngineError> {
         let answer = match self.zenskar.customers_page(from.as_deref(), Priority::Scan).await {
             Ok(answer) => answer,
-            Err(failure) if from.is_some() && failure.class == Class::CursorGone => {
+            Err(failure) if from.is_some() && is_gone(&failure) => {
                 cursor.phase = ScanPhase::Zenskar(None);
                 self.writer.write("restart scan", move |tx| tx.set_scan_cursor(&cursor)).await?;
                 return Ok(Scanned::Page);
@@ -215,8 +204,8 @@ impl Engine {
         let observed_at = answer.date.unwrap_or(Timestamp::MIN);
         let page = answer.value;
         cursor.found.zenskar = cursor.found.zenskar.saturating_add(count(page.items.len()));
-        for look in &page.items {
-            self.take_zenskar(&mut cursor.found, look, observed_at).await?;
+        for seen in &page.items {
+            self.take_zenskar(&mut cursor.found, seen, observed_at).await?;
         }
         let finished = page.next.is_none();
         let now = self.clock.now();
@@ -235,17 +224,17 @@ impl Engine {
     async fn take_zenskar(
         &self,
         found: &mut ScanCounts,
-        look: &Look,
+        seen: &ZenskarCustomer,
         observed_at: Timestamp,
     ) -> Result<(), EngineError> {
         let read = self.store.read()?;
-        let link = read.link_by_zenskar(&look.id)?;
+        let link = read.link_by_zenskar(&seen.id)?;
         let now = self.clock.now();
         if let Some(link) = link {
             let known: Vec<_> = read.differences(&link.stripe)?;
             let policy = self.settings().policy.clone();
             let differs = policy.fields.iter().any(|field| {
-                let value = look.customer.value(*field);
+                let value = seen.customer.value(*field);
                 let shown = known.iter().any(|one| one.field == *field && one.zenskar == *value);
                 link.base.get(field) != Some(value) && !shown
             });
@@ -257,29 +246,30 @@ impl Engine {
             return Ok(());
         }
         drop(read);
-        match self.mapping_for_scan(&look.id).await? {
+        match self.mapping_for_scan(&seen.id).await? {
             Mapping::Names(stripe) => {
-                let link = new_link(&stripe, &look.id, LinkProof::Mapping, now);
+                let link = new_link(&stripe, &seen.id, LinkProof::Mapping, now);
                 let mirror = Mirror {
                     observed_at,
                     deleted: false,
-                    payload: look.payload.to_vec(),
+                    payload: seen.payload.clone(),
                 };
+                let mirror = PreparedMirror::new(Side::Zenskar, seen.id.as_str(), &mirror)?;
                 let made = self
                     .writer
                     .write("link customer", move |tx| {
-                        let made = make_link(tx, &link, "engine", now)?;
-                        if matches!(made, Linked::Made(_)) {
-                            tx.put_mirror(Side::Zenskar, link.zenskar.as_str(), &mirror)?;
+                        let placed = make_link(tx, &link, "engine", now)?;
+                        if placed == Placed::Stored {
+                            tx.put_mirror(&mirror)?;
                         }
-                        Ok(made)
+                        Ok(placed)
                     })
                     .await?;
                 match made {
-                    Linked::Made(_) => found.linked = found.linked.saturating_add(1),
-                    Linked::Claimed(other) => {
+                    Placed::Stored => found.linked = found.linked.saturating_add(1),
+                    Placed::Claimed(other) => {
                         found.claimed_twice = found.claimed_twice.saturating_add(1);
-                        self.note_second_claim(&look.id, &stripe, &other).await?;
+                        self.note_second_claim(&seen.id, &stripe, &other).await?;
                     }
                 }
             }
@@ -291,7 +281,7 @@ impl Engine {
 
     async fn mapping_for_scan(&self, id: &ZenskarCustomerId) -> Result<Mapping, EngineError> {
         match self.zenskar.mapping(id, Priority::Scan).await {
-            Ok(answer) => Ok(answer.value),
+            Ok(answer) => Ok(proof(answer.value)),
             Err(failure) if failure.class == Class::Missing => Ok(Mapping::NoAnswer),
             Err(failure) => Err(self.refused(failure)),
         }
@@ -319,27 +309,38 @@ impl Engine {
 /// look as it did becomes work.
 fn take_listed(
     tx: &mut WriteTx<'_>,
-    id: &StripeCustomerId,
-    customer: &Customer,
-    mirror: &Mirror,
+    seen: Observed,
+    observed_at: Timestamp,
     policy: &Policy,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    if let Some(link) = tx.link(id)? {
-        let known = tx.differences(id)?;
-        let differs = policy.fields.iter().any(|field| {
-            let value = customer.value(*field);
-            let shown = known.iter().any(|one| one.field == *field && one.stripe == *value);
-            link.base.get(field) != Some(value) && !shown
+    let id = seen.id.clone();
+    if let Some(link) = tx.link(&id)? {
+        let known = tx.differences(&id)?;
+        let differs = seen.presence.customer().is_none_or(|customer| {
+            policy.fields.iter().any(|field| {
+                let value = customer.value(*field);
+                let shown = known.iter().any(|one| one.field == *field && one.stripe == *value);
+                link.base.get(field) != Some(value) && !shown
+            })
         });
         if differs || link.state != LinkState::Active {
-            ask(tx, id, now)?;
+            ask(tx, &id, now)?;
         }
     }
-    let newer = tx
-        .mirror(Side::Stripe, id.as_str())?
-        .is_none_or(|known| known.observed_at <= mirror.observed_at);
-    if newer { tx.put_mirror(Side::Stripe, id.as_str(), mirror) } else { Ok(()) }
+    let known = tx.mirror(Side::Stripe, id.as_str())?;
+    if known.is_some_and(|known| known.observed_at > observed_at) {
+        return Ok(());
+    }
+    let deleted = seen.presence.customer().is_none();
+    let mirror = Mirror { observed_at, deleted, payload: seen.payload };
+    tx.put_mirror(&PreparedMirror::new(Side::Stripe, id.as_str(), &mirror)?)
+}
+
+/// Whether the place that a page was asked from is gone: a cursor that aged out, or a customer
+/// that was deleted.
+fn is_gone(failure: &Failure) -> bool {
+    matches!(failure.class, Class::CursorGone | Class::Missing)
 }
 
 /// Asks for a look at a customer.
