@@ -1,1 +1,4 @@
-//! `config`.
+//! The configuration.
+
+pub mod secret;
+pub mod words;
