@@ -15,6 +15,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub mod diff;
 pub mod keys;
 pub mod load;
 pub mod problem;
@@ -24,6 +25,7 @@ mod validate;
 mod value;
 pub mod words;
 
+pub use diff::{Change, changes, with_restart_settings_of};
 pub use load::{LoadError, Loaded, Origin, load};
 pub use problem::Problems;
 pub use secret::{Secret, SecretRef};
