@@ -1,0 +1,95 @@
+//! The shape of a file: it says first what it is, and it is one idea long.
+
+use crate::finding::Finding;
+use crate::tree::Source;
+
+/// Longest file, in lines before its tests.
+const LINES_MAX: usize = 600;
+
+/// Finds files that don't introduce themselves, and files that are two.
+pub(crate) fn check(sources: &[Source]) -> Vec<Finding> {
+    let introductions = sources.iter().filter_map(introduction);
+    introductions
+        .chain(sources.iter().filter_map(length))
+        .collect()
+}
+
+/// A file of one line needs no introduction, and tests were introduced by what they test.
+fn introduction(source: &Source) -> Option<Finding> {
+    let introduced = source.text.lines().count() <= 1 || source.text.starts_with("//!");
+    let introduced = introduced || holds_tests(source);
+    (!introduced).then(|| {
+        Finding::new(
+            &source.path,
+            1,
+            "begins without a `//!` that says what it is",
+        )
+    })
+}
+
+fn length(source: &Source) -> Option<Finding> {
+    if holds_tests(source) {
+        return None;
+    }
+    let lines = lines_before_tests(&source.text);
+    (lines > LINES_MAX).then(|| {
+        let what = format!("{lines} lines without its tests; split it at {LINES_MAX}");
+        Finding::new(&source.path, LINES_MAX + 1, what)
+    })
+}
+
+/// Whether this is `foo/tests.rs`, which holds the tests of `foo.rs`.
+fn holds_tests(source: &Source) -> bool {
+    source.path.ends_with("/tests.rs")
+}
+
+fn lines_before_tests(text: &str) -> usize {
+    let lines: Vec<&str> = text.lines().collect();
+    let tests = lines.windows(2).position(|pair| match pair {
+        [first, second] => first.trim() == "#[cfg(test)]" && second.starts_with("mod tests"),
+        _ => false,
+    });
+    tests.unwrap_or(lines.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LINES_MAX, check};
+    use crate::tree::Source;
+
+    fn count(path: &str, text: &str) -> usize {
+        check(&[Source::new(path, text)]).len()
+    }
+
+    #[test]
+    fn a_file_begins_with_what_it_is() {
+        assert_eq!(count("src/a.rs", "//! A.\n\nfn f() {}\n"), 0);
+        assert_eq!(count("src/a.rs", "fn main() {}\n"), 0);
+        assert_eq!(count("src/a.rs", "// A.\nfn f() {}\n"), 1);
+        assert_eq!(count("src/a.rs", "\n//! A.\n"), 1);
+        assert_eq!(count("src/a/tests.rs", "use super::f;\n\n#[test]"), 0);
+    }
+
+    #[test]
+    fn a_long_file_is_found() {
+        let long = format!("//! A.\n{}", "a();\n".repeat(LINES_MAX));
+        assert_eq!(count("src/a.rs", &long), 1);
+        assert_eq!(count("src/a/tests.rs", &long), 0);
+        let full = format!("//! A.\n{}", "a();\n".repeat(LINES_MAX - 1));
+        assert_eq!(count("src/a.rs", &full), 0);
+    }
+
+    #[test]
+    fn tests_don_t_count() {
+        let tests = format!(
+            "//! A.\n#[cfg(test)]\nmod tests {{\n{}}}\n",
+            "a();\n".repeat(LINES_MAX)
+        );
+        assert_eq!(count("src/a.rs", &tests), 0);
+        let helper = format!(
+            "//! A.\n#[cfg(test)]\nfn f() {{\n{}}}\n",
+            "a();\n".repeat(LINES_MAX)
+        );
+        assert_eq!(count("src/a.rs", &helper), 1);
+    }
+}
