@@ -1,5 +1,5 @@
 //! What has one place in `src`: the time, the store's engine, its encoding, the environment and
-//! the terminal.
+//! the terminal. Tests may use what they need.
 
 use crate::finding::Finding;
 use crate::lexer::{in_word, line_of};
@@ -80,13 +80,12 @@ fn at_home(source: &Source, home: &[&str]) -> bool {
 }
 
 fn away(source: &Source, place: &Place) -> Vec<Finding> {
-    source
-        .code
-        .match_indices(place.word)
-        .filter(|(at, found)| is_whole(&source.code, *at, found))
+    let code = source.tested_code();
+    code.match_indices(place.word)
+        .filter(|(at, found)| is_whole(code, *at, found))
         .map(|(at, found)| {
             let what = format!("`{found}`: {}", place.why);
-            Finding::new(&source.path, line_of(&source.code, at), what)
+            Finding::new(&source.path, line_of(code, at), what)
         })
         .collect()
 }
@@ -98,15 +97,16 @@ fn is_whole(code: &str, at: usize, found: &str) -> bool {
 }
 
 fn environment(source: &Source) -> Vec<Finding> {
+    let code = source.tested_code();
     let in_cli = at_home(source, CLI);
-    let reads = heads(&source.code, "env").into_iter();
+    let reads = heads(code, "env").into_iter();
     // `std::env::var` begins with `std`, and `env` is then not the first of its path.
-    let full = words(&source.code).filter(|(_, word)| ENVIRONMENT.contains(word));
+    let full = words(code).filter(|(_, word)| ENVIRONMENT.contains(word));
     let full = full.filter(|(offset, _)| {
-        let before = source.code.get(..*offset).unwrap_or_default();
+        let before = code.get(..*offset).unwrap_or_default();
         before.ends_with("std::env::")
     });
-    let lines = full.map(|(offset, word)| (line_of(&source.code, offset), word.to_owned()));
+    let lines = full.map(|(offset, word)| (line_of(code, offset), word.to_owned()));
     reads
         .filter(|read| ENVIRONMENT.contains(&read.name.as_str()))
         .map(|read| (read.line, read.name))
@@ -135,6 +135,9 @@ mod tests {
         assert!(told("src/store/codec/v1.rs", "bincode::x()").is_empty());
         assert!(told("src/store.rs", "redb::y()").is_empty());
         assert!(told("src/clock.rs", "SystemTime::now()").is_empty());
+        let tests = "#[cfg(test)]\nmod tests { std::env::current_exe() }";
+        assert!(told("src/http.rs", tests).is_empty());
+        assert!(told("src/http/tests.rs", "redb::a()").is_empty());
         assert!(told("src/cli/run.rs", "std::env::var(a); println!(b)").is_empty());
     }
 

@@ -17,7 +17,7 @@ pub(crate) fn check(sources: &[Source]) -> Vec<Finding> {
 /// A file of one line needs no introduction, and tests were introduced by what they test.
 fn introduction(source: &Source) -> Option<Finding> {
     let introduced = source.text.lines().count() <= 1 || source.text.starts_with("//!");
-    let introduced = introduced || holds_tests(source);
+    let introduced = introduced || source.holds_tests();
     (!introduced).then(|| {
         Finding::new(
             &source.path,
@@ -28,28 +28,14 @@ fn introduction(source: &Source) -> Option<Finding> {
 }
 
 fn length(source: &Source) -> Option<Finding> {
-    if holds_tests(source) {
+    if source.holds_tests() {
         return None;
     }
-    let lines = lines_before_tests(&source.text);
+    let lines = source.tested_code().lines().count();
     (lines > LINES_MAX).then(|| {
         let what = format!("{lines} lines without its tests; split it at {LINES_MAX}");
         Finding::new(&source.path, LINES_MAX + 1, what)
     })
-}
-
-/// Whether this is `foo/tests.rs`, which holds the tests of `foo.rs`.
-fn holds_tests(source: &Source) -> bool {
-    source.path.ends_with("/tests.rs")
-}
-
-fn lines_before_tests(text: &str) -> usize {
-    let lines: Vec<&str> = text.lines().collect();
-    let tests = lines.windows(2).position(|pair| match pair {
-        [first, second] => first.trim() == "#[cfg(test)]" && second.starts_with("mod tests"),
-        _ => false,
-    });
-    tests.unwrap_or(lines.len())
 }
 
 #[cfg(test)]

@@ -34,6 +34,20 @@ impl Source {
         }
     }
 
+    /// Whether this is `foo/tests.rs`, which holds the tests of `foo.rs`.
+    pub(crate) fn holds_tests(&self) -> bool {
+        self.path.ends_with("/tests.rs")
+    }
+
+    /// The code without the file's own tests.
+    pub(crate) fn tested_code(&self) -> &str {
+        if self.holds_tests() {
+            return "";
+        }
+        let tests = self.code.find("#[cfg(test)]\nmod tests");
+        tests.map_or(&self.code, |at| self.code.split_at(at).0)
+    }
+
     /// `store` for `src/store.rs` and for everything below `src/store/`.
     pub(crate) fn module(&self) -> &str {
         let path = self.path.strip_prefix("src/").unwrap_or(&self.path);
@@ -150,4 +164,12 @@ fn this_file_is_in_the_tree() {
     let tree = Tree::read();
     let text = tree.text("tests/tidy/tree.rs").expect("it is read");
     assert!(text.contains("fn this_file_is_in_the_tree"));
+}
+
+#[test]
+fn tests_are_told_from_what_they_test() {
+    let text = "a();\n#[cfg(test)]\nfn b() {}\n#[cfg(test)]\nmod tests {}\n";
+    let code = "a();\n#[cfg(test)]\nfn b() {}\n";
+    assert_eq!(Source::new("src/a.rs", text).tested_code(), code);
+    assert_eq!(Source::new("src/a/tests.rs", text).tested_code(), "");
 }
