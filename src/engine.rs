@@ -18,10 +18,11 @@ pub mod backoff;
 pub mod claims;
 pub mod command;
 pub mod delivery;
+pub mod driver;
 pub mod error;
 pub mod gate;
 pub mod intake;
-
+pub mod janitor;
 pub mod linking;
 pub mod look;
 pub mod poller;
@@ -35,8 +36,11 @@ use crate::engine::error::EngineError;
 use crate::engine::gate::Gate;
 use crate::engine::look::Looks;
 use crate::engine::settings::Settings;
-use crate::store::{Store, Writer};
+use crate::model::intent::Intent;
+use crate::model::time::Timestamp;
+use crate::model::work::{Subject, Work};
 use crate::remote::outcome::{Class, Failure};
+use crate::store::{Store, Writer};
 use crate::stripe::client::StripeClient;
 use crate::zenskar::client::ZenskarClient;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -119,16 +123,51 @@ impl Engine {
         sent.saturating_sub(self.reads_booked.swap(sent, Ordering::SeqCst))
     }
 
+    /// Work that is due and nobody has, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub fn due_work(&self, now: Timestamp, limit: usize) -> Result<Vec<Work>, EngineError> {
+        let mut due = self.store.read()?.due_work(now, limit.saturating_mul(2))?;
+        due.retain(|work| !self.claims.is_taken(&work.subject));
+        due.truncate(limit);
+        Ok(due)
+    }
+
+    /// Intents that are due and whose customer nobody has, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub fn due_intents(&self, now: Timestamp, limit: usize) -> Result<Vec<Intent>, EngineError> {
+        let mut due = self
+            .store
+            .read()?
+            .due_intents(now, limit.saturating_mul(2))?;
+        due.retain(|intent| {
+            !self
+                .claims
+                .is_taken(&Subject::Customer(intent.link.clone()))
+        });
+        due.truncate(limit);
+        Ok(due)
+    }
+
     /// Takes note of a failure that is not about one record: a refused key parks the remote.
     fn refused(&self, failure: Failure) -> EngineError {
         if failure.class == Class::Unauthorized {
-            self.gate.park(failure.remote, &look::reason(&failure), self.clock.now());
+            self.gate
+                .park(failure.remote, &look::reason(&failure), self.clock.now());
         }
         EngineError::Remote(failure)
     }
 
     /// Puts new settings in force: the next look and the next delivery use them.
     pub fn set_settings(&self, settings: Settings) {
-        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        *self
+            .settings
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
     }
 }

@@ -1,9 +1,17 @@
 //! Every action of a person, one variant each. Pages, the API and the command line are thin doors
 //! to [`Engine::command`].
 
+mod customers;
+mod dead;
+mod events;
+mod status;
+
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
 use crate::engine::view;
+use crate::model::time::Timestamp;
+use crate::store::{StoreError, WriteError};
+use serde::Serialize;
 use serde_json::Value as Json;
 
 /// Rows of a page when nobody says otherwise, and the most that are given.
@@ -134,4 +142,71 @@ pub enum CommandError {
     /// A remote or the store failed.
     #[error("the action failed")]
     Engine(#[from] EngineError),
+}
+
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> Self {
+        Self::Engine(error.into())
+    }
+}
+
+impl From<WriteError> for CommandError {
+    fn from(error: WriteError) -> Self {
+        Self::Engine(error.into())
+    }
+}
+
+impl Engine {
+    /// Carries out an action of a person and says what came of it, as the view its variant names.
+    ///
+    /// # Errors
+    ///
+    /// The action is refused, or a remote or the store failed; then nothing was done.
+    pub async fn command(&self, command: Command) -> Result<Json, CommandError> {
+        match command {
+            Command::Status => json(&self.status()?),
+            Command::CustomersList {
+                which,
+                after,
+                limit,
+            } => json(&self.customers(which, after.as_deref(), limit.clamp(1, ROWS_MAX))?),
+            Command::CustomerShow { id } => json(&self.customer(&id)?),
+            Command::CustomerLink {
+                stripe,
+                zenskar,
+                who,
+            } => json(&self.link_customers(&stripe, &zenskar, &who).await?),
+            Command::CustomerUnlink { id, who } => json(&self.unlink_customer(&id, &who).await?),
+            Command::EventsList { after, limit } => {
+                json(&self.events(after.as_deref(), limit.clamp(1, ROWS_MAX))?)
+            }
+            Command::EventShow { id } => json(&self.event(&id)?),
+            Command::EventReplay { id, who } => json(&self.replay_event(&id, &who).await?),
+            Command::DeadList { after, limit } => {
+                json(&self.dead_letters(after.as_deref(), limit.clamp(1, ROWS_MAX))?)
+            }
+            Command::DeadRetry { which, who } => json(&self.retry_dead(which, &who).await?),
+            Command::DeadDrop { which, who } => json(&self.drop_dead(which, &who).await?),
+            Command::Scan { who } => json(&self.want_scan(&who).await?),
+        }
+    }
+}
+
+fn json(view: &impl Serialize) -> Result<Json, CommandError> {
+    serde_json::to_value(view).map_err(|error| CommandError::Invalid(error.to_string()))
+}
+
+fn done(message: impl Into<String>, count: u64) -> view::Done {
+    view::Done {
+        message: message.into(),
+        count,
+    }
+}
+
+fn invalid(error: &impl ToString) -> CommandError {
+    CommandError::Invalid(error.to_string())
+}
+
+fn show_time(at: Timestamp) -> Option<String> {
+    (at > Timestamp::MIN).then(|| at.to_string())
 }

@@ -54,7 +54,9 @@ impl Engine {
         };
         let read = self.store.read()?;
         let current = read.intents(&intent.link)?;
-        let intent = current.into_iter().find(|other| other.number == intent.number);
+        let intent = current
+            .into_iter()
+            .find(|other| other.number == intent.number);
         let Some(intent) = intent.filter(Intent::is_open) else {
             return Ok(Delivered::Skipped);
         };
@@ -107,7 +109,8 @@ impl Engine {
         match before {
             Before::Arrived => {
                 let seen = &look.seen().customer;
-                self.settle("change seen to have arrived", intent, seen, now).await
+                self.settle("change seen to have arrived", intent, seen, now)
+                    .await
             }
             Before::Replan => self.plan_again(intent).await,
             Before::Send(changes) => self.send(intent, look, changes).await,
@@ -117,7 +120,9 @@ impl Engine {
     /// Has the record looked at again before anything more is sent.
     async fn plan_again(&self, intent: Intent) -> Result<Delivered, EngineError> {
         let now = self.clock.now();
-        self.writer.write("plan again", move |tx| plan_again(tx, &intent, now)).await?;
+        self.writer
+            .write("plan again", move |tx| plan_again(tx, &intent, now))
+            .await?;
         self.wake.look.notify_one();
         Ok(Delivered::Replan)
     }
@@ -136,13 +141,18 @@ impl Engine {
         self.writer
             .write("begin attempt", move |tx| tx.put_intent(&row, Some(now)))
             .await?;
-        match self.zenskar.update_customer(look, &changes, Priority::Sync).await {
+        match self
+            .zenskar
+            .update_customer(look, &changes, Priority::Sync)
+            .await
+        {
             Ok(answer) => {
                 self.gate.open(Side::Zenskar);
                 let now = self.clock.now();
                 match answer.value {
                     Some(customer) => {
-                        self.settle("change delivered", intent, &customer, now).await
+                        self.settle("change delivered", intent, &customer, now)
+                            .await
                     }
                     None => {
                         let due_at = now.plus(CONFIRM_AFTER);
@@ -169,7 +179,9 @@ impl Engine {
     ) -> Result<Delivered, EngineError> {
         let shown = shown.clone();
         self.writer
-            .write("record delivery", move |tx| settle(tx, what, &intent, &shown, now))
+            .write("record delivery", move |tx| {
+                settle(tx, what, &intent, &shown, now)
+            })
             .await?;
         Ok(Delivered::Done)
     }
@@ -205,7 +217,9 @@ impl Engine {
             return self.bury_intent(intent, reason, now).await;
         }
         self.writer
-            .write("attempt later", move |tx| tx.put_intent(&intent, Some(due_at)))
+            .write("attempt later", move |tx| {
+                tx.put_intent(&intent, Some(due_at))
+            })
             .await?;
         Ok(Delivered::Later)
     }
@@ -222,7 +236,10 @@ impl Engine {
                 tx.append_journal(&entry)?;
                 let what = DeadWork::Intent(intent.link.clone(), intent.number);
                 tx.add_dead_letter(what, &reason, now, intent.attempts)?;
-                let dead = Intent { progress: Progress::Dead(now), ..intent.clone() };
+                let dead = Intent {
+                    progress: Progress::Dead(now),
+                    ..intent.clone()
+                };
                 plan_again(tx, &dead, now)
             })
             .await?;
@@ -244,7 +261,11 @@ fn settle(
     let after = after_answer(intent, shown, &link.base);
     let mut base = link.base.clone();
     base.extend(after.agreed);
-    tx.put_link(&Link { base, version: link.version.saturating_add(1), ..link })?;
+    tx.put_link(&Link {
+        base,
+        version: link.version.saturating_add(1),
+        ..link
+    })?;
     tx.remove_intent(&intent.link, intent.number)?;
     if !after.not_taken.is_empty() {
         let mut differences = tx.differences(&intent.link)?;
@@ -259,7 +280,9 @@ fn settle(
 fn plan_again(tx: &mut WriteTx<'_>, intent: &Intent, now: Timestamp) -> Result<(), StoreError> {
     tx.put_intent(intent, None)?;
     let subject = Subject::Customer(intent.link.clone());
-    let mut work = tx.work(&subject)?.unwrap_or_else(|| Work::new(subject, now));
+    let mut work = tx
+        .work(&subject)?
+        .unwrap_or_else(|| Work::new(subject, now));
     work.asked = work.asked.saturating_add(1);
     work.due_at = now;
     tx.put_work(&work)

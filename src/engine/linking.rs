@@ -14,8 +14,8 @@ use crate::model::time::Timestamp;
 use crate::model::work::{Subject, Work};
 use crate::remote::limiter::Priority;
 use crate::remote::outcome::Class;
-use crate::store::StoreError;
 use crate::store::Placed;
+use crate::store::StoreError;
 use crate::store::WriteTx;
 use crate::stripe;
 use crate::sync::matching::{Mapping, Verdict, judge};
@@ -50,7 +50,9 @@ impl Engine {
                 let row = link.clone();
                 let made = self
                     .writer
-                    .write("link customer", move |tx| make_link(tx, &row, "engine", now))
+                    .write("link customer", move |tx| {
+                        make_link(tx, &row, "engine", now)
+                    })
                     .await?;
                 match made {
                     Placed::Stored => return Ok(Found::Linked(link)),
@@ -63,12 +65,21 @@ impl Engine {
             Verdict::Unlinked => "no customer of Zenskar is mapped to it".to_owned(),
             Verdict::Ambiguous(several) => {
                 let several: Vec<&str> = several.iter().map(ZenskarCustomerId::as_str).collect();
-                format!("several customers of Zenskar are mapped to it: {}", several.join(", "))
+                format!(
+                    "several customers of Zenskar are mapped to it: {}",
+                    several.join(", ")
+                )
             }
         };
-        let parked = Work { last_error: Some(why), attempts: 0, ..work.clone() };
-        let is_parked =
-            self.writer.write("park work", move |tx| park(tx, &parked)).await?;
+        let parked = Work {
+            last_error: Some(why),
+            attempts: 0,
+            ..work.clone()
+        };
+        let is_parked = self
+            .writer
+            .write("park work", move |tx| park(tx, &parked))
+            .await?;
         if !is_parked {
             // An event came while we searched: look again with it.
             self.wake.look.notify_one();
@@ -83,10 +94,16 @@ impl Engine {
         events: &[Event],
     ) -> Result<Vec<ZenskarCustomerId>, EngineError> {
         let mut found = Vec::new();
-        let by_id = self.zenskar.customers_by_external_id(id.as_str(), Priority::Sync).await?;
+        let by_id = self
+            .zenskar
+            .customers_by_external_id(id.as_str(), Priority::Sync)
+            .await?;
         found.extend(by_id.value.customers.into_iter().map(|seen| seen.id));
         if let Value::Text(email) = self.stripe_email(id, events).await? {
-            let by_email = self.zenskar.customers_by_email(&email, Priority::Sync).await?;
+            let by_email = self
+                .zenskar
+                .customers_by_email(&email, Priority::Sync)
+                .await?;
             found.extend(by_email.value.customers.into_iter().map(|seen| seen.id));
         }
         found.sort();
@@ -103,9 +120,17 @@ impl Engine {
         let snapshot = newest.and_then(|event| stripe::event::customer(&event.payload).ok());
         let presence = match snapshot {
             Some(observed) => observed.presence,
-            None => self.stripe.customer(id, Priority::Sync).await?.value.presence,
+            None => {
+                self.stripe
+                    .customer(id, Priority::Sync)
+                    .await?
+                    .value
+                    .presence
+            }
         };
-        Ok(presence.customer().map_or(Value::Blank, |customer| customer.value(Field::Email).clone()))
+        Ok(presence.customer().map_or(Value::Blank, |customer| {
+            customer.value(Field::Email).clone()
+        }))
     }
 
     /// What Zenskar's mapping says of one of its customers; a customer that is gone says nothing.
@@ -158,7 +183,10 @@ pub(super) fn make_link(
         let subject = Subject::Customer(link.stripe.clone());
         tx.unpark(&subject, now)?;
         if tx.work(&subject)?.is_none() {
-            tx.put_work(&Work { asked: 1, ..Work::new(subject.clone(), now) })?;
+            tx.put_work(&Work {
+                asked: 1,
+                ..Work::new(subject.clone(), now)
+            })?;
         }
         let mut entry = Entry::engine(now, "customer linked", &subject)
             .with("zenskar", &link.zenskar)
@@ -171,7 +199,9 @@ pub(super) fn make_link(
 
 /// Parks work, unless something was added to it since it was read.
 fn park(tx: &mut WriteTx<'_>, work: &Work) -> Result<bool, StoreError> {
-    let unmoved = tx.work(&work.subject)?.is_some_and(|current| current.asked == work.asked);
+    let unmoved = tx
+        .work(&work.subject)?
+        .is_some_and(|current| current.asked == work.asked);
     let still_unlinked = {
         let Subject::Customer(id) = &work.subject;
         tx.link(id)?.is_none()

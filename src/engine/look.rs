@@ -16,8 +16,8 @@ use crate::model::time::Timestamp;
 use crate::model::work::{DeadWork, Subject, Work};
 use crate::remote::limiter::Priority;
 use crate::remote::outcome::{Class, Failure};
-use crate::store::StoreError;
 use crate::store::PreparedMirror;
+use crate::store::StoreError;
 use crate::store::WriteTx;
 use crate::stripe;
 use crate::sync::customer::{Plan, State, plan};
@@ -89,7 +89,10 @@ impl Sight {
             deleted: observed.presence == Presence::Deleted,
             payload: observed.payload,
         };
-        Self { presence: observed.presence, mirror }
+        Self {
+            presence: observed.presence,
+            mirror,
+        }
     }
 }
 
@@ -115,6 +118,9 @@ impl Engine {
     async fn examine(&self, work: &Work) -> Result<Looked, EngineError> {
         let settings = self.settings();
         let Subject::Customer(id) = &work.subject;
+        if settings.policy.direction.is_none() {
+            return self.pass_over(work).await;
+        }
         let events = self.events_of(work)?;
         let link = match self.store.read()?.link(id)? {
             Some(link) => link,
@@ -123,6 +129,9 @@ impl Engine {
                 linking::Found::Parked => return Ok(Looked::Parked),
             },
         };
+        if link.state == LinkState::Unlinked {
+            return self.pass_over(work).await;
+        }
         let stripe = self.see_stripe(id, work, &events).await?;
         let zenskar = self.see_zenskar(&link.zenskar).await?;
         let now = self.clock.now();
@@ -151,11 +160,27 @@ impl Engine {
             plan,
             now,
         };
-        let applied = self.writer.write("apply customer plan", move |tx| decision.apply(tx)).await?;
+        let applied = self
+            .writer
+            .write("apply customer plan", move |tx| decision.apply(tx))
+            .await?;
         if writes {
             self.wake.delivery.notify_one();
         }
-        Ok(if applied { Looked::Applied } else { Looked::Again })
+        Ok(if applied {
+            Looked::Applied
+        } else {
+            Looked::Again
+        })
+    }
+
+    /// Nothing follows from this work: sync is off, or a person took the link apart.
+    async fn pass_over(&self, work: &Work) -> Result<Looked, EngineError> {
+        let work = work.clone();
+        self.writer
+            .write("pass over work", move |tx| pass_over(tx, &work))
+            .await?;
+        Ok(Looked::Applied)
     }
 
     /// The events that ask for this work, oldest first, with their payloads.
@@ -179,12 +204,17 @@ impl Engine {
         if let Some(sight) = self.snapshot(id, work, events)? {
             return Ok(sight);
         }
-        if events.is_empty() && let Some(sight) = self.listed(id)? {
+        if events.is_empty()
+            && let Some(sight) = self.listed(id)?
+        {
             return Ok(sight);
         }
         let answer = self.stripe.customer(id, Priority::Sync).await?;
         self.gate.open(Side::Stripe);
-        Ok(Sight::stripe(answer.value, answer.date.unwrap_or(Timestamp::MIN)))
+        Ok(Sight::stripe(
+            answer.value,
+            answer.date.unwrap_or(Timestamp::MIN),
+        ))
     }
 
     /// The customer as the scan under way listed it. Whatever changed since comes as an event.
@@ -212,7 +242,11 @@ impl Engine {
         let Some(newest) = events.iter().max_by_key(|event| event.created) else {
             return Ok(None);
         };
-        let alone = events.iter().filter(|event| event.created == newest.created).count() == 1;
+        let alone = events
+            .iter()
+            .filter(|event| event.created == newest.created)
+            .count()
+            == 1;
         let complete = u64::try_from(events.len()) == Ok(work.asked);
         let ours = newest.api_version.as_deref() == Some(settings.api_version.as_str());
         let Some(mirror) = self.store.read()?.mirror(Side::Stripe, id.as_str())? else {
@@ -278,7 +312,7 @@ impl Engine {
                 tx.put_work(&Work {
                     due_at: work.due_at,
                     attempts: work.attempts,
-                    last_error: work.last_error.clone(),
+                    last_error: work.last_error,
                     ..current
                 })
             })
@@ -306,10 +340,17 @@ impl Engine {
 /// What the events prove, read only where the base leaves a selected field open.
 fn evidence(link: &Link, events: &[Event], policy: &Policy) -> Evidence {
     let mut evidence = Evidence::default();
-    if policy.fields.iter().all(|field| link.base.contains_key(field)) {
+    if policy
+        .fields
+        .iter()
+        .all(|field| link.base.contains_key(field))
+    {
         return evidence;
     }
-    for event in events.iter().filter(|event| event.kind == "customer.updated") {
+    for event in events
+        .iter()
+        .filter(|event| event.kind == "customer.updated")
+    {
         match stripe::event::previous_attributes(&event.payload) {
             stripe::event::Evidence::Unspecified => evidence.unspecified(),
             stripe::event::Evidence::Named(before) => {
@@ -337,7 +378,9 @@ impl Decision {
     /// Applies the plan, unless the link moved since it was read.
     fn apply(&self, tx: &mut WriteTx<'_>) -> Result<bool, StoreError> {
         let id = &self.link.stripe;
-        let unmoved = tx.link(id)?.is_some_and(|link| link.version == self.link.version);
+        let unmoved = tx
+            .link(id)?
+            .is_some_and(|link| link.version == self.link.version);
         if !unmoved {
             return Ok(false);
         }
@@ -375,7 +418,11 @@ impl Decision {
     fn put_intents(&self, tx: &mut WriteTx<'_>) -> Result<(), StoreError> {
         let id = &self.link.stripe;
         for old in tx.intents(id)? {
-            let stays = self.plan.intents.iter().any(|intent| intent.number == old.number);
+            let stays = self
+                .plan
+                .intents
+                .iter()
+                .any(|intent| intent.number == old.number);
             if !stays {
                 let what = if self.plan.arrived.contains(&old.number) {
                     "change seen to have arrived"
@@ -414,16 +461,35 @@ impl Decision {
         if let Some(current) = tx.work(subject)? {
             rest.asked = current.asked.saturating_sub(self.work.asked);
             let seen = |sequence: &u64| self.work.events.contains(sequence);
-            rest.events = current.events.into_iter().filter(|event| !seen(event)).collect();
+            rest.events = current
+                .events
+                .into_iter()
+                .filter(|event| !seen(event))
+                .collect();
         }
         if rest.asked > 0 {
             return tx.put_work(&rest);
         }
         match self.plan.recheck_at {
-            Some(due_at) => tx.put_work(&Work { due_at, asked: 1, ..rest }),
+            Some(due_at) => tx.put_work(&Work {
+                due_at,
+                asked: 1,
+                ..rest
+            }),
             None => tx.remove_work(subject).map(drop),
         }
     }
+}
+
+/// Takes off work that nothing follows from, unless something was added since it was read.
+fn pass_over(tx: &mut WriteTx<'_>, work: &Work) -> Result<(), StoreError> {
+    let unmoved = tx
+        .work(&work.subject)?
+        .is_some_and(|current| current.asked == work.asked);
+    if unmoved {
+        tx.remove_work(&work.subject)?;
+    }
+    Ok(())
 }
 
 /// Drops the dead letter of an intent that is gone.

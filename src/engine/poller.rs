@@ -69,10 +69,16 @@ impl Engine {
             (None, Some(high)) => high.minus(OVERLAP),
             (None, None) => Timestamp::default(),
         };
-        let after = cursor.window.as_ref().and_then(|window| window.after.as_ref());
+        let after = cursor
+            .window
+            .as_ref()
+            .and_then(|window| window.after.as_ref());
         let window = EventWindow { from, to: None };
         let types = &subject::EVENT_TYPES;
-        let answer = self.stripe.events_page(window, after, types, Priority::Sync).await;
+        let answer = self
+            .stripe
+            .events_page(window, after, types, Priority::Sync)
+            .await;
         let answer = match answer {
             Ok(answer) => answer,
             Err(failure) if failure.class == Class::CursorGone => {
@@ -82,10 +88,18 @@ impl Engine {
             Err(failure) => return Err(self.refused(failure)),
         };
         self.gate.open(Side::Stripe);
-        let newest = answer.value.items.iter().map(|seen| seen.envelope.created).max();
+        let newest = answer
+            .value
+            .items
+            .iter()
+            .map(|seen| seen.envelope.created)
+            .max();
         // An answer without `Date` proves no time but that of the events it holds.
         let Some(remote_now) = answer.date.or(newest) else {
-            return Ok(Polled { complete: true, ..Polled::default() });
+            return Ok(Polled {
+                complete: true,
+                ..Polled::default()
+            });
         };
         let Some(high) = high else {
             return self.begin_polling(remote_now).await;
@@ -93,12 +107,13 @@ impl Engine {
         if cursor.window.is_none() && high < remote_now.minus(LISTED_FOR) {
             self.ask_for_scan(&scan, high, remote_now).await?;
         }
-        let open = cursor.window.clone().unwrap_or(PollWindow {
+        let open = cursor.window.clone().unwrap_or_else(|| PollWindow {
             from,
             to: remote_now.minus(LAG).max(high),
             after: None,
         });
-        self.take_page(answer.value, after_page(&cursor, open)).await
+        self.take_page(answer.value, after_page(&cursor, open))
+            .await
     }
 
     async fn take_page(
@@ -107,12 +122,21 @@ impl Engine {
         (unfinished, finished): (PollCursor, PollCursor),
     ) -> Result<Polled, EngineError> {
         if page.unreadable > 0 {
-            tracing::error!(count = page.unreadable, "events of the events API cannot be read");
+            tracing::error!(
+                count = page.unreadable,
+                "events of the events API cannot be read"
+            );
         }
         let cursor = match page.next {
             Some(after) => {
-                let window = unfinished.window.map(|open| PollWindow { after: Some(after), ..open });
-                PollCursor { window, ..unfinished }
+                let window = unfinished.window.map(|open| PollWindow {
+                    after: Some(after),
+                    ..open
+                });
+                PollCursor {
+                    window,
+                    ..unfinished
+                }
             }
             None => finished,
         };
@@ -145,14 +169,26 @@ impl Engine {
         if new > 0 {
             self.wake.intake.notify_one();
         }
-        Ok(Polled { new, events: count, complete })
+        Ok(Polled {
+            new,
+            events: count,
+            complete,
+        })
     }
 
     /// The first poll: what happened before the connector was installed is not its business.
     async fn begin_polling(&self, remote_now: Timestamp) -> Result<Polled, EngineError> {
-        let first = PollCursor { high: Some(remote_now), window: None };
-        self.writer.write("begin polling", move |tx| tx.set_poll_cursor(&first)).await?;
-        Ok(Polled { complete: true, ..Polled::default() })
+        let first = PollCursor {
+            high: Some(remote_now),
+            window: None,
+        };
+        self.writer
+            .write("begin polling", move |tx| tx.set_poll_cursor(&first))
+            .await?;
+        Ok(Polled {
+            complete: true,
+            ..Polled::default()
+        })
     }
 
     /// Events between the cursor and what Stripe still lists are lost: a scan finds their effects.
@@ -165,7 +201,10 @@ impl Engine {
         if scan.wanted {
             return Ok(());
         }
-        let wanted = ScanCursor { wanted: true, ..scan.clone() };
+        let wanted = ScanCursor {
+            wanted: true,
+            ..scan.clone()
+        };
         let entry = Entry::engine(self.clock.now(), "gap in events", &"stripe/events")
             .with("read until", &high)
             .with("stripe's time", &remote_now)
@@ -182,9 +221,14 @@ impl Engine {
 
     /// The page cursor aged out: the window is read again from its newest event.
     async fn restart_window(&self, cursor: PollCursor) -> Result<(), EngineError> {
-        let restarted = PollCursor { window: None, ..cursor };
+        let restarted = PollCursor {
+            window: None,
+            ..cursor
+        };
         self.writer
-            .write("restart poll window", move |tx| tx.set_poll_cursor(&restarted))
+            .write("restart poll window", move |tx| {
+                tx.set_poll_cursor(&restarted)
+            })
             .await?;
         Ok(())
     }
@@ -227,8 +271,17 @@ pub const fn adaptive(ingress: bool, found: usize, reads_used: u64) -> Duration 
 
 /// The cursor after a page is in the inbox: with more pages to come, and without.
 fn after_page(cursor: &PollCursor, window: PollWindow) -> (PollCursor, PollCursor) {
-    let finished = PollCursor { high: Some(window.to), window: None };
-    (PollCursor { window: Some(window), ..cursor.clone() }, finished)
+    let finished = PollCursor {
+        high: Some(window.to),
+        window: None,
+    };
+    (
+        PollCursor {
+            window: Some(window),
+            ..cursor.clone()
+        },
+        finished,
+    )
 }
 
 fn insert(
@@ -261,7 +314,11 @@ mod tests {
             (false, 3, 6_000, POLL_FAST),
             (false, 3, 9_000, POLL_SLOW),
         ] {
-            assert_eq!(adaptive(ingress, found, used), expected, "{ingress} {found} {used}");
+            assert_eq!(
+                adaptive(ingress, found, used),
+                expected,
+                "{ingress} {found} {used}"
+            );
         }
     }
 

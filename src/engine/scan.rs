@@ -65,13 +65,18 @@ impl Engine {
 
     async fn begin_scan(&self, cursor: ScanCursor) -> Result<Scanned, EngineError> {
         let now = self.clock.now();
-        let due = cursor.finished_at.is_none_or(|at| now.since(at) >= SCAN_EVERY);
+        let due = cursor
+            .finished_at
+            .is_none_or(|at| now.since(at) >= SCAN_EVERY);
         if !(cursor.wanted || due) || self.settings().policy.direction.is_none() {
             return Ok(Scanned::Idle);
         }
         let lists_stripe = cursor.wanted || cursor.finished_at.is_none();
-        let phase =
-            if lists_stripe { ScanPhase::Stripe(None) } else { ScanPhase::Zenskar(None) };
+        let phase = if lists_stripe {
+            ScanPhase::Stripe(None)
+        } else {
+            ScanPhase::Zenskar(None)
+        };
         let begun = ScanCursor {
             phase,
             started_at: now,
@@ -80,7 +85,9 @@ impl Engine {
             found: ScanCounts::default(),
             ..cursor
         };
-        self.writer.write("begin scan", move |tx| tx.set_scan_cursor(&begun)).await?;
+        self.writer
+            .write("begin scan", move |tx| tx.set_scan_cursor(&begun))
+            .await?;
         Ok(Scanned::Page)
     }
 
@@ -89,12 +96,18 @@ impl Engine {
         mut cursor: ScanCursor,
         after: Option<StripeCustomerId>,
     ) -> Result<Scanned, EngineError> {
-        let answer = match self.stripe.customers_page(after.as_ref(), Priority::Scan).await {
+        let answer = match self
+            .stripe
+            .customers_page(after.as_ref(), Priority::Scan)
+            .await
+        {
             Ok(answer) => answer,
             // The customer that the place names is gone: Stripe cannot go on from it.
             Err(failure) if after.is_some() && is_gone(&failure) => {
                 cursor.phase = ScanPhase::Stripe(None);
-                self.writer.write("restart scan", move |tx| tx.set_scan_cursor(&cursor)).await?;
+                self.writer
+                    .write("restart scan", move |tx| tx.set_scan_cursor(&cursor))
+                    .await?;
                 return Ok(Scanned::Page);
             }
             Err(failure) => return Err(self.refused(failure)),
@@ -111,8 +124,11 @@ impl Engine {
         let at_end = cursor.phase == ScanPhase::Zenskar(None);
         let now = self.clock.now();
         let policy = self.settings().policy.clone();
-        let listed: BTreeMap<StripeCustomerId, Observed> =
-            page.items.into_iter().map(|seen| (seen.id.clone(), seen)).collect();
+        let listed: BTreeMap<StripeCustomerId, Observed> = page
+            .items
+            .into_iter()
+            .map(|seen| (seen.id.clone(), seen))
+            .collect();
         if at_end && self.missed_too_many(&mut cursor, &listed).await? {
             return Ok(Scanned::Stopped);
         }
@@ -136,14 +152,19 @@ impl Engine {
     ) -> Result<bool, EngineError> {
         let began = cursor.stripe_started_at.unwrap_or(Timestamp::MIN);
         let read = self.store.read()?;
-        let most = usize::try_from(read.link_count()? / 100).unwrap_or(usize::MAX).max(MISSED_MAX);
+        let most = usize::try_from(read.link_count()? / 100)
+            .unwrap_or(usize::MAX)
+            .max(MISSED_MAX);
         let mut missed = Vec::new();
         let mut after: Option<StripeCustomerId> = None;
         loop {
             let links = read.links(after.as_ref(), LINKS_STEP)?;
             let Some(last) = links.last() else { break };
             after = Some(last.stripe.clone());
-            for link in links.into_iter().filter(|link| link.state == LinkState::Active) {
+            for link in links
+                .into_iter()
+                .filter(|link| link.state == LinkState::Active)
+            {
                 let mirror = read.mirror(Side::Stripe, link.stripe.as_str())?;
                 let listed = mirror.is_some_and(|mirror| mirror.observed_at >= began)
                     || last_page.contains_key(&link.stripe);
@@ -191,11 +212,17 @@ impl Engine {
         mut cursor: ScanCursor,
         from: Option<String>,
     ) -> Result<Scanned, EngineError> {
-        let answer = match self.zenskar.customers_page(from.as_deref(), Priority::Scan).await {
+        let answer = match self
+            .zenskar
+            .customers_page(from.as_deref(), Priority::Scan)
+            .await
+        {
             Ok(answer) => answer,
             Err(failure) if from.is_some() && is_gone(&failure) => {
                 cursor.phase = ScanPhase::Zenskar(None);
-                self.writer.write("restart scan", move |tx| tx.set_scan_cursor(&cursor)).await?;
+                self.writer
+                    .write("restart scan", move |tx| tx.set_scan_cursor(&cursor))
+                    .await?;
                 return Ok(Scanned::Page);
             }
             Err(failure) => return Err(self.refused(failure)),
@@ -205,7 +232,8 @@ impl Engine {
         let page = answer.value;
         cursor.found.zenskar = cursor.found.zenskar.saturating_add(count(page.items.len()));
         for seen in &page.items {
-            self.take_zenskar(&mut cursor.found, seen, observed_at).await?;
+            self.take_zenskar(&mut cursor.found, seen, observed_at)
+                .await?;
         }
         let finished = page.next.is_none();
         let now = self.clock.now();
@@ -215,9 +243,15 @@ impl Engine {
         } else {
             cursor.phase = ScanPhase::Zenskar(page.next);
         }
-        self.writer.write("scan page done", move |tx| tx.set_scan_cursor(&cursor)).await?;
+        self.writer
+            .write("scan page done", move |tx| tx.set_scan_cursor(&cursor))
+            .await?;
         self.wake.look.notify_one();
-        Ok(if finished { Scanned::Finished } else { Scanned::Page })
+        Ok(if finished {
+            Scanned::Finished
+        } else {
+            Scanned::Page
+        })
     }
 
     /// One customer of Zenskar's listing.
@@ -235,12 +269,16 @@ impl Engine {
             let policy = self.settings().policy.clone();
             let differs = policy.fields.iter().any(|field| {
                 let value = seen.customer.value(*field);
-                let shown = known.iter().any(|one| one.field == *field && one.zenskar == *value);
+                let shown = known
+                    .iter()
+                    .any(|one| one.field == *field && one.zenskar == *value);
                 link.base.get(field) != Some(value) && !shown
             });
             if differs && link.state == LinkState::Active {
                 self.writer
-                    .write("look at listed customer", move |tx| ask(tx, &link.stripe, now))
+                    .write("look at listed customer", move |tx| {
+                        ask(tx, &link.stripe, now)
+                    })
                     .await?;
             }
             return Ok(());
@@ -299,8 +337,13 @@ impl Engine {
             &Subject::Customer(stripe.clone()),
         )
         .with("zenskar", zenskar)
-        .with("already linked", &format!("{} with {}", other.stripe, other.zenskar));
-        self.writer.write("note second claim", move |tx| tx.append_journal(&entry)).await?;
+        .with(
+            "already linked",
+            &format!("{} with {}", other.stripe, other.zenskar),
+        );
+        self.writer
+            .write("note second claim", move |tx| tx.append_journal(&entry))
+            .await?;
         Ok(())
     }
 }
@@ -320,7 +363,9 @@ fn take_listed(
         let differs = seen.presence.customer().is_none_or(|customer| {
             policy.fields.iter().any(|field| {
                 let value = customer.value(*field);
-                let shown = known.iter().any(|one| one.field == *field && one.stripe == *value);
+                let shown = known
+                    .iter()
+                    .any(|one| one.field == *field && one.stripe == *value);
                 link.base.get(field) != Some(value) && !shown
             })
         });
@@ -333,7 +378,11 @@ fn take_listed(
         return Ok(());
     }
     let deleted = seen.presence.customer().is_none();
-    let mirror = Mirror { observed_at, deleted, payload: seen.payload };
+    let mirror = Mirror {
+        observed_at,
+        deleted,
+        payload: seen.payload,
+    };
     tx.put_mirror(&PreparedMirror::new(Side::Stripe, id.as_str(), &mirror)?)
 }
 
@@ -346,7 +395,9 @@ fn is_gone(failure: &Failure) -> bool {
 /// Asks for a look at a customer.
 fn ask(tx: &mut WriteTx<'_>, id: &StripeCustomerId, now: Timestamp) -> Result<(), StoreError> {
     let subject = Subject::Customer(id.clone());
-    let mut work = tx.work(&subject)?.unwrap_or_else(|| Work::new(subject, now));
+    let mut work = tx
+        .work(&subject)?
+        .unwrap_or_else(|| Work::new(subject, now));
     work.asked = work.asked.saturating_add(1);
     tx.put_work(&work)
 }

@@ -52,8 +52,6 @@ pub struct Remote {
     pub state: String,
     /// Why it is parked.
     pub reason: Option<String>,
-    /// Where it is.
-    pub base: String,
     /// Its own time when it last answered.
     pub last_answer: Option<String>,
     /// Requests per second that its limiters allow, by limiter.
