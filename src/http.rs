@@ -12,3 +12,8 @@
 //! Not here: what a person's action does (`engine`), and which address serves what (`cli`).
 
 pub mod listener;
+pub mod public;
+pub mod webhook;
+
+#[cfg(test)]
+mod testing;

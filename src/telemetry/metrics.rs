@@ -349,7 +349,7 @@ mod tests {
         for line in [
             "zenstripe_build_info{version=\"1.2.3\"} 1",
             "zenstripe_webhooks_accepted_total{remote=\"stripe\"} 0",
-            "zenstripe_webhooks_rejected_total{remote=\"stripe\",reason=\"mismatch\"} 0",
+            "zenstripe_webhooks_rejected_total{remote=\"stripe\",reason=\"no_match\"} 0",
             "zenstripe_queue_depth_entries{queue=\"inbox\"} 0",
             "zenstripe_queue_oldest_age_seconds{queue=\"dead\"} 0.0",
             "zenstripe_api_calls_total{remote=\"zenskar\",class=\"unknown\"} 0",
@@ -384,7 +384,7 @@ mod tests {
     #[test]
     fn a_handle_counts_in_its_own_series() {
         let metrics = Metrics::new("1");
-        let rejected = (Remote::Stripe, Rejected::Stale);
+        let rejected = (Remote::Stripe, Rejected::TooOld);
         metrics.webhooks.rejected.of(rejected).inc();
         metrics
             .remotes
@@ -392,11 +392,9 @@ mod tests {
             .of(Remote::Stripe)
             .set(0.25);
         let page = metrics.encode();
-        assert!(
-            page.contains(
-                "zenstripe_webhooks_rejected_total{remote=\"stripe\",reason=\"stale\"} 1\n"
-            )
-        );
+        assert!(page.contains(
+            "zenstripe_webhooks_rejected_total{remote=\"stripe\",reason=\"too_old\"} 1\n"
+        ));
         assert!(page.contains("zenstripe_read_allowance_used_ratio{remote=\"stripe\"} 0.25\n"));
     }
 }

@@ -1,12 +1,10 @@
 //! The listener, met by clients that misbehave.
 
-mod clients;
-
 use super::*;
+use crate::http::testing::{Client, Tls, get_request, identity, pem, within};
 use crate::telemetry::metrics::End;
 use axum::Router;
 use axum::routing::{get, post};
-use clients::{Client, Tls, get_request, identity, within};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -342,7 +340,7 @@ async fn a_new_certificate_serves_new_sessions() {
 
 #[tokio::test]
 async fn a_key_of_another_certificate_is_refused() {
-    let (a, b) = (clients::pem("a.test"), clients::pem("b.test"));
+    let (a, b) = (pem("a.test"), pem("b.test"));
     let bad = Identity::from_pem(a.0.as_bytes(), b.1.as_bytes());
     assert!(matches!(bad, Err(TlsError::Pair { .. })));
     let none = Identity::from_pem(b"", a.1.as_bytes());

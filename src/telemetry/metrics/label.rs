@@ -17,14 +17,16 @@ label! {
     Rejected, "reason" {
         /// No secret is active: the door is closed.
         NoSecret = "no_secret",
-        /// No signature header.
-        Unsigned = "unsigned",
+        /// No signature.
+        Missing = "missing",
         /// A signature header that cannot be read.
         Malformed = "malformed",
         /// No signature matches one of our secrets.
-        Mismatch = "mismatch",
-        /// Signed too long ago, or in the future.
-        Stale = "stale",
+        NoMatch = "no_match",
+        /// Signed too long ago: a replay, or our clock is fast.
+        TooOld = "too_old",
+        /// Signed too far ahead: our clock is slow.
+        TooNew = "too_new",
         /// The body is over the limit.
         TooLarge = "too_large",
         /// The body did not arrive whole and in time.

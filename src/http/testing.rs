@@ -1,4 +1,4 @@
-//! Clients that speak to the byte.
+//! Clients for the tests of this module: they speak to the byte.
 
 use crate::http::listener::Identity;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -15,13 +15,13 @@ use tokio::task::JoinSet;
 use tokio_rustls::client::TlsStream;
 
 /// Fails a test that waits for something that does not come.
-pub(super) async fn within<T>(future: impl Future<Output = T>) -> T {
+pub(in crate::http) async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(20), future)
         .await
         .expect("in time")
 }
 
-pub(super) fn get_request(path: &str) -> Vec<u8> {
+pub(in crate::http) fn get_request(path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").into_bytes()
 }
 
@@ -29,34 +29,36 @@ trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
 
 /// An answer of HTTP/1.1.
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) body: String,
+pub(in crate::http) struct Answer {
+    pub(in crate::http) status: u16,
+    pub(in crate::http) body: String,
 }
 
 /// A client of HTTP/1.1 over any stream.
-pub(super) struct Client(Box<dyn Duplex>);
+pub(in crate::http) struct Client(Box<dyn Duplex>);
 
 impl Client {
-    pub(super) async fn connect(address: SocketAddr) -> Self {
+    pub(in crate::http) async fn connect(address: SocketAddr) -> Self {
         Self::over(within(TcpStream::connect(address)).await.unwrap())
     }
 
-    pub(super) fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Self {
+    pub(in crate::http) fn over(
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    ) -> Self {
         Self(Box::new(stream))
     }
 
-    pub(super) async fn send(&mut self, bytes: &[u8]) {
+    pub(in crate::http) async fn send(&mut self, bytes: &[u8]) {
         within(self.0.write_all(bytes)).await.unwrap();
     }
 
-    pub(super) async fn ask(&mut self, request: &[u8]) -> Answer {
+    pub(in crate::http) async fn ask(&mut self, request: &[u8]) -> Answer {
         self.send(request).await;
         self.answer().await
     }
 
     /// Reads one answer, which must have a `content-length`.
-    pub(super) async fn answer(&mut self) -> Answer {
+    pub(in crate::http) async fn answer(&mut self) -> Answer {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             head.push(within(self.0.read_u8()).await.unwrap());
@@ -72,14 +74,14 @@ impl Client {
     }
 
     /// Everything up to the end of the stream; a reset is an end.
-    pub(super) async fn rest(&mut self) -> String {
+    pub(in crate::http) async fn rest(&mut self) -> String {
         let mut bytes = Vec::new();
         drop(within(self.0.read_to_end(&mut bytes)).await);
         String::from_utf8(bytes).unwrap()
     }
 
     /// Sends a byte now and then until the other side ends it; what it said meanwhile.
-    pub(super) async fn drip(self) -> String {
+    pub(in crate::http) async fn drip(self) -> String {
         let (read, mut write) = split(self.0);
         let mut reader = Self(Box::new(tokio::io::join(read, tokio::io::sink())));
         let mut pace = tokio::time::interval(Duration::from_millis(10));
@@ -102,7 +104,7 @@ impl Client {
 }
 
 /// A certificate and its key as PEM, and the certificate's bytes.
-pub(super) fn pem(name: &str) -> (String, String, Vec<u8>) {
+pub(in crate::http) fn pem(name: &str) -> (String, String, Vec<u8>) {
     let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
     (
         made.cert.pem(),
@@ -111,7 +113,7 @@ pub(super) fn pem(name: &str) -> (String, String, Vec<u8>) {
     )
 }
 
-pub(super) fn identity(name: &str) -> (Identity, Vec<u8>) {
+pub(in crate::http) fn identity(name: &str) -> (Identity, Vec<u8>) {
     let (certificate, key, der) = pem(name);
     (
         Identity::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap(),
@@ -120,10 +122,10 @@ pub(super) fn identity(name: &str) -> (Identity, Vec<u8>) {
 }
 
 /// A TLS session.
-pub(super) struct Tls(TlsStream<TcpStream>);
+pub(in crate::http) struct Tls(TlsStream<TcpStream>);
 
 impl Tls {
-    pub(super) async fn connect(address: SocketAddr, offered: &[&[u8]]) -> Self {
+    pub(in crate::http) async fn connect(address: SocketAddr, offered: &[&[u8]]) -> Self {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut config = rustls::ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -138,17 +140,17 @@ impl Tls {
         Self(within(connector.connect(name, stream)).await.unwrap())
     }
 
-    pub(super) fn certificate(&self) -> Vec<u8> {
+    pub(in crate::http) fn certificate(&self) -> Vec<u8> {
         self.0.get_ref().1.peer_certificates().unwrap()[0].to_vec()
     }
 
-    pub(super) async fn until_closed(mut self) {
+    pub(in crate::http) async fn until_closed(mut self) {
         let mut bytes = Vec::new();
         drop(within(self.0.read_to_end(&mut bytes)).await);
     }
 
     /// Status, version and body of a GET in the protocol that was agreed on.
-    pub(super) async fn get(self, path: &str) -> (u16, http::Version, String, Session) {
+    pub(in crate::http) async fn get(self, path: &str) -> (u16, http::Version, String, Session) {
         use http_body_util::{BodyExt, Empty};
         let h2 = self.0.get_ref().1.alpn_protocol() == Some(b"h2");
         let io = TokioIo::new(self.0);
@@ -190,7 +192,7 @@ impl Tls {
 }
 
 /// Keeps a connection open.
-pub(super) struct Session {
+pub(in crate::http) struct Session {
     _driver: JoinSet<hyper::Result<()>>,
     _sender: Box<dyn Any + Send>,
 }
