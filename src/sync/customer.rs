@@ -144,7 +144,9 @@ fn merge_fields(state: &State<'_>, policy: &Policy, stripe: &Customer, zenskar: 
                 };
                 if is_refused(&settled, target, field, &change.to) {
                     Held::Refused
-                } else if is_disputed(state, &settled, target, field, &change) {
+                } else if sides.base != Some(&change.from)
+                    && is_disputed(state, &settled, target, field, &change)
+                {
                     Held::Conflict
                 } else {
                     changes.entry(target).or_default().insert(field, change);
@@ -240,8 +242,8 @@ fn is_refused(intents: &[Intent], target: Side, field: Field, value: &Value) -> 
 
 /// Whether this very value may have arrived and been edited away since.
 ///
-/// A request of unknown outcome asked for it, and the target holds neither that nor what it held
-/// before: either the request was lost and somebody edited the old value, or it arrived and
+/// A request of unknown outcome asked for it, and the target holds neither that, nor what it held
+/// before, nor what was agreed: either the request was lost and somebody edited the old value, or it arrived and
 /// somebody edited the new one. Nobody can tell, so the edit is not written over: it is a conflict
 /// until the source changes again.
 fn is_disputed(
