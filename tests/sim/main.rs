@@ -17,4 +17,5 @@ mod reference;
 mod reproductions;
 mod run;
 mod seeds;
+mod store;
 mod world;
