@@ -153,6 +153,7 @@ impl StripeWebhook {
             Verdict::Rejected(reason) => return Outcome::Rejected(reason),
             Verdict::Ignored(reason) => return Outcome::Ignored(reason),
         };
+        tracing::debug!(event = "webhook_verified", stripe_event = %event.id, kind = event.kind);
         let known_type = (self.known_type)(&event.kind);
         #[cfg(feature = "mutants")]
         if mutants::is_on(Mutant::CursorMovedByWebhook) {
