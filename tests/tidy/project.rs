@@ -100,20 +100,14 @@ fn unknown_paths(tree: &Tree, line: &str) -> Vec<String> {
 
 /// Commands, written as code, that the command line doesn't have.
 fn unknown_commands(tree: &Tree, line: &str) -> Vec<String> {
-    let sources = tree.rust_in("src/cli");
-    if sources
-        .iter()
-        .all(|source| source.text.lines().count() <= 1)
-    {
+    let texts = tree.rust_texts("src/cli");
+    if texts.iter().all(|text| text.lines().count() <= 1) {
         // There is no command line yet.
         return Vec::new();
     }
     let known = |command: &str| {
-        let words = sources
-            .iter()
-            .flat_map(|source| source.text.split(|c| !in_word(c)));
-        let mut words = words.map(str::to_lowercase);
-        words.any(|word| word == command)
+        let mut words = texts.iter().flat_map(|text| text.split(|c| !in_word(c)));
+        words.any(|word| word.eq_ignore_ascii_case(command))
     };
     let mut found = Vec::new();
     for (at, name) in line.match_indices("zenstripe ") {
@@ -130,11 +124,11 @@ fn unknown_commands(tree: &Tree, line: &str) -> Vec<String> {
 
 /// Metrics that nothing counts.
 fn unknown_metrics(tree: &Tree, line: &str) -> Vec<String> {
-    let sources = tree.rust_in("src/");
+    let texts = tree.rust_texts("src/");
     let counted = |metric: &str| {
         let name = metric.trim_start_matches("zenstripe_");
         let plain = name.trim_end_matches("_total");
-        sources.iter().any(|source| source.text.contains(plain))
+        texts.iter().any(|text| text.contains(plain))
     };
     line.split(|c| !in_word(c))
         .filter(|word| word.starts_with("zenstripe_") && !counted(word))
