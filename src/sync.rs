@@ -21,3 +21,4 @@ pub mod matching;
 pub mod merge;
 pub mod policy;
 pub mod sending;
+pub mod subject;
