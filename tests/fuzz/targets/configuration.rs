@@ -9,6 +9,9 @@ use zenstripe::config::problem::Source;
 
 const PATH: &str = "/etc/zenstripe/zenstripe.toml";
 
+/// What a live key begins with.
+const PREFIX: &str = "sk_live_";
+
 /// Shortest continuation of a prefix that is taken for a secret.
 const SECRET_CHARS_MIN: usize = 16;
 
@@ -45,11 +48,13 @@ pub(crate) fn run(input: &[u8]) {
     }
 }
 
-/// Secret keys in a text, each with its prefix.
+/// Secret keys in a text, each with its prefix. Stripe's are letters and digits after it.
 fn secrets(text: &str) -> impl Iterator<Item = &str> {
-    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    words.filter(|word| {
-        let secret = word.strip_prefix("sk_live_");
-        secret.is_some_and(|secret| secret.len() >= SECRET_CHARS_MIN)
+    text.match_indices(PREFIX).filter_map(|(at, _)| {
+        let key = text.get(at..)?;
+        let secret = key.strip_prefix(PREFIX)?;
+        let end = secret.find(|c: char| !c.is_ascii_alphanumeric());
+        let length = end.unwrap_or(secret.len());
+        (length >= SECRET_CHARS_MIN).then(|| key.split_at(PREFIX.len() + length).0)
     })
 }
