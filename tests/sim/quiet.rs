@@ -255,7 +255,7 @@ impl Run {
     }
 
     /// Looks at every linked customer once more: nothing may come of it.
-    async fn planned_again(&mut self) -> Vec<String> {
+    async fn planned_again(&self) -> Vec<String> {
         let mut wrong = Vec::new();
         let written = self.reference(|reference| reference.written);
         for (stripe, zenskar) in self.customers.clone() {

@@ -117,7 +117,7 @@ impl Run {
             if operation == crash {
                 self.order_crash();
             }
-            self.operation().await;
+            self.operation();
             for _ in 0..self.random.between(0, 3) {
                 self.tick().await;
             }
@@ -154,7 +154,7 @@ impl Run {
     }
 
     /// Something happens in the world.
-    async fn operation(&mut self) {
+    fn operation(&mut self) {
         match self.random.between(0, 99) {
             0..=44 => self.stripe_edit(),
             45..=54 => self.zenskar_edit(),
@@ -222,7 +222,7 @@ impl Run {
         }
     }
 
-    fn stripe_edit(&mut self) {
+    fn stripe_edit(&self) {
         let (stripe, zenskar) = self.any_customer();
         let number = self
             .customers
@@ -356,7 +356,7 @@ fn order_fault(world: &World, random: &Random) {
         _ if world.setup.polling => stripe(FaultKind::DropDelivery).times(3),
         _ => stripe(FaultKind::DelayDelivery { secs }),
     };
-    world.sandbox.order_fault(fault);
+    let _id = world.sandbox.order_fault(fault);
 }
 
 /// The name a fault is counted by.
