@@ -316,3 +316,6 @@ fn draw_id() -> Result<[u8; 16], StoreError> {
     })?;
     Ok(id)
 }
+
+#[cfg(test)]
+mod tests;
