@@ -12,6 +12,7 @@
 //! Not here: what a person's action does (`engine`), and which address serves what (`cli`).
 
 pub mod api;
+pub mod commands;
 pub mod health;
 pub mod host;
 pub mod listener;

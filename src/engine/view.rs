@@ -34,6 +34,79 @@ pub struct Status {
     pub scan: ScanStatus,
     /// The store.
     pub store: StoreStatus,
+    /// The process, and what it is bound to. Not the engine's: whoever answers fills it in.
+    #[serde(default)]
+    pub daemon: Daemon,
+}
+
+/// The process, and what it is bound to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Daemon {
+    /// Its process id.
+    pub pid: u32,
+    /// When it started.
+    pub started_at: String,
+    /// The Stripe account.
+    pub account: String,
+    /// `test` or `live`.
+    pub mode: String,
+    /// The Zenskar organisation.
+    pub organisation: String,
+    /// What listens, and where: `public`, `console`, `socket`.
+    pub listeners: BTreeMap<String, String>,
+    /// The configuration.
+    pub config: ConfigStatus,
+}
+
+/// The configuration in force.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigStatus {
+    /// The main file.
+    pub path: String,
+    /// When it was last taken over.
+    pub loaded_at: String,
+    /// Why the files as they are now were refused, when they were.
+    pub refused: Option<String>,
+    /// Settings that wait for a restart, as `key: old -> new`.
+    pub pending_restart: Vec<String>,
+    /// Secrets whose new content waits for a restart, because systemd hands them out once.
+    #[serde(default)]
+    pub fixed_secrets: Vec<String>,
+    /// Why changes of the files are noticed late, when they are.
+    pub watch: Option<String>,
+}
+
+/// Every setting in force.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigView {
+    /// The configuration as a whole.
+    pub status: ConfigStatus,
+    /// Each setting, in the order of the example file.
+    pub settings: Vec<SettingRow>,
+}
+
+/// One setting.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettingRow {
+    /// Its dotted path.
+    pub key: String,
+    /// The value in force, in TOML's notation; absent where nothing is set.
+    pub value: Option<String>,
+    /// `default`, or file and line.
+    pub origin: String,
+    /// The value that waits for a restart, where one does; empty text where it becomes unset.
+    pub pending: Option<String>,
+}
+
+/// What reading the configuration again came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// In words, for a person.
+    pub message: String,
+    /// What changed and is in force, as `key: old -> new`.
+    pub changed: Vec<String>,
+    /// Settings that wait for a restart.
+    pub pending_restart: Vec<String>,
 }
 
 /// Something that needs attention.

@@ -4,7 +4,7 @@ use super::{CommandError, show_time};
 use crate::engine::Engine;
 use crate::engine::poller::{READS_DAYS, READS_FLOOR};
 use crate::engine::settings::Poll;
-use crate::engine::view::{PollStatus, Problem, Remote, ScanStatus, Status, StoreStatus};
+use crate::engine::view::{Daemon, PollStatus, Problem, Remote, ScanStatus, Status, StoreStatus};
 use crate::model::cursor::{ScanCounts, ScanCursor, ScanPhase};
 use crate::model::link::Side;
 use crate::remote::limiter::LimiterStats;
@@ -64,6 +64,7 @@ impl Engine {
                     .map(|(table, rows)| (table.to_owned(), rows))
                     .collect(),
             },
+            daemon: Daemon::default(),
         };
         status.problems = problems(&status);
         if !status.problems.is_empty() {
