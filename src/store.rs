@@ -317,3 +317,6 @@ fn draw_id() -> Result<[u8; 16], StoreError> {
     })?;
     Ok(id)
 }
+
+#[cfg(test)]
+mod tests;

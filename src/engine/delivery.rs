@@ -178,6 +178,13 @@ impl Engine {
         now: Timestamp,
     ) -> Result<Delivered, EngineError> {
         let shown = shown.clone();
+        tracing::info!(
+            event = "change_settled",
+            customer = %intent.link,
+            intent = intent.number,
+            attempts = intent.attempts,
+            what,
+        );
         self.writer
             .write("record delivery", move |tx| {
                 settle(tx, what, &intent, &shown, now)
@@ -230,6 +237,12 @@ impl Engine {
         reason: String,
         now: Timestamp,
     ) -> Result<Delivered, EngineError> {
+        tracing::warn!(
+            event = "dead_letter",
+            customer = %intent.link,
+            intent = intent.number,
+            attempts = intent.attempts,
+        );
         self.writer
             .write("make dead letter of change", move |tx| {
                 let entry = describe(now, "change given up", &intent).with("why", &reason);

@@ -36,6 +36,9 @@ impl Gate {
             .of(remote)
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
+        if parked.is_none() {
+            tracing::warn!(event = "remote_parked", %remote, "a key is refused; no work fails");
+        }
         let since = parked.as_ref().map_or(now, |parked| parked.since);
         let until = now.plus(PARKED_FOR);
         *parked = Some(Parked {

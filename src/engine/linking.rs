@@ -181,6 +181,7 @@ pub(super) fn make_link(
     let placed = tx.put_link(link)?;
     if placed == Placed::Stored {
         let subject = Subject::Customer(link.stripe.clone());
+        tracing::info!(event = "customer_linked", customer = %link.stripe, zenskar = %link.zenskar);
         tx.unpark(&subject, now)?;
         if tx.work(&subject)?.is_none() {
             tx.put_work(&Work {

@@ -255,7 +255,9 @@ impl Engine {
         let Some(mirror) = self.store.read()?.mirror(Side::Stripe, id.as_str())? else {
             return Ok(None);
         };
-        if !(alone && complete && ours && newest.created > mirror.observed_at) {
+        // A look whose time Stripe did not say proves no order.
+        let later = mirror.observed_at > Timestamp::MIN && newest.created > mirror.observed_at;
+        if !(alone && complete && ours && later) {
             return Ok(None);
         }
         let observed = stripe::event::customer(&newest.payload).ok();
@@ -326,6 +328,7 @@ impl Engine {
     /// Makes a dead letter of work.
     async fn bury_work(&self, work: Work, reason: String) -> Result<Looked, EngineError> {
         let now = self.clock.now();
+        tracing::warn!(event = "dead_letter", subject = %work.subject, attempts = work.attempts);
         self.writer
             .write("make dead letter of work", move |tx| {
                 tx.remove_work(&work.subject)?;

@@ -110,6 +110,10 @@ impl Engine {
                     .await?;
                 return Ok(Scanned::Page);
             }
+            // Without the right to list, links are found all the same, at one read each.
+            Err(failure) if after.is_none() && cannot_list(&failure) => {
+                return self.pass_over_stripe(cursor, &failure).await;
+            }
             Err(failure) => return Err(self.refused(failure)),
         };
         self.gate.open(Side::Stripe);
@@ -141,6 +145,24 @@ impl Engine {
             })
             .await?;
         self.wake.look.notify_one();
+        Ok(Scanned::Page)
+    }
+
+    /// Goes on to Zenskar: Stripe's customers cannot be listed with this key.
+    async fn pass_over_stripe(
+        &self,
+        mut cursor: ScanCursor,
+        failure: &Failure,
+    ) -> Result<Scanned, EngineError> {
+        cursor.phase = ScanPhase::Zenskar(None);
+        let entry = Entry::engine(self.clock.now(), "scan without Stripe", &"stripe/customers")
+            .with("why", &crate::engine::look::reason(failure));
+        self.writer
+            .write("scan without Stripe", move |tx| {
+                tx.append_journal(&entry)?;
+                tx.set_scan_cursor(&cursor)
+            })
+            .await?;
         Ok(Scanned::Page)
     }
 
@@ -390,6 +412,14 @@ fn take_listed(
 /// that was deleted.
 fn is_gone(failure: &Failure) -> bool {
     matches!(failure.class, Class::CursorGone | Class::Missing)
+}
+
+/// Whether the key, or the server, does not list customers at all.
+fn cannot_list(failure: &Failure) -> bool {
+    matches!(
+        failure.class,
+        Class::Forbidden | Class::Refused | Class::Missing
+    )
 }
 
 /// Asks for a look at a customer.

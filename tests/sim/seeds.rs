@@ -9,9 +9,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Seeds of a run when nobody says otherwise.
 const SEEDS_DEFAULT: u64 = 200;
 
-/// Seeds within which a mutant must be found.
-const MUTANT_SEEDS: u64 = 500;
-
 /// The mutants are one for the process: while one is on, no other run may be under way.
 static MUTANTS: RwLock<()> = RwLock::new(());
 
@@ -141,8 +138,11 @@ fn show(text: &str) {
 
 #[cfg(feature = "mutants")]
 mod mutants {
-    use super::{MUTANT_SEEDS, MUTANTS, guarded, show};
+    use super::{MUTANTS, guarded, show};
     use zenstripe::mutants::{Mutant, switch};
+
+    /// Seeds within which a mutant must be found.
+    const MUTANT_SEEDS: u64 = 500;
 
     fn is_found(mutant: Mutant) {
         let _alone = MUTANTS
