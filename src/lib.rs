@@ -1,4 +1,85 @@
 //! zenstripe: an on-prem connector between one Stripe account and one Zenskar organisation.
+//!
+//! # Map
+//!
+//! A module may use those to its left, never those to its right:
+//!
+//! ```text
+//! model < sync < config, clock, telemetry < remote < stripe, zenskar, store < engine < http < cli
+//! ```
+//!
+//! - [`model`]: the words of the domain; depends on the standard library alone.
+//! - [`sync`]: decisions. State in, plan out; no clock, no socket, no file.
+//! - [`config`]: the operator's file, as plain data. [`clock`]: time and chance, as parameters.
+//!   [`telemetry`]: logs, counters, error chains.
+//! - [`remote`]: a request in, an outcome out, and how many of them at a time.
+//! - [`stripe`], [`zenskar`]: each system as we see it. [`store`]: the embedded store.
+//! - [`engine`]: the loops that join the parts, and nothing that decides.
+//! - [`http`]: everything that listens. [`cli`]: arguments, printing, and the composition root.
+//!
+//! # Glossary
+//!
+//! One word per thing, in tables, types, logs, metrics, configuration, commands and pages.
+//!
+//! - **link**: which customer of Stripe and which of Zenskar are the same.
+//! - **base**: what both systems last agreed on, field by field.
+//! - **intent**: a write that was decided and is not yet known to have happened.
+//! - **conflict**: a field that both sides changed, and that waits for a rule or a person.
+//! - **difference**: a field that differs and is not moved by itself.
+//! - **drift**: a difference at the target of a one-way sync.
+//! - **inbox**: what waits to be looked at. **intake**: the worker that empties it.
+//! - **outbox**: intents that wait to be sent. **delivery**: the worker that sends them.
+//! - **dead letter**: work that was given up, kept with its reason until a person decides.
+//! - **scan**: a look at every customer of both systems.
+//! - **activity**: what the connector and people did, and why, for people to read.
+//! - **attempt**: one request for an intent; recorded before it leaves.
+//! - **lease**: the right to collect an invoice; one at a time.
+//! - **booking**: a payment as recorded in Zenskar.
+//! - **transfer**: money that arrived by bank.
+//!
+//! # Invariants
+//!
+//! - A webhook is answered 200 after its event is durable, never before ([`http::webhook`]).
+//! - Webhook and poller only add to the inbox, under the same ids. Webhooks never move the poll
+//!   cursor, so losing all of them costs time and nothing else ([`engine::poller`]).
+//! - Events are hints. What is written follows from the current state of both sides and from what
+//!   they last agreed on ([`sync::customer`]).
+//! - The base moves on evidence alone: both sides were seen to hold the value, or the target's
+//!   answer says so.
+//! - An intent is durable before its request leaves, and an attempt is recorded before it is made.
+//!   After an attempt of unknown outcome the target is looked at first ([`engine::delivery`]).
+//! - Unknown is never failed; a look-up that failed is never "not found"; a mapping that gave no
+//!   answer is never "unlinked".
+//! - One process, one writer, one named transaction a step ([`store`]). A remote's failure is a
+//!   state; a failure of the store ends the process.
+//! - A remote's now is the `Date` of its answers; this host's clock is for this host's waiting.
+//!
+//! # Walkthrough: a webhook, from the socket to Zenskar
+//!
+//! 1. [`http::listener`]: a connection under a permit; head and body within their deadlines.
+//! 2. [`http::webhook`]: the raw bytes are checked against every active secret
+//!    ([`stripe::signature`]), then the envelope is read ([`stripe::event`]).
+//! 3. [`store::Writer`]: the bytes go into the inbox with the next group commit; then 200.
+//! 4. [`engine::intake`]: new events are sorted into work, one piece a customer.
+//! 5. [`engine::look`]: the current customer is read from both sides. A webhook's own snapshot
+//!    serves where it is later than everything seen and complete in our version.
+//! 6. [`sync::customer::plan`]: settles outstanding intents, merges each field; the plan is checked.
+//! 7. [`engine::look`]: one transaction takes the work off, moves the base, writes differences and
+//!    intents, and says so in the journal. If the link moved meanwhile, step 5 repeats.
+//! 8. [`engine::delivery`]: records the attempt, sends the changed fields
+//!    ([`zenskar::client`]), and records what the answer proves.
+//!
+//! # Walkthrough: the same without webhooks, and after a crash
+//!
+//! The poller reads a window of Stripe's events API that overlaps the one before, and inserts what
+//! it finds under the same ids: step 3. A gap longer than Stripe lists events makes it ask for a
+//! [scan](engine::scan), which lists both sides and makes work of every linked customer that is
+//! not as it was agreed: step 5.
+//!
+//! Killed anywhere, the process opens the store and finds: events that were acknowledged, work
+//! that was not taken off, intents with their attempts. An intent with an attempt and no outcome
+//! is unknown: step 8 begins with a look. What was not committed was not acknowledged, so Stripe
+//! delivers it again.
 
 pub mod cli;
 pub mod clock;
@@ -6,6 +87,8 @@ pub mod config;
 pub mod engine;
 pub mod http;
 pub mod model;
+#[cfg(feature = "mutants")]
+pub mod mutants;
 pub mod remote;
 pub mod store;
 pub mod stripe;

@@ -37,6 +37,7 @@ mod tx;
 mod work;
 mod writer;
 
+pub use codec::survey;
 pub use error::{Cause, QueueFull, RecordError, StoreError, WriteError};
 pub use inbox::{EventHead, Inserted, PreparedEvent, StoredEvent, StoredHead};
 pub use janitor::Prunable;

@@ -5,10 +5,18 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::unwrap_in_result,
     clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "a failed step of a simulation is a failed test"
 )]
 
 mod crash_backend;
+mod quiet;
+mod reference;
+mod reproductions;
+mod run;
+mod seeds;
 mod store;
+mod world;

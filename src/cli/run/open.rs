@@ -1,0 +1,226 @@
+//! Opens what the daemon stands on: store, clients, listeners. Each failure has its exit code.
+
+use super::metered::Metered;
+use crate::cli::check::store_failed;
+use crate::cli::error::{Exit, Failure};
+use crate::cli::prepare::Prepared;
+use crate::cli::settings;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::http::listener::{BindError, Certificate, Limits, Listener, Socket};
+use crate::http::webhook::{Acceptance, Audience};
+use crate::remote::transport::Transport;
+use crate::store::{Identity, Mode, Store, StoreError, StoreOptions, Writer};
+use crate::stripe::client::{StripeClient, StripeClientOptions};
+use crate::stripe::signature::SigningSecrets;
+use crate::telemetry::metrics::{Door, Metrics};
+use crate::zenskar::client::{ZenskarClient, ZenskarClientOptions};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Opens the store and starts its writer.
+pub(super) async fn store(path: &Path) -> Result<(Store, Writer), Failure> {
+    let file = path.to_owned();
+    let opened = tokio::task::spawn_blocking(move || {
+        let store = Store::open(&file, StoreOptions::default())?;
+        let writer = Writer::spawn(store.clone())?;
+        Ok::<_, StoreError>((store, writer))
+    });
+    match opened.await {
+        Ok(opened) => opened.map_err(|error| store_failed(path, &error)),
+        Err(error) => Err(Failure::new(Exit::Io, "open the store").because(Some(&error))),
+    }
+}
+
+/// Binds a new store to an account, mode and organisation, and refuses one that is bound to others.
+pub(super) async fn bind(
+    store: &Store,
+    writer: &Writer,
+    identity: &Identity,
+    path: &Path,
+) -> Result<(), Failure> {
+    let bound = store
+        .read()
+        .and_then(|read| read.identity())
+        .map_err(|error| store_failed(path, &error))?;
+    match bound {
+        Some(bound) if bound == *identity => Ok(()),
+        Some(bound) => Err(foreign(&bound, identity, path)),
+        None => {
+            let wanted = identity.clone();
+            let written = writer
+                .write("bind store", move |tx| tx.set_identity(&wanted))
+                .await;
+            written.map_err(|error| Failure::new(Exit::Io, "bind the store").because(Some(&error)))
+        }
+    }
+}
+
+fn foreign(bound: &Identity, wanted: &Identity, path: &Path) -> Failure {
+    let words = |identity: &Identity| {
+        let mode = match identity.mode {
+            Mode::Live => "live",
+            Mode::Test => "test",
+        };
+        let Identity {
+            account,
+            organisation,
+            ..
+        } = identity;
+        format!("Stripe account {account} in {mode} mode and Zenskar organisation {organisation}")
+    };
+    let message = format!(
+        "the store {} belongs to {}; the configuration names {}",
+        path.display(),
+        words(bound),
+        words(wanted)
+    );
+    Failure::new(Exit::Config, message)
+        .hint("undo the change, or give the other account a store of its own: `store.path`")
+}
+
+/// Clients of both remotes, which have sent nothing yet.
+pub(super) fn clients(
+    config: &Config,
+    prepared: &Prepared,
+    transport: &Arc<Metered>,
+    clock: &Arc<dyn Clock>,
+) -> (StripeClient, ZenskarClient) {
+    let transport: Arc<dyn Transport> = Arc::<Metered>::clone(transport);
+    let stripe = stripe(config, prepared, &transport, clock);
+    let zenskar = ZenskarClientOptions {
+        api_base: config.zenskar.api_base.as_str().to_owned(),
+        key: prepared.zenskar_key.clone(),
+        organisation: prepared.identity.organisation.clone(),
+        rates: settings::zenskar_rates(config),
+    };
+    (
+        stripe,
+        ZenskarClient::new(zenskar, transport, Arc::clone(clock)),
+    )
+}
+
+/// A client of Stripe.
+pub(super) fn stripe(
+    config: &Config,
+    prepared: &Prepared,
+    transport: &Arc<dyn Transport>,
+    clock: &Arc<dyn Clock>,
+) -> StripeClient {
+    let options = StripeClientOptions {
+        api_base: config.stripe.api_base.as_str().to_owned(),
+        key: prepared.stripe_key.clone(),
+        account: None,
+        api_version: config.stripe.api_version.clone(),
+        live: prepared.identity.mode == Mode::Live,
+        requests_per_second: config.stripe.requests_per_second,
+    };
+    StripeClient::new(options, Arc::clone(transport), Arc::clone(clock))
+}
+
+/// What the webhook accepts.
+pub(super) fn acceptance(prepared: &Prepared, config: &Config) -> Acceptance {
+    let secrets = prepared
+        .webhook_secrets
+        .iter()
+        .map(|resolved| resolved.secret.expose());
+    Acceptance {
+        secrets: SigningSecrets::new(secrets),
+        audience: Audience::Own(prepared.identity.account.clone()),
+        livemode: config.stripe.mode == crate::config::Mode::Live,
+    }
+}
+
+/// The bound listeners.
+#[derive(Debug)]
+pub(super) struct Listeners {
+    pub(super) public: Option<Listener>,
+    pub(super) console: Listener,
+    pub(super) socket: Listener,
+    certificate: Option<Arc<Certificate>>,
+    socket_path: String,
+}
+
+impl Listeners {
+    /// Binds what the configuration names. The console's listener stays plain: it is for the
+    /// machine itself, or a proxy on it.
+    pub(super) async fn bind(
+        config: &Config,
+        prepared: &Prepared,
+        metrics: &Arc<Metrics>,
+    ) -> Result<Self, Failure> {
+        let listen = &config.listen;
+        let socket = Socket::unix(&listen.socket)
+            .await
+            .map_err(|error| not_bound(&error))?;
+        let console = Socket::tcp(listen.console).map_err(|error| not_bound(&error))?;
+        let public = listen
+            .public
+            .map(Socket::tcp)
+            .transpose()
+            .map_err(|error| not_bound(&error))?;
+        let listener =
+            |socket, door, limits| Listener::new(socket, door, limits, Arc::clone(metrics));
+        let certificate = prepared
+            .tls
+            .clone()
+            .map(|tls| Arc::new(Certificate::new(tls)));
+        let mut public = public.map(|socket| listener(socket, Door::Public, Limits::public()));
+        if let Some(certificate) = &certificate {
+            let secured = public
+                .map(|public| public.with_tls(certificate))
+                .transpose();
+            public = secured.map_err(|error| Failure::of(Exit::Config, &error))?;
+        }
+        Ok(Self {
+            public,
+            console: listener(console, Door::Console, Limits::console()),
+            socket: listener(socket, Door::Socket, Limits::socket()),
+            certificate,
+            socket_path: listen.socket.display().to_string(),
+        })
+    }
+
+    /// The certificate of the public listener, to be replaced by a reload.
+    pub(super) fn certificate(&self) -> Option<Arc<Certificate>> {
+        self.certificate.clone()
+    }
+
+    /// What listens, and where.
+    pub(super) fn addresses(&self) -> BTreeMap<String, String> {
+        let mut addresses = BTreeMap::from([("socket".to_owned(), self.socket_path.clone())]);
+        let tcp = [
+            ("console", Some(&self.console)),
+            ("public", self.public.as_ref()),
+        ];
+        for (name, listener) in tcp {
+            if let Some(address) = listener.and_then(|listener| listener.socket().address()) {
+                addresses.insert(name.to_owned(), address.to_string());
+            }
+        }
+        addresses
+    }
+}
+
+fn not_bound(error: &BindError) -> Failure {
+    match error {
+        BindError::Answered { .. } => Failure::of(Exit::InUse, error)
+            .hint("another zenstripe runs: see `zenstripe status`, or give this one its own `listen.socket`"),
+        BindError::Occupied { .. } => {
+            Failure::of(Exit::Io, error).hint("move the file away, or choose another `listen.socket`")
+        }
+        BindError::Tcp { source, .. }
+        | BindError::Unix { source, .. }
+        | BindError::Inherited { source } => match source.kind() {
+            io::ErrorKind::PermissionDenied => Failure::of(Exit::Permission, error)
+                .hint("the service's user must be allowed to: see the unit, and `listen` in the configuration"),
+            io::ErrorKind::AddrInUse => Failure::of(Exit::Io, error)
+                .hint("another program listens there: choose another address in `listen`"),
+            io::ErrorKind::NotFound => Failure::of(Exit::Io, error)
+                .hint("make the directory, or choose another `listen.socket`"),
+            _ => Failure::of(Exit::Io, error),
+        },
+    }
+}

@@ -1,0 +1,279 @@
+//! The operator's configuration in the forms that the parts take, and what of it this version
+//! cannot do.
+//!
+//! A setting whose work is not done yet is refused and never silently ignored: who sets it counts
+//! on it.
+
+use crate::config::{
+    Apply, AutoCharge, Config, Create, Field as ConfigField, Initial, Mode, PaymentMethodMirror,
+    Poll as ConfigPoll, SyncDirection,
+};
+use crate::engine::settings::{Poll, Settings};
+use crate::model::customer::Field;
+use crate::model::link::Side;
+use crate::remote::limiter::Rates;
+use crate::sync::policy::{Direction, Policy};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// Seconds in a day.
+const DAY_SECONDS: u64 = 86_400;
+
+/// A setting that asks for more than this version does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unavailable {
+    /// Its dotted path.
+    pub key: &'static str,
+    /// What is not available.
+    pub what: String,
+    /// What to write instead.
+    pub fix: &'static str,
+}
+
+/// What the engine takes.
+#[must_use]
+pub fn engine(config: &Config) -> Settings {
+    Settings {
+        policy: policy(config),
+        settle: config.zenskar.settle,
+        poll: match config.events.poll {
+            ConfigPoll::Off => Poll::Off,
+            ConfigPoll::Adaptive => Poll::Adaptive,
+            ConfigPoll::Every(period) => Poll::Every(period),
+        },
+        api_version: config.stripe.api_version.clone(),
+        // With a key of the account's own, events name no account.
+        account: None,
+        live: config.stripe.mode == Mode::Live,
+        ingress: has_ingress(config),
+        retention: Duration::from_secs(
+            u64::from(config.store.retention_days).saturating_mul(DAY_SECONDS),
+        ),
+    }
+}
+
+/// Whether webhooks can reach us and be believed.
+#[must_use]
+pub fn has_ingress(config: &Config) -> bool {
+    config.listen.public.is_some() && !config.stripe.webhook_secret_files.is_empty()
+}
+
+/// Zenskar's rates.
+#[must_use]
+pub fn zenskar_rates(config: &Config) -> Rates {
+    let rate = config.zenskar.requests_per_second;
+    Rates {
+        start: rate.start,
+        max: rate.max,
+    }
+}
+
+fn policy(config: &Config) -> Policy {
+    let customers = &config.customers;
+    let direction = match customers.sync {
+        SyncDirection::Off => None,
+        SyncDirection::ImportOnly => Some(Direction::From(Side::Stripe)),
+        SyncDirection::ExportOnly => Some(Direction::From(Side::Zenskar)),
+        SyncDirection::ImportAndExport => Some(Direction::Both),
+    };
+    let fields = match &customers.fields {
+        None => Field::ALL.into(),
+        Some(fields) => fields
+            .iter()
+            .filter_map(|field| model_field(*field))
+            .collect(),
+    };
+    Policy {
+        direction,
+        fields: if direction.is_some() {
+            fields
+        } else {
+            BTreeSet::new()
+        },
+        allow_blank: customers.allow_blank,
+    }
+}
+
+/// The field as the core knows it, where it does.
+const fn model_field(field: ConfigField) -> Option<Field> {
+    match field {
+        ConfigField::Name => Some(Field::Name),
+        ConfigField::Email => Some(Field::Email),
+        ConfigField::Phone => Some(Field::Phone),
+        ConfigField::Address => Some(Field::Address),
+        ConfigField::Shipping | ConfigField::TaxIds | ConfigField::PreferredLocale => None,
+    }
+}
+
+/// Every setting that asks for more than this version does.
+#[must_use]
+pub fn unavailable(config: &Config) -> Vec<Unavailable> {
+    let mut list = customers(config);
+    let mut refuse = |wrong: bool, key, what: &str, fix| {
+        if wrong {
+            list.push(Unavailable {
+                key,
+                what: what.to_owned(),
+                fix,
+            });
+        }
+    };
+    refuse(
+        config.stripe.client_id.is_some(),
+        "stripe.client_id",
+        "connecting by OAuth is not available in this version: it uses a key of the account's own",
+        "remove `stripe.client_id`; set `stripe.account` and `stripe.secret_key_file`",
+    );
+    refuse(
+        config.zenskar.webhook_secret_file.is_some(),
+        "zenskar.webhook_secret_file",
+        "webhooks of Zenskar are not available in this version",
+        "remove it",
+    );
+    refuse(
+        config.payments.links,
+        "payments.links",
+        "payment links are not available in this version: it moves customers only",
+        "set it to false",
+    );
+    refuse(
+        config.payments.auto_charge != AutoCharge::Manual,
+        "payments.auto_charge",
+        "charging is not available in this version: it moves customers only",
+        "set it to \"manual\"",
+    );
+    refuse(
+        config.transfers.apply == Apply::Automatic,
+        "transfers.apply",
+        "bank transfers are not available in this version: it moves customers only",
+        "set it to \"off\"",
+    );
+    refuse(
+        config.transfers.legacy_ach != Apply::Off,
+        "transfers.legacy_ach",
+        "bank transfers are not available in this version: it moves customers only",
+        "set it to \"off\"",
+    );
+    refuse(
+        config.payment_methods.mirror != PaymentMethodMirror::Console,
+        "payment_methods.mirror",
+        "payment methods are not available in this version: it moves customers only",
+        "set it to \"console\"",
+    );
+    refuse(
+        config.alerts.url.is_some(),
+        "alerts.url",
+        "alerts are not available in this version",
+        "remove it, and watch `/metrics` and `zenstripe status`",
+    );
+    list
+}
+
+fn customers(config: &Config) -> Vec<Unavailable> {
+    let customers = &config.customers;
+    let mut list = Vec::new();
+    if let SyncDirection::ExportOnly | SyncDirection::ImportAndExport = customers.sync {
+        list.push(Unavailable {
+            key: "customers.sync",
+            what: format!(
+                "\"{}\" is not available in this version: it imports only (Stripe to Zenskar)",
+                customers.sync
+            ),
+            fix: "set it to \"import-only\" or \"off\"",
+        });
+    }
+    let fields = customers.fields.iter().flatten();
+    for field in fields.filter(|field| model_field(**field).is_none()) {
+        list.push(Unavailable {
+            key: "customers.fields",
+            what: format!("the field \"{field}\" is not available in this version"),
+            fix: "choose from name, email, phone and address",
+        });
+    }
+    let mut refuse = |wrong: bool, key, what: &str, fix| {
+        if wrong {
+            list.push(Unavailable {
+                key,
+                what: what.to_owned(),
+                fix,
+            });
+        }
+    };
+    refuse(
+        !customers.metadata.is_empty(),
+        "customers.metadata",
+        "pairs of metadata are not available in this version",
+        "remove it",
+    );
+    refuse(
+        customers.create != Create::None,
+        "customers.create",
+        "creating customers is not available in this version: it links those that exist on both \
+         sides",
+        "set it to \"none\"",
+    );
+    refuse(
+        customers.match_email,
+        "customers.match_email",
+        "matching by e-mail is not available in this version: Zenskar's own mapping, and a person, \
+         make links",
+        "set it to false, and link with `zenstripe customers link`",
+    );
+    refuse(
+        customers.initial != Initial::Ask,
+        "customers.initial",
+        "writing what differs at first sight is not available in this version: differences are \
+         listed, and go with the next change in Stripe",
+        "set it to \"ask\"",
+    );
+    list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_ask_for_nothing_that_is_not_there() {
+        assert_eq!(unavailable(&Config::default()), []);
+        let settings = engine(&Config::default());
+        assert_eq!(settings.policy, Policy::off());
+        assert!(!settings.live);
+        assert!(!settings.ingress, "without a secret no webhook is believed");
+        assert_eq!(settings.retention, Duration::from_secs(35 * 86_400));
+    }
+
+    #[test]
+    fn import_moves_every_field_unless_some_are_chosen() {
+        let mut config = Config::default();
+        config.customers.sync = SyncDirection::ImportOnly;
+        let policy = engine(&config).policy;
+        assert_eq!(policy.direction, Some(Direction::From(Side::Stripe)));
+        assert_eq!(policy.fields, Field::ALL.into());
+        config.customers.fields = Some(vec![ConfigField::Email]);
+        assert_eq!(engine(&config).policy.fields, [Field::Email].into());
+    }
+
+    #[test]
+    fn what_is_not_there_yet_is_named_with_its_key() {
+        let mut config = Config::default();
+        config.customers.sync = SyncDirection::ImportAndExport;
+        config.customers.fields = Some(vec![ConfigField::Name, ConfigField::TaxIds]);
+        config.customers.create = Create::Zenskar;
+        config.payments.links = true;
+        config.stripe.client_id = Some("ca_1".to_owned());
+        let list = unavailable(&config);
+        let keys: Vec<&str> = list.iter().map(|one| one.key).collect();
+        assert_eq!(
+            keys,
+            [
+                "customers.sync",
+                "customers.fields",
+                "customers.create",
+                "stripe.client_id",
+                "payments.links"
+            ]
+        );
+        assert!(list[0].what.contains("imports only"));
+    }
+}

@@ -1,0 +1,163 @@
+//! `status`: the whole state at one glance.
+
+use crate::cli::client::Client;
+use crate::cli::error::{Exit, Outcome};
+use crate::cli::out::{Out, Tone, size, span};
+use crate::engine::view::{Remote, Status};
+use std::collections::BTreeMap;
+
+/// Prints how the daemon is doing.
+///
+/// # Errors
+///
+/// It does not run.
+pub async fn status(client: &Client, out: &Out) -> Outcome {
+    let status: Status = client.get("/status").await?;
+    if out.is_json() {
+        out.json(&status);
+    } else {
+        show(&status, out);
+    }
+    Ok(if status.state == "ok" {
+        Exit::Ok
+    } else {
+        Exit::Degraded
+    })
+}
+
+fn show(status: &Status, out: &Out) {
+    let tone = if status.state == "ok" {
+        Tone::Good
+    } else {
+        Tone::Warning
+    };
+    let state = out.paint(tone, &status.state);
+    out.painted_line(&format!("zenstripe {}: {state}", status.version));
+    for (number, problem) in (1..).zip(&status.problems) {
+        let what = out.paint(Tone::Warning, &problem.what);
+        out.painted_line(&format!("  {number}. {what}"));
+        if !problem.hint.is_empty() {
+            out.line(&format!("     hint: {}", problem.hint));
+        }
+    }
+    out.line("");
+    let row = |name: &str, text: &str| {
+        if !text.is_empty() {
+            let name = out.paint(Tone::Strong, &format!("{name:<13}"));
+            out.painted_line(&format!("{name}{text}"));
+        }
+    };
+    let daemon = &status.daemon;
+    row("account", &format!("{} ({})", daemon.account, daemon.mode));
+    row("organisation", &daemon.organisation);
+    row("stripe", &remote(&status.stripe, out));
+    row("zenskar", &remote(&status.zenskar, out));
+    row("sync", &status.sync);
+    row("customers", &customers(status));
+    row("queues", &queues(status));
+    row("polling", &polling(status, out));
+    row("scan", &scan(status, out));
+    row("store", &size(status.store.bytes));
+    row("listens", &pairs(&daemon.listeners, " at "));
+    row(
+        "started",
+        &format!("{}, process {}", out.when(&daemon.started_at), daemon.pid),
+    );
+    row("config", &config(status, out));
+}
+
+fn remote(remote: &Remote, out: &Out) -> String {
+    let mut parts = vec![remote.state.clone()];
+    parts.extend(remote.reason.clone());
+    parts.push(match &remote.last_answer {
+        Some(at) => format!("answered {}", out.ago(at)),
+        None => "has not answered yet".to_owned(),
+    });
+    // The limiter of the whole comes first by name; those of single endpoints are for `--json`.
+    if let Some((_, rate)) = remote.rates.first_key_value() {
+        parts.push(format!("at most {rate} requests a second"));
+    }
+    parts.join(", ")
+}
+
+fn customers(status: &Status) -> String {
+    let linked = format!("{} linked", status.links);
+    let differing: u64 = status.differences.values().sum();
+    if differing == 0 {
+        return format!("{linked}, no differences");
+    }
+    let reasons = pairs(&status.differences, " ");
+    format!("{linked}, {differing} differences ({reasons})")
+}
+
+fn queues(status: &Status) -> String {
+    let queues = pairs(&status.queues, " ");
+    match status.oldest_work_seconds {
+        0 => queues,
+        seconds => format!("{queues}; the oldest work waits since {}", span(seconds)),
+    }
+}
+
+fn polling(status: &Status, out: &Out) -> String {
+    let poll = &status.poll;
+    let mut parts = vec![poll.mode.clone()];
+    if let Some(until) = &poll.read_until {
+        parts.push(format!("read until {}", out.when(until)));
+    }
+    if let Some(lag) = poll.lag_seconds {
+        parts.push(format!("{} behind", span(lag)));
+    }
+    parts.push(format!(
+        "{} of {} reads used in 30 days",
+        poll.reads_used, poll.reads_floor
+    ));
+    parts.join(", ")
+}
+
+fn scan(status: &Status, out: &Out) -> String {
+    let scan = &status.scan;
+    let mut parts = vec![match scan.phase.as_str() {
+        "idle" => "idle".to_owned(),
+        phase => format!("reading {phase}"),
+    }];
+    parts.extend(scan.wanted.then(|| "another is asked for".to_owned()));
+    match &scan.finished_at {
+        Some(at) => parts.push(format!("the last one ended {}", out.when(at))),
+        None => parts.push("none has ended yet".to_owned()),
+    }
+    let found: BTreeMap<String, u64> = scan
+        .found
+        .iter()
+        .filter(|(_, count)| **count > 0)
+        .map(|(name, count)| (name.clone(), *count))
+        .collect();
+    if !found.is_empty() {
+        parts.push(format!("found: {}", pairs(&found, " ")));
+    }
+    parts.join(", ")
+}
+
+fn config(status: &Status, out: &Out) -> String {
+    let config = &status.daemon.config;
+    let mut parts = vec![
+        config.path.clone(),
+        format!("read {}", out.ago(&config.loaded_at)),
+    ];
+    if !config.pending_restart.is_empty() {
+        let pending = config.pending_restart.join("; ");
+        parts.push(format!("waits for a restart: {pending}"));
+    }
+    if let Some(watch) = &config.watch {
+        parts.push(format!("changes are noticed late: {watch}"));
+    }
+    parts.join(", ")
+}
+
+/// `name value` pairs in one line.
+fn pairs<T: std::fmt::Display>(map: &BTreeMap<String, T>, between: &str) -> String {
+    let pairs: Vec<String> = map
+        .iter()
+        .map(|(name, value)| format!("{name}{between}{value}"))
+        .collect();
+    pairs.join(", ")
+}

@@ -1,0 +1,352 @@
+//! The commands of `/api/v1`: the daemon's actions as JSON.
+//!
+//! A thin door to [`Engine::command`]: a route names an action, an answer is its view. What is not
+//! the engine's (the configuration, the process) comes from [`Daemon`].
+//!
+//! Not here: what an action does, and who may give orders ([`crate::http::api`]).
+
+mod who;
+
+use crate::clock::BoxFuture;
+use crate::engine::Engine;
+use crate::engine::command::{Command, CommandError, Customers, Letters, ROWS_DEFAULT, ROWS_MAX};
+use crate::engine::error::EngineError;
+use crate::engine::view;
+use crate::http::api::{Actor, Input};
+use crate::http::reply::{Class, Failure};
+use crate::telemetry::chain;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Extension, Path, Query, State};
+use axum::routing::{delete, get, post};
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::fmt;
+use std::sync::Arc;
+
+/// What of the daemon is not the engine's.
+pub trait Daemon: Send + Sync + fmt::Debug {
+    /// The process, and what it is bound to.
+    fn about(&self) -> view::Daemon;
+    /// What is wrong besides what the engine sees, most urgent first.
+    fn problems(&self) -> Vec<view::Problem>;
+    /// Every setting in force.
+    fn config(&self) -> view::ConfigView;
+    /// Reads the configuration again; the text says why the old one stays.
+    fn reload(&self) -> BoxFuture<'_, Result<view::Reloaded, String>>;
+}
+
+/// What the routes share.
+#[derive(Clone, Debug)]
+struct Doors {
+    engine: Arc<Engine>,
+    daemon: Arc<dyn Daemon>,
+}
+
+type Answer = Result<Json<Value>, Failure>;
+
+/// The routes, for [`crate::http::api::shell`].
+pub fn router(engine: Arc<Engine>, daemon: Arc<dyn Daemon>) -> Router {
+    Router::new()
+        .route("/status", get(status))
+        .route("/customers", get(customers))
+        .route("/customers/{id}", get(customer))
+        .route("/links", post(link))
+        .route("/links/{id}", delete(unlink))
+        .route("/events", get(events))
+        .route("/events/{id}", get(event))
+        .route("/events/{id}/replay", post(replay))
+        .route("/dead", get(dead))
+        .route("/dead/retry", post(dead_retry))
+        .route("/dead/drop", post(dead_drop))
+        .route("/scan", post(scan))
+        .route("/reload", post(reload))
+        .route("/config", get(config))
+        .with_state(Doors { engine, daemon })
+}
+
+async fn status(State(doors): State<Doors>) -> Answer {
+    let value = run(&doors, Command::Status).await?;
+    let mut status: view::Status =
+        serde_json::from_value(value).map_err(|error| Failure::internal(&error))?;
+    status.daemon = doors.daemon.about();
+    let mut problems = doors.daemon.problems();
+    if !problems.is_empty() {
+        "degraded".clone_into(&mut status.state);
+    }
+    problems.append(&mut status.problems);
+    status.problems = problems;
+    shown(&status)
+}
+
+/// Which customers, and where the page begins.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CustomersQuery {
+    which: Option<Which>,
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Which {
+    #[default]
+    Linked,
+    Unlinked,
+    Differing,
+}
+
+async fn customers(
+    State(doors): State<Doors>,
+    query: Result<Query<CustomersQuery>, QueryRejection>,
+) -> Answer {
+    let Query(query) = query.map_err(bad_query)?;
+    let which = match query.which.unwrap_or_default() {
+        Which::Linked => Customers::Linked,
+        Which::Unlinked => Customers::Unlinked,
+        Which::Differing => Customers::Differing,
+    };
+    let limit = rows(query.limit)?;
+    answer(
+        &doors,
+        Command::CustomersList {
+            which,
+            after: query.after,
+            limit,
+        },
+    )
+    .await
+}
+
+async fn customer(State(doors): State<Doors>, id: Result<Path<String>, PathRejection>) -> Answer {
+    let Path(id) = id.map_err(bad_path)?;
+    answer(&doors, Command::CustomerShow { id }).await
+}
+
+/// Two customers that are one.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Link {
+    stripe: String,
+    zenskar: String,
+}
+
+async fn link(
+    State(doors): State<Doors>,
+    Extension(actor): Extension<Actor>,
+    Input(body): Input<Link>,
+) -> Answer {
+    let Link { stripe, zenskar } = body;
+    answer(
+        &doors,
+        Command::CustomerLink {
+            stripe,
+            zenskar,
+            who: who::name(&actor).await,
+        },
+    )
+    .await
+}
+
+async fn unlink(
+    State(doors): State<Doors>,
+    Extension(actor): Extension<Actor>,
+    id: Result<Path<String>, PathRejection>,
+) -> Answer {
+    let Path(id) = id.map_err(bad_path)?;
+    answer(
+        &doors,
+        Command::CustomerUnlink {
+            id,
+            who: who::name(&actor).await,
+        },
+    )
+    .await
+}
+
+/// Where a page begins, and how long it is.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PageQuery {
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+async fn events(
+    State(doors): State<Doors>,
+    query: Result<Query<PageQuery>, QueryRejection>,
+) -> Answer {
+    let Query(PageQuery { after, limit }) = query.map_err(bad_query)?;
+    let limit = rows(limit)?;
+    answer(&doors, Command::EventsList { after, limit }).await
+}
+
+async fn event(State(doors): State<Doors>, id: Result<Path<String>, PathRejection>) -> Answer {
+    let Path(id) = id.map_err(bad_path)?;
+    answer(&doors, Command::EventShow { id }).await
+}
+
+async fn replay(
+    State(doors): State<Doors>,
+    Extension(actor): Extension<Actor>,
+    id: Result<Path<String>, PathRejection>,
+) -> Answer {
+    let Path(id) = id.map_err(bad_path)?;
+    answer(
+        &doors,
+        Command::EventReplay {
+            id,
+            who: who::name(&actor).await,
+        },
+    )
+    .await
+}
+
+async fn dead(
+    State(doors): State<Doors>,
+    query: Result<Query<PageQuery>, QueryRejection>,
+) -> Answer {
+    let Query(PageQuery { after, limit }) = query.map_err(bad_query)?;
+    let limit = rows(limit)?;
+    answer(&doors, Command::DeadList { after, limit }).await
+}
+
+/// `{"all": true}` or `{"numbers": [1, 2]}`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LettersBody {
+    #[serde(default)]
+    all: bool,
+    #[serde(default)]
+    numbers: Vec<u64>,
+}
+
+impl LettersBody {
+    fn which(self) -> Result<Letters, Failure> {
+        match (self.all, self.numbers.is_empty()) {
+            (true, true) => Ok(Letters::All),
+            (false, false) => Ok(Letters::Numbers(self.numbers)),
+            _ => Err(invalid("expected either \"all\": true or \"numbers\"")),
+        }
+    }
+}
+
+async fn dead_retry(
+    State(doors): State<Doors>,
+    Extension(actor): Extension<Actor>,
+    Input(body): Input<LettersBody>,
+) -> Answer {
+    let which = body.which()?;
+    answer(
+        &doors,
+        Command::DeadRetry {
+            which,
+            who: who::name(&actor).await,
+        },
+    )
+    .await
+}
+
+async fn dead_drop(
+    State(doors): State<Doors>,
+    Extension(actor): Extension<Actor>,
+    Input(body): Input<LettersBody>,
+) -> Answer {
+    let which = body.which()?;
+    answer(
+        &doors,
+        Command::DeadDrop {
+            which,
+            who: who::name(&actor).await,
+        },
+    )
+    .await
+}
+
+async fn scan(State(doors): State<Doors>, Extension(actor): Extension<Actor>) -> Answer {
+    answer(
+        &doors,
+        Command::Scan {
+            who: who::name(&actor).await,
+        },
+    )
+    .await
+}
+
+async fn reload(State(doors): State<Doors>, Extension(actor): Extension<Actor>) -> Answer {
+    let who = who::name(&actor).await;
+    tracing::info!(event = "reload_asked", who, "somebody asks for a reload");
+    match doors.daemon.reload().await {
+        Ok(reloaded) => shown(&reloaded),
+        Err(why) => Err(Failure::new(Class::Refused, "configuration", why)
+            .hint("the old configuration stays in force; correct the file and reload again")),
+    }
+}
+
+async fn config(State(doors): State<Doors>) -> Answer {
+    shown(&doors.daemon.config())
+}
+
+async fn run(doors: &Doors, command: Command) -> Result<Value, Failure> {
+    doors
+        .engine
+        .command(command)
+        .await
+        .map_err(|error| refusal(&error))
+}
+
+async fn answer(doors: &Doors, command: Command) -> Answer {
+    run(doors, command).await.map(Json)
+}
+
+fn shown<T: Serialize>(value: &T) -> Answer {
+    serde_json::to_value(value)
+        .map(Json)
+        .map_err(|error| Failure::internal(&error))
+}
+
+/// Why an action was not done. Whoever may give orders may also know why.
+fn refusal(error: &CommandError) -> Failure {
+    match error {
+        CommandError::NotFound(message) => Failure::new(Class::NotFound, "not_found", message),
+        CommandError::Invalid(message) => invalid(message),
+        CommandError::Refused { message, hint } => {
+            Failure::new(Class::Conflict, "refused", message).hint(hint)
+        }
+        CommandError::Engine(EngineError::Remote(failure)) => {
+            Failure::new(Class::Unavailable, "remote", chain(failure)).hint(failure.message.clone())
+        }
+        CommandError::Engine(EngineError::Read(_) | EngineError::Write(_)) => {
+            tracing::error!(event = "command_failed", error = chain(error));
+            Failure::new(Class::Unavailable, "store", chain(error))
+        }
+    }
+}
+
+fn invalid(message: impl Into<String>) -> Failure {
+    Failure::new(Class::Malformed, "invalid", message)
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the form that `map_err` wants"
+)]
+fn bad_query(rejection: QueryRejection) -> Failure {
+    invalid(rejection.body_text())
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the form that `map_err` wants"
+)]
+fn bad_path(rejection: PathRejection) -> Failure {
+    invalid(rejection.body_text())
+}
+
+fn rows(limit: Option<usize>) -> Result<usize, Failure> {
+    match limit.unwrap_or(ROWS_DEFAULT) {
+        limit @ 1..=ROWS_MAX => Ok(limit),
+        _ => Err(invalid(format!("`limit` is 1 to {ROWS_MAX}"))),
+    }
+}
