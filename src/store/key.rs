@@ -1,0 +1,119 @@
+//! Keys: built and taken apart here, so that their order is said in one place.
+//!
+//! Numbers and instants are big-endian, and instants have their sign flipped, so that the order of
+//! the bytes is the order of the values. An id never holds the byte 0, which therefore ends it.
+
+use crate::model::link::Side;
+use crate::model::time::Timestamp;
+
+/// Ends an id inside a longer key.
+const END: u8 = 0;
+
+/// The key of a sequence or other number.
+pub(super) const fn number(number: u64) -> [u8; 8] {
+    number.to_be_bytes()
+}
+
+/// The number that `key` is the key of.
+pub(super) fn to_number(key: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(key.try_into().ok()?))
+}
+
+/// An instant, so that earlier ones sort first.
+pub(super) const fn instant(at: Timestamp) -> [u8; 8] {
+    at.micros()
+        .cast_unsigned()
+        .wrapping_sub(i64::MIN.cast_unsigned())
+        .to_be_bytes()
+}
+
+fn to_instant(bytes: [u8; 8]) -> Timestamp {
+    Timestamp::from_micros(
+        u64::from_be_bytes(bytes)
+            .wrapping_add(i64::MIN.cast_unsigned())
+            .cast_signed(),
+    )
+}
+
+/// The key of something that is due: the instant, then what.
+pub(super) fn due(at: Timestamp, what: &[u8]) -> Vec<u8> {
+    let mut key = instant(at).to_vec();
+    key.extend_from_slice(what);
+    key
+}
+
+/// When `key`, made by [`due`], is due, and what is.
+pub(super) fn to_due(key: &[u8]) -> Option<(Timestamp, &[u8])> {
+    let (at, what) = key.split_first_chunk::<8>()?;
+    Some((to_instant(*at), what))
+}
+
+/// The key of a link's intent.
+pub(super) fn intent(link: &str, intent: u64) -> Vec<u8> {
+    let mut key = intents_from(link);
+    key.extend_from_slice(&number(intent));
+    key
+}
+
+/// The bound before a link's first intent.
+pub(super) fn intents_from(link: &str) -> Vec<u8> {
+    let mut key = link.as_bytes().to_vec();
+    key.push(END);
+    key
+}
+
+/// The bound after a link's last intent.
+pub(super) fn intents_to(link: &str) -> Vec<u8> {
+    let mut key = link.as_bytes().to_vec();
+    key.push(END.saturating_add(1));
+    key
+}
+
+/// The key of a mirror.
+pub(super) fn mirror(side: Side, id: &str) -> Vec<u8> {
+    let mut key = vec![match side {
+        Side::Stripe => b's',
+        Side::Zenskar => b'z',
+    }];
+    key.extend_from_slice(id.as_bytes());
+    key
+}
+
+/// A day.
+pub(super) const fn day(day: u32) -> [u8; 4] {
+    day.to_be_bytes()
+}
+
+/// A key for people: text where it is text, hexadecimal where it is not.
+pub(super) fn show(key: &[u8]) -> String {
+    key.escape_ascii().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_sort_as_their_keys_do() {
+        let instants = [
+            Timestamp::MIN,
+            Timestamp::from_micros(-1),
+            Timestamp::from_micros(0),
+            Timestamp::from_micros(1),
+            Timestamp::MAX,
+        ];
+        for pair in instants.windows(2) {
+            assert!(due(pair[0], b"x") < due(pair[1], b"a"), "{pair:?}");
+            assert_eq!(to_due(&due(pair[0], b"x")), Some((pair[0], &b"x"[..])));
+        }
+    }
+
+    #[test]
+    fn intents_of_a_link_lie_between_its_bounds() {
+        for number in [0, 1, u64::MAX] {
+            let key = intent("cus_1", number);
+            assert!(intents_from("cus_1") < key && key < intents_to("cus_1"));
+        }
+        assert!(intents_to("cus_1") < intents_from("cus_10"));
+    }
+}

@@ -1,0 +1,84 @@
+//! What the store knows of itself: its installation, and whom it is bound to.
+
+use crate::model::id::{AccountId, OrganisationId};
+use crate::store::codec::Installation;
+use crate::store::error::{RecordError, StoreError};
+use crate::store::tables::{COUNTERS, META};
+use crate::store::tx::{ReadTx, WriteTx};
+
+/// Row of [`META`] with the schema.
+pub(super) const SCHEMA: &[u8] = b"schema";
+/// Row of [`META`] with the installation id.
+pub(super) const INSTALLATION: &[u8] = b"installation";
+/// Row of [`META`] with the account and organisation.
+const IDENTITY: &[u8] = b"identity";
+
+/// The one Stripe account and the one Zenskar organisation that this store is bound to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The Stripe account.
+    pub account: AccountId,
+    /// Whether it is used in live or in test mode.
+    pub mode: Mode,
+    /// The Zenskar organisation.
+    pub organisation: OrganisationId,
+}
+
+/// Stripe's mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Real money.
+    Live,
+    /// Test data.
+    Test,
+}
+
+impl ReadTx<'_> {
+    /// The id of this store: 32 hexadecimal digits, drawn when the file was made.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or has no id.
+    pub fn installation_id(&self) -> Result<String, StoreError> {
+        let Installation(bytes) = self.record(META, INSTALLATION)?.ok_or_else(|| {
+            StoreError::corrupt(
+                META.name(),
+                INSTALLATION,
+                RecordError::Rule("the row is missing"),
+            )
+        })?;
+        Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// Whom this store is bound to, once it is.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read.
+    pub fn identity(&self) -> Result<Option<Identity>, StoreError> {
+        self.record(META, IDENTITY)
+    }
+
+    /// The last number given under `name`; zero when none was.
+    pub(super) fn counter(&self, name: &[u8]) -> Result<u64, StoreError> {
+        Ok(self.record(COUNTERS, name)?.unwrap_or(0))
+    }
+}
+
+impl WriteTx<'_> {
+    /// Binds the store.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn set_identity(&mut self, identity: &Identity) -> Result<(), StoreError> {
+        self.put(META, IDENTITY, identity)
+    }
+
+    /// The next number under `name`, never given before.
+    pub(super) fn next_number(&mut self, name: &[u8]) -> Result<u64, StoreError> {
+        let next = self.counter(name)?.saturating_add(1);
+        self.put(COUNTERS, name, &next)?;
+        Ok(next)
+    }
+}

@@ -1,0 +1,65 @@
+//! Mirrors: what was last seen of each customer on each side.
+
+use crate::model::link::Side;
+use crate::model::mirror::Mirror;
+use crate::store::codec::{decode_mirror, encode_mirror};
+use crate::store::error::StoreError;
+use crate::store::key;
+use crate::store::tables::MIRRORS;
+use crate::store::tx::{ReadTx, WriteTx};
+
+/// A mirror ready to be written: encoded and compressed, so that the writer only has to place it.
+#[derive(Clone, Debug)]
+pub struct PreparedMirror {
+    row: Vec<u8>,
+    record: Vec<u8>,
+}
+
+impl PreparedMirror {
+    /// Encodes the mirror of the customer `id` of `side` on the caller's thread.
+    ///
+    /// # Errors
+    ///
+    /// The object is larger than the store takes (8 MiB).
+    pub fn new(side: Side, id: &str, mirror: &Mirror) -> Result<Self, StoreError> {
+        let record = encode_mirror(mirror).map_err(|source| StoreError::Refused {
+            table: MIRRORS.name(),
+            source,
+        })?;
+        Ok(Self {
+            row: key::mirror(side, id),
+            record,
+        })
+    }
+}
+
+impl ReadTx<'_> {
+    /// What was last seen of the customer `id` of `side`.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or the row is damaged.
+    pub fn mirror(&self, side: Side, id: &str) -> Result<Option<Mirror>, StoreError> {
+        self.with(MIRRORS, &key::mirror(side, id), decode_mirror)
+    }
+}
+
+impl WriteTx<'_> {
+    /// Writes a mirror in place of what was there.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn put_mirror(&mut self, mirror: &PreparedMirror) -> Result<(), StoreError> {
+        self.put_bytes(MIRRORS, &mirror.row, &mirror.record)
+    }
+
+    /// Removes the mirror of the customer `id` of `side`; says whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn remove_mirror(&mut self, side: Side, id: &str) -> Result<bool, StoreError> {
+        self.delete(MIRRORS, &key::mirror(side, id))
+    }
+}

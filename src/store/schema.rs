@@ -1,0 +1,64 @@
+//! The schema: its number, its migrations, and whether a file is one of ours.
+//!
+//! # Invariants
+//!
+//! - A migration is one transaction; one that was interrupted did not happen.
+//! - A file that a newer release made unreadable for this one is refused before anything is
+//!   written, and so is a file that is no store.
+//!
+//! A migration is added as the next number in [`migrate`], and never changed once published.
+
+use crate::store::codec::{Installation, Schema};
+use crate::store::error::StoreError;
+use crate::store::meta::{INSTALLATION, SCHEMA};
+use crate::store::tables::{self, META};
+use crate::store::tx::{ReadTx, WriteTx};
+
+/// The schema that this release writes.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// The oldest schema whose releases can work with what this release writes.
+const OLDEST_READER: u32 = 1;
+
+const _: () = assert!(OLDEST_READER <= SCHEMA_VERSION);
+
+/// The schema of the file that `view` sees, when this release can work with it.
+pub(super) fn check(view: &ReadTx<'_>) -> Result<u32, StoreError> {
+    let schema: Schema = view
+        .record(META, SCHEMA)?
+        .ok_or(StoreError::Foreign { source: None })?;
+    if schema.oldest_reader > SCHEMA_VERSION {
+        return Err(StoreError::TooNew {
+            found: schema.version,
+            oldest_reader: schema.oldest_reader,
+            known: SCHEMA_VERSION,
+        });
+    }
+    Ok(schema.version)
+}
+
+/// Takes the file from `schema` to the next; a new file has schema 0.
+pub(super) fn migrate(
+    tx: &mut WriteTx<'_>,
+    schema: u32,
+    installation: [u8; 16],
+) -> Result<(), StoreError> {
+    if schema == 0 {
+        first(tx, installation)?;
+    }
+    let reached = schema.saturating_add(1);
+    let written = Schema {
+        version: reached,
+        oldest_reader: OLDEST_READER,
+    };
+    tx.put(META, SCHEMA, &written)
+}
+
+/// Schema 1: the tables.
+fn first(tx: &mut WriteTx<'_>, installation: [u8; 16]) -> Result<(), StoreError> {
+    for table in tables::ALL {
+        // To count the rows of a table within a commit makes the table.
+        tx.count(table)?;
+    }
+    tx.put(META, INSTALLATION, &Installation(installation))
+}

@@ -1,0 +1,118 @@
+//! Every table of the store: its name, its key, its value, and why it is there.
+//!
+//! The only file that names redb's table definitions. To redb all keys and values are plain bytes,
+//! so that a change of redb's own encodings can never touch the file. Keys are built and read by
+//! `store/key.rs`, values by `store/codec.rs`; an index that is fully said by its key has the empty
+//! value.
+
+use redb::TableDefinition;
+
+/// What redb is told of a table.
+pub(super) type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
+
+/// A table, by the name it has in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Table(&'static str);
+
+impl Table {
+    /// Its name in the file, in errors and in metrics.
+    pub(super) const fn name(self) -> &'static str {
+        self.0
+    }
+
+    /// Its definition for redb.
+    pub(super) const fn definition(self) -> Definition {
+        Definition::new(self.0)
+    }
+}
+
+/// Name → value: schema, installation id, the account and organisation this store is bound to.
+pub(super) const META: Table = Table("meta");
+
+/// Name → last number given. Numbers that must never be given twice although the rows that carried
+/// them go away (dead letters, intents of a link), and the counts of open differences by reason.
+pub(super) const COUNTERS: Table = Table("counters");
+
+/// Sequence number → event: its head, and its body compressed. Appended in the order of arrival;
+/// what lies after the intake cursor still has to be sorted, so there is no queue beside it.
+pub(super) const EVENTS: Table = Table("events");
+
+/// Event id → sequence number. An event that comes twice, or by webhook and by poll, is one event.
+pub(super) const EVENT_IDS: Table = Table("event_ids");
+
+/// Name → place: how far intake, poller, scan and janitor have come.
+pub(super) const CURSORS: Table = Table("cursors");
+
+/// Subject → work that is to be looked at.
+pub(super) const WORK: Table = Table("work");
+
+/// (due, subject) → nothing. Finds the work that is due, oldest first; one row for each of `work`.
+pub(super) const WORK_DUE: Table = Table("work_due");
+
+/// Subject → work that waits for a link.
+pub(super) const PARKED: Table = Table("parked");
+
+/// Stripe id → link.
+pub(super) const LINKS: Table = Table("links");
+
+/// Zenskar id → Stripe id of its link; keeps links one to one.
+pub(super) const LINKS_BY_ZENSKAR: Table = Table("links_by_zenskar");
+
+/// (Stripe id, number) → intent, and when it is due.
+pub(super) const OUTBOX: Table = Table("outbox");
+
+/// (due, Stripe id, number) → nothing. At most one row for a link, that of its lowest open intent:
+/// writes of one link go out one after the other.
+pub(super) const OUTBOX_DUE: Table = Table("outbox_due");
+
+/// Number → dead letter, for a person to decide.
+pub(super) const DEAD: Table = Table("dead");
+
+/// Stripe id → the differences of that link which nothing moves.
+pub(super) const DIFFERENCES: Table = Table("differences");
+
+/// (side, id) → what was last seen of a customer, its object compressed.
+pub(super) const MIRRORS: Table = Table("mirrors");
+
+/// Sequence number → entry: what was done and why, for people; pruned by age.
+pub(super) const JOURNAL: Table = Table("journal");
+
+/// Name → secret, sealed.
+pub(super) const SECRETS: Table = Table("secrets");
+
+/// Day → reads of Stripe on that UTC day.
+pub(super) const READS: Table = Table("reads");
+
+/// All tables, as the first migration makes them.
+pub(super) const ALL: [Table; 18] = [
+    META,
+    COUNTERS,
+    EVENTS,
+    EVENT_IDS,
+    CURSORS,
+    WORK,
+    WORK_DUE,
+    PARKED,
+    LINKS,
+    LINKS_BY_ZENSKAR,
+    OUTBOX,
+    OUTBOX_DUE,
+    DEAD,
+    DIFFERENCES,
+    MIRRORS,
+    JOURNAL,
+    SECRETS,
+    READS,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_are_distinct() {
+        let names: BTreeSet<_> = ALL.into_iter().map(Table::name).collect();
+        assert_eq!(names.len(), ALL.len());
+    }
+}
