@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+/// Requests a second that the daemon may send to each remote: the most its configuration takes.
+pub(crate) const RATE: u32 = 1_000;
 /// How long the daemon may take to become ready.
 const READY_DEADLINE: Duration = Duration::from_secs(120);
 /// How often it is asked.
@@ -79,14 +81,14 @@ impl Setting {
 mode = "test"
 api_base = "{base}"
 connect_base = "{base}"
-requests_per_second = 100000
+requests_per_second = {RATE}
 secret_key_file = "{dir}/stripe-secret-key"
 account = "{ACCOUNT}"
 webhook_secret_files = ["{dir}/stripe-webhook-secret"]
 
 [zenskar]
 api_base = "{base}"
-requests_per_second = {{ start = 100000, max = 100000 }}
+requests_per_second = {{ start = {RATE}, max = {RATE} }}
 organisation = "{ORGANISATION}"
 api_key_file = "{dir}/zenskar-api-key"
 

@@ -19,6 +19,7 @@ mod out;
 mod proc;
 mod receiver;
 mod report;
+mod seed;
 mod stub;
 mod suite;
 mod yard;

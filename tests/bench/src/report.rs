@@ -116,7 +116,7 @@ impl Figure {
             (true, true, _) => "aim reached",
             (true, false, _) => "ok",
             (false, _, true) => "FAILED",
-            (false, _, false) => "below the floor (not binding)",
+            (false, _, false) => "floor missed (not binding)",
         }
     }
 }

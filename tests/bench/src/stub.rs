@@ -8,6 +8,7 @@ mod answer;
 
 use crate::{Outcome, clock, ids};
 use answer::Answer;
+pub(crate) use answer::{stripe_object, zenskar_object};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;

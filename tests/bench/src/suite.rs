@@ -9,11 +9,12 @@ use crate::child::Guard;
 use crate::daemon::{self, Daemon, Setting};
 use crate::num::{float, median, ratio};
 use crate::report::Record;
+use crate::seed::seed;
 use crate::stub::Stub;
 use crate::yard::{Site, Yard, receiver};
 use crate::{Outcome, clock, ids, out, proc};
 pub(crate) use cases::Round;
-use cases::{CASES, Case, Host};
+use cases::{CASES, Case, Host, LINKED};
 use figures::Figures;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -35,8 +36,6 @@ struct Sizes {
     open_seconds: u64,
     /// Events of the pipeline's rounds, each of another customer.
     pipeline: u64,
-    /// Linked customers of the rounds.
-    linked: u64,
     /// Linked customers of the start-up measurements.
     million: u64,
     /// Events sent to the daemon that holds them.
@@ -50,8 +49,7 @@ impl Sizes {
                 light: 30_000,
                 durable: 15_000,
                 open_seconds: 2,
-                pipeline: 3_000,
-                linked: 12_000,
+                pipeline: 2_000,
                 million: 50_000,
                 million_events: 20_000,
             }
@@ -60,8 +58,7 @@ impl Sizes {
                 light: 150_000,
                 durable: 60_000,
                 open_seconds: 6,
-                pipeline: 20_000,
-                linked: 100_000,
+                pipeline: 6_000,
                 million: 1_000_000,
                 million_events: 300_000,
             }
@@ -188,13 +185,12 @@ impl Fleet {
                 dir: yard.room(sync)?,
                 sync,
             };
-            let customers = if host == Host::Linked {
-                self.sizes.linked
-            } else {
-                0
-            };
+            let customers = if host == Host::Linked { LINKED } else { 0 };
             let stub = Stub::start(customers)?;
-            million::seed(&setting, customers)?;
+            if customers > 0 {
+                out::note(&format!("linking {customers} customers"));
+                seed(&setting.store(), customers)?;
+            }
             let daemon = Daemon::start(&setting, &stub)?;
             self.sites.insert(host, daemon.site());
             self.daemons.insert(host, (daemon, stub));

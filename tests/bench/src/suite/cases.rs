@@ -10,6 +10,11 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// Linked customers of the daemon whose pipeline works.
+pub(crate) const LINKED: u64 = 20_000;
+/// Of these, as many have events in a case that does not wait for the pipeline: more than it can
+/// finish meanwhile, and few enough that what is left over is done before the next case.
+const BUSY: u64 = 2_000;
 /// Connections of every case.
 const CONNECTIONS: usize = 64;
 /// A pipeline that does nothing for this long has done all it will.
@@ -152,7 +157,11 @@ impl Fleet {
             rate,
             run: self.run,
             first: self.next,
-            customers: self.sizes.linked,
+            customers: if case.load == Load::Through {
+                LINKED
+            } else {
+                BUSY
+            },
             customer_first: 0,
             secret: if case.load == Load::Forged {
                 FORGED

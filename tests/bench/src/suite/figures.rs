@@ -3,6 +3,7 @@
 use super::cases::Round;
 use super::million::Found;
 use super::{Idle, Sizes, megabytes, middle, millis};
+use crate::daemon::RATE;
 use crate::load::Report;
 use crate::num::{count, float, ratio, text};
 use crate::report::Bound::{AtLeast, AtMost};
@@ -197,6 +198,10 @@ impl Figures {
         let Some(rate) = through(|through| through.rate) else {
             return;
         };
+        self.remark(format!(
+            "the daemon may send {} requests a second to each remote: the most its configuration takes",
+            text(f64::from(RATE), 0)
+        ));
         self.push(Some(Figure::new(
             "from webhook to Zenskar's answer",
             "1/s",

@@ -4,6 +4,7 @@ use super::{SETTLE, Sizes};
 use crate::daemon::{Daemon, Setting};
 use crate::load::Spec;
 use crate::num::{float, median, text};
+use crate::seed::seed;
 use crate::stub::Stub;
 use crate::yard::{SECRET, Yard, fire};
 use crate::{Outcome, clock, out, proc};
@@ -39,18 +40,6 @@ pub(crate) struct Found {
     pub(crate) store_bytes: u64,
 }
 
-/// Makes a store with `customers` linked customers.
-pub(crate) fn seed(setting: &Setting, customers: u64) -> Outcome<()> {
-    if customers == 0 {
-        return Ok(());
-    }
-    Err(format!(
-        "no way yet to link {customers} customers in {}",
-        setting.store().display()
-    )
-    .into())
-}
-
 /// Measures start-up and memory.
 pub(crate) fn measure(yard: &Yard, binary: &Path, sizes: &Sizes, run: u64) -> Outcome<Found> {
     let customers = sizes.million;
@@ -61,7 +50,7 @@ pub(crate) fn measure(yard: &Yard, binary: &Path, sizes: &Sizes, run: u64) -> Ou
     };
     let stub = Stub::start(customers)?;
     out::note(&format!("linking {} customers", text(float(customers), 0)));
-    seed(&setting, customers)?;
+    seed(&setting.store(), customers)?;
     let store_bytes = fs::metadata(setting.store())?.len();
     // The first start may have work to do that belongs to no later one.
     Daemon::start(&setting, &stub)?.stop()?;
