@@ -1,1 +1,24 @@
-//! `sync`.
+//! Decisions about customers: state in, plan out.
+//!
+//! Everything here is synchronous and owns no clock, socket, file or random source; time is an
+//! argument. What the engine observed goes in as a [`customer::State`], and what is to be done
+//! comes out as a [`customer::Plan`], a value that is checked, applied in one transaction, and can
+//! be shown to a person instead.
+//!
+//! # Invariants
+//!
+//! - The base moves only on evidence: both sides were seen to hold the value, or the target's
+//!   answer says that it does.
+//! - Outstanding intents are an input of every plan. Our own write, seen again, is "no change".
+//! - Every difference of a selected field ends in the plan's write or among its differences;
+//!   [`customer::Plan::check`] refuses a plan for which this does not hold.
+//!
+//! Not here: how the two systems spell a customer, and when anything runs.
+
+pub mod customer;
+pub mod evidence;
+pub mod matching;
+pub mod merge;
+pub mod policy;
+pub mod sending;
+pub mod subject;

@@ -30,6 +30,8 @@ pub struct ScanCursor {
     pub phase: ScanPhase,
     /// When the scan under way, or the last one, began (this host's clock).
     pub started_at: Timestamp,
+    /// When its listing of Stripe began, by Stripe's own clock.
+    pub stripe_started_at: Option<Timestamp>,
     /// When a scan last came to its end (this host's clock).
     pub finished_at: Option<Timestamp>,
     /// Whether another scan was asked for (a gap in the events, or a person).

@@ -172,7 +172,7 @@ impl Customer {
 pub enum Presence {
     /// The customer is there.
     Present(Customer),
-    /// The side says it was deleted, or no longer knows the id.
+    /// The side says it was deleted, or knows nothing by this id.
     Deleted,
 }
 

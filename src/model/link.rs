@@ -46,7 +46,7 @@ pub struct Link {
     pub version: u64,
     /// What both sides last agreed on. A field that is missing was never seen to agree.
     pub base: Fields,
-    /// Whether both customers are still there.
+    /// Whether it is in force.
     pub state: LinkState,
     /// What proved the link.
     pub proof: LinkProof,
@@ -54,13 +54,16 @@ pub struct Link {
     pub made_at: Timestamp,
 }
 
-/// Whether both customers of a link are still there.
+/// Whether a link is in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkState {
     /// Both are.
     Active,
     /// This side's customer is deleted; nothing moves, nothing is deleted on the other side.
     Deleted(Side),
+    /// A person took the link apart. The pair is remembered, so that the mapping that proved it
+    /// does not make it again; nothing moves until a person links the customer anew.
+    Unlinked,
 }
 
 /// What proved that two customers are the same.

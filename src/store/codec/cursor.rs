@@ -68,6 +68,7 @@ impl TryFrom<PollCursorV1> for PollCursor {
 pub(in crate::store) struct ScanCursorV1 {
     phase: ScanPhaseV1,
     started_at: i64,
+    stripe_started_at: Option<i64>,
     finished_at: Option<i64>,
     wanted: bool,
     found: ScanCountsV1,
@@ -105,6 +106,7 @@ impl Record for ScanCursor {
                 ScanPhase::Zenskar(after) => ScanPhaseV1::Zenskar(after.clone()),
             },
             started_at: self.started_at.micros(),
+            stripe_started_at: self.stripe_started_at.map(Timestamp::micros),
             finished_at: self.finished_at.map(Timestamp::micros),
             wanted: self.wanted,
             found: ScanCountsV1 {
@@ -139,6 +141,7 @@ impl TryFrom<ScanCursorV1> for ScanCursor {
                 ScanPhaseV1::Zenskar(after) => ScanPhase::Zenskar(after),
             },
             started_at: time(stored.started_at),
+            stripe_started_at: stored.stripe_started_at.map(time),
             finished_at: stored.finished_at.map(time),
             wanted: stored.wanted,
             found: ScanCounts {

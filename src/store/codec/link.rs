@@ -25,6 +25,7 @@ pub(in crate::store) struct LinkV1 {
 enum LinkStateV1 {
     Active,
     Deleted(SideV1),
+    Unlinked,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -47,6 +48,7 @@ impl Record for Link {
             state: match self.state {
                 LinkState::Active => LinkStateV1::Active,
                 LinkState::Deleted(side) => LinkStateV1::Deleted(side.into()),
+                LinkState::Unlinked => LinkStateV1::Unlinked,
             },
             proof: match self.proof {
                 LinkProof::Mapping => LinkProofV1::Mapping,
@@ -76,6 +78,7 @@ impl TryFrom<LinkV1> for Link {
             state: match stored.state {
                 LinkStateV1::Active => LinkState::Active,
                 LinkStateV1::Deleted(side) => LinkState::Deleted(side.into()),
+                LinkStateV1::Unlinked => LinkState::Unlinked,
             },
             proof: match stored.proof {
                 LinkProofV1::Mapping => LinkProof::Mapping,

@@ -1,1 +1,42 @@
+//! A stateful local Stripe and Zenskar: the parts that deal with customers, events and webhooks.
+//!
+//! [`Sandbox`] is a cheap-clone handle on one world with both remotes in it. The world knows no
+//! wall clock and no randomness but its seed: the same options and the same calls give the same
+//! answers, so that a simulation can run against it in process. [`serve()`] puts it on two
+//! sockets for everything that wants real HTTP.
+//!
+//! What goes wrong is ordered: [`Fault`] for the next few requests, deliveries or events,
+//! [`Switches`] for lasting behaviours that the remotes' documentation leaves open.
+//!
+//! Not here: invoices, payments, OAuth and Checkout. Nothing of the product is
+//! used, not even its types, so that a mistake there cannot hide here.
 
+mod address;
+mod base;
+mod control;
+mod fault;
+mod limits;
+mod log;
+mod message;
+mod native;
+mod post;
+mod random;
+mod sandbox;
+mod seed;
+mod serve;
+mod sign;
+mod stripe;
+mod switches;
+mod world;
+mod zenskar;
+
+pub use fault::{Fault, FaultCount, FaultKind};
+pub use log::{Exchange, Write};
+pub use message::{Handled, Outcome, Remote, Request, Response};
+pub use sandbox::{Clock, Options, Sandbox};
+pub use serve::{Listeners, ServeOptions, serve};
+pub use sign::{sign, signature_header};
+pub use stripe::{ACCOUNT, Delivery, DeliveryStatus, DeliveryView};
+pub use switches::{
+    Envelope, NativeSync, PatchNested, StripeSwitches, Switches, TimestampForm, ZenskarSwitches,
+};

@@ -1,0 +1,212 @@
+//! Every action of a person, one variant each. Pages, the API and the command line are thin doors
+//! to [`Engine::command`].
+
+mod customers;
+mod dead;
+mod events;
+mod status;
+
+use crate::engine::Engine;
+use crate::engine::error::EngineError;
+use crate::engine::view;
+use crate::model::time::Timestamp;
+use crate::store::{StoreError, WriteError};
+use serde::Serialize;
+use serde_json::Value as Json;
+
+/// Rows of a page when nobody says otherwise, and the most that are given.
+pub const ROWS_DEFAULT: usize = 50;
+/// Most rows of a page.
+pub const ROWS_MAX: usize = 500;
+
+/// An action, with who takes it where that is recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// The whole state at one glance: [`view::Status`].
+    Status,
+    /// Linked customers, or parked ones: [`view::Page`] of [`view::CustomerRow`].
+    CustomersList {
+        /// Which.
+        which: Customers,
+        /// Where the page begins, as the page before said.
+        after: Option<String>,
+        /// Rows, up to [`ROWS_MAX`].
+        limit: usize,
+    },
+    /// One customer, by either id: [`view::CustomerView`].
+    CustomerShow {
+        /// Its id in Stripe or in Zenskar.
+        id: String,
+    },
+    /// Link two customers: [`view::Done`].
+    CustomerLink {
+        /// Its id in Stripe.
+        stripe: String,
+        /// Its id in Zenskar.
+        zenskar: String,
+        /// Who says so.
+        who: String,
+    },
+    /// Take a link apart, until a person links again: [`view::Done`].
+    CustomerUnlink {
+        /// Its id in Stripe or in Zenskar.
+        id: String,
+        /// Who says so.
+        who: String,
+    },
+    /// Events, newest first: [`view::Page`] of [`view::EventRow`].
+    EventsList {
+        /// Where the page begins, as the page before said.
+        after: Option<String>,
+        /// Rows, up to [`ROWS_MAX`].
+        limit: usize,
+    },
+    /// One event: [`view::EventView`].
+    EventShow {
+        /// Stripe's id.
+        id: String,
+    },
+    /// Look again at what an event is about: [`view::Done`].
+    EventReplay {
+        /// Stripe's id.
+        id: String,
+        /// Who says so.
+        who: String,
+    },
+    /// Dead letters, oldest first: [`view::Page`] of [`view::DeadRow`].
+    DeadList {
+        /// Where the page begins, as the page before said.
+        after: Option<String>,
+        /// Rows, up to [`ROWS_MAX`].
+        limit: usize,
+    },
+    /// Try dead letters again: [`view::Done`].
+    DeadRetry {
+        /// Which.
+        which: Letters,
+        /// Who says so.
+        who: String,
+    },
+    /// Give dead letters up for good: [`view::Done`].
+    DeadDrop {
+        /// Which.
+        which: Letters,
+        /// Who says so.
+        who: String,
+    },
+    /// Ask for a full scan: [`view::Done`].
+    Scan {
+        /// Who says so.
+        who: String,
+    },
+}
+
+/// Which customers a list holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Customers {
+    /// Linked ones.
+    #[default]
+    Linked,
+    /// Those whose events wait for a link.
+    Unlinked,
+    /// Linked ones with fields that differ.
+    Differing,
+}
+
+/// Which dead letters an action is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Letters {
+    /// All.
+    All,
+    /// These numbers.
+    Numbers(Vec<u64>),
+}
+
+/// Why an action was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// There is no such thing.
+    #[error("{0}")]
+    NotFound(String),
+    /// It would break a rule.
+    #[error("{message}")]
+    Refused {
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        hint: String,
+    },
+    /// The request makes no sense.
+    #[error("{0}")]
+    Invalid(String),
+    /// A remote or the store failed.
+    #[error("the action failed")]
+    Engine(#[from] EngineError),
+}
+
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> Self {
+        Self::Engine(error.into())
+    }
+}
+
+impl From<WriteError> for CommandError {
+    fn from(error: WriteError) -> Self {
+        Self::Engine(error.into())
+    }
+}
+
+impl Engine {
+    /// Carries out an action of a person and says what came of it, as the view its variant names.
+    ///
+    /// # Errors
+    ///
+    /// The action is refused, or a remote or the store failed; then nothing was done.
+    pub async fn command(&self, command: Command) -> Result<Json, CommandError> {
+        match command {
+            Command::Status => json(&self.status()?),
+            Command::CustomersList {
+                which,
+                after,
+                limit,
+            } => json(&self.customers(which, after.as_deref(), limit.clamp(1, ROWS_MAX))?),
+            Command::CustomerShow { id } => json(&self.customer(&id)?),
+            Command::CustomerLink {
+                stripe,
+                zenskar,
+                who,
+            } => json(&self.link_customers(&stripe, &zenskar, &who).await?),
+            Command::CustomerUnlink { id, who } => json(&self.unlink_customer(&id, &who).await?),
+            Command::EventsList { after, limit } => {
+                json(&self.events(after.as_deref(), limit.clamp(1, ROWS_MAX))?)
+            }
+            Command::EventShow { id } => json(&self.event(&id)?),
+            Command::EventReplay { id, who } => json(&self.replay_event(&id, &who).await?),
+            Command::DeadList { after, limit } => {
+                json(&self.dead_letters(after.as_deref(), limit.clamp(1, ROWS_MAX))?)
+            }
+            Command::DeadRetry { which, who } => json(&self.retry_dead(which, &who).await?),
+            Command::DeadDrop { which, who } => json(&self.drop_dead(which, &who).await?),
+            Command::Scan { who } => json(&self.want_scan(&who).await?),
+        }
+    }
+}
+
+fn json(view: &impl Serialize) -> Result<Json, CommandError> {
+    serde_json::to_value(view).map_err(|error| CommandError::Invalid(error.to_string()))
+}
+
+fn done(message: impl Into<String>, count: u64) -> view::Done {
+    view::Done {
+        message: message.into(),
+        count,
+    }
+}
+
+fn invalid(error: &impl ToString) -> CommandError {
+    CommandError::Invalid(error.to_string())
+}
+
+fn show_time(at: Timestamp) -> Option<String> {
+    (at > Timestamp::MIN).then(|| at.to_string())
+}

@@ -1,0 +1,319 @@
+//! Customers: list, show, link, unlink.
+
+use super::{CommandError, Customers, done, invalid};
+use crate::engine::Engine;
+use crate::engine::linking::{make_link, new_link, proof};
+use crate::engine::view::{
+    CustomerRow, CustomerView, Done, FieldRow, HistoryRow, IntentRow, Page, WorkRow,
+};
+use crate::model::customer::{Customer, Field, Fields, Presence};
+use crate::model::difference::Difference;
+use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
+use crate::model::intent::{Intent, Progress};
+use crate::model::journal::Entry;
+use crate::model::link::{Link, LinkProof, LinkState, Side};
+use crate::model::work::{Subject, Work};
+use crate::remote::limiter::Priority;
+use crate::remote::outcome::Class;
+use crate::store::{Placed, ReadTx, StoreError};
+use crate::sync::matching::Mapping;
+use crate::zenskar::object::ZenskarCustomer;
+use crate::{stripe, zenskar};
+
+/// Entries of history shown with a customer, and the most that are searched for them.
+const HISTORY_ROWS: usize = 20;
+const HISTORY_SEARCHED: usize = 20_000;
+
+impl Engine {
+    pub(super) fn customers(
+        &self,
+        which: Customers,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<CustomerRow>, CommandError> {
+        let read = self.store.read()?;
+        let after = after
+            .map(StripeCustomerId::parse)
+            .transpose()
+            .map_err(|e| invalid(&e))?;
+        let mut rows = Vec::new();
+        match which {
+            Customers::Linked => {
+                for link in read.links(after.as_ref(), limit)? {
+                    let differences = read.differences(&link.stripe)?;
+                    rows.push(link_row(&link, &differences));
+                }
+            }
+            Customers::Differing => {
+                for (stripe, differences) in read.differences_list(after.as_ref(), limit)? {
+                    if let Some(link) = read.link(&stripe)? {
+                        rows.push(link_row(&link, &differences));
+                    }
+                }
+            }
+            Customers::Unlinked => {
+                let after = after.map(Subject::Customer);
+                for work in read.parked_list(after.as_ref(), limit)? {
+                    rows.push(parked_row(&work));
+                }
+            }
+        }
+        let next = rows
+            .last()
+            .filter(|_| rows.len() >= limit)
+            .map(|row| row.stripe.clone());
+        Ok(Page { rows, next })
+    }
+
+    pub(super) fn customer(&self, id: &str) -> Result<CustomerView, CommandError> {
+        let read = self.store.read()?;
+        let (stripe, link) = find(&read, id)?;
+        let subject = Subject::Customer(stripe.clone());
+        let differences = read.differences(&stripe)?;
+        let parked = read.parked(&subject)?;
+        let row = match (&link, &parked) {
+            (Some(link), _) => link_row(link, &differences),
+            (None, Some(work)) => parked_row(work),
+            (None, None) => {
+                let message = format!("no customer {id} is linked or waits for a link");
+                return Err(CommandError::NotFound(message));
+            }
+        };
+        let zenskar = match &link {
+            Some(link) => read.mirror(Side::Zenskar, link.zenskar.as_str())?,
+            None => None,
+        };
+        let zenskar = zenskar.and_then(|mirror| ZenskarCustomer::parse(mirror.payload).ok());
+        let seen = read.mirror(Side::Stripe, stripe.as_str())?;
+        let seen = seen.and_then(|mirror| stripe::convert::observed(mirror.payload).ok());
+        let base = link
+            .as_ref()
+            .map_or_else(Fields::new, |link| link.base.clone());
+        let history =
+            read.journal_of(&subject.to_string(), None, HISTORY_ROWS, HISTORY_SEARCHED)?;
+        Ok(CustomerView {
+            row,
+            proof: link.map(|link| format!("{:?}", link.proof).to_lowercase()),
+            fields: field_rows(
+                seen.as_ref().and_then(|seen| seen.presence.customer()),
+                zenskar.as_ref().map(|seen| &seen.customer),
+                &base,
+                &differences,
+            ),
+            intents: read.intents(&stripe)?.iter().map(intent_row).collect(),
+            work: read.work(&subject)?.or(parked).as_ref().map(work_row),
+            history: history
+                .entries
+                .into_iter()
+                .map(|numbered| history_row(numbered.entry))
+                .collect(),
+        })
+    }
+
+    pub(super) async fn link_customers(
+        &self,
+        stripe: &str,
+        zenskar: &str,
+        who: &str,
+    ) -> Result<Done, CommandError> {
+        let stripe = StripeCustomerId::parse(stripe).map_err(|e| invalid(&e))?;
+        let zenskar = ZenskarCustomerId::parse(zenskar).map_err(|e| invalid(&e))?;
+        self.check_both(&stripe, &zenskar).await?;
+        let now = self.clock.now();
+        let link = new_link(&stripe, &zenskar, LinkProof::Person, now);
+        let who = who.to_owned();
+        let placed = self
+            .writer
+            .write("link customer by hand", move |tx| {
+                let known = tx.link(&link.stripe)?;
+                if known.is_some_and(|known| known.state == LinkState::Unlinked) {
+                    tx.remove_link(&link.stripe)?;
+                }
+                if let Some(known) = tx.link_by_zenskar(&link.zenskar)?
+                    && known.state == LinkState::Unlinked
+                {
+                    tx.remove_link(&known.stripe)?;
+                }
+                make_link(tx, &link, &who, now)
+            })
+            .await?;
+        match placed {
+            Placed::Stored => {
+                self.wake.look.notify_one();
+                Ok(done(format!("linked {stripe} with {zenskar}"), 1))
+            }
+            Placed::Claimed(other) => Err(CommandError::Refused {
+                message: format!("{} is linked with {} already", other.stripe, other.zenskar),
+                hint: format!("run \"zenstripe customers unlink {}\" first", other.stripe),
+            }),
+        }
+    }
+
+    /// Both customers have to be there, and Zenskar's mapping must not name another one.
+    async fn check_both(
+        &self,
+        stripe: &StripeCustomerId,
+        zenskar: &ZenskarCustomerId,
+    ) -> Result<(), CommandError> {
+        let missing =
+            |id: &str, side: Side| CommandError::NotFound(format!("{side} has no customer {id}"));
+        match self.stripe.customer(stripe, Priority::Money).await {
+            Ok(answer) if answer.value.presence != Presence::Deleted => {}
+            Ok(_) => return Err(missing(stripe.as_str(), Side::Stripe)),
+            Err(failure) if failure.class == Class::Missing => {
+                return Err(missing(stripe.as_str(), Side::Stripe));
+            }
+            Err(failure) => return Err(CommandError::Engine(self.refused(failure))),
+        }
+        let found = self.zenskar.customer(zenskar, Priority::Money).await;
+        match found
+            .map_err(|failure| CommandError::Engine(self.refused(failure)))?
+            .value
+        {
+            zenskar::client::Found::Here(_) => {}
+            zenskar::client::Found::Gone => {
+                return Err(missing(zenskar.as_str(), Side::Zenskar));
+            }
+        }
+        let mapping = self.zenskar.mapping(zenskar, Priority::Money).await;
+        let mapping = mapping.map_err(|failure| CommandError::Engine(self.refused(failure)))?;
+        match proof(mapping.value) {
+            Mapping::Names(other) if other != *stripe => Err(CommandError::Refused {
+                message: format!("Zenskar's own mapping says that {zenskar} is {other}"),
+                hint: "correct the mapping in Zenskar, or link the customer it names".to_owned(),
+            }),
+            Mapping::Names(_) | Mapping::Nothing | Mapping::NoAnswer => Ok(()),
+        }
+    }
+
+    pub(super) async fn unlink_customer(&self, id: &str, who: &str) -> Result<Done, CommandError> {
+        let (stripe, link) = find(&self.store.read()?, id)?;
+        let Some(link) = link.filter(|link| link.state != LinkState::Unlinked) else {
+            return Err(CommandError::NotFound(format!("{id} is not linked")));
+        };
+        let now = self.clock.now();
+        let who = who.to_owned();
+        let zenskar = link.zenskar.clone();
+        self.writer
+            .write("unlink customer", move |tx| {
+                let Some(link) = tx.link(&link.stripe)? else {
+                    return Ok(());
+                };
+                for intent in tx.intents(&link.stripe)? {
+                    tx.remove_intent(&link.stripe, intent.number)?;
+                }
+                tx.put_differences(&link.stripe, &[])?;
+                let subject = Subject::Customer(link.stripe.clone());
+                let mut entry = Entry::engine(now, "customer unlinked", &subject)
+                    .with("zenskar", &link.zenskar);
+                entry.who = who;
+                tx.append_journal(&entry)?;
+                tx.put_link(&Link {
+                    state: LinkState::Unlinked,
+                    base: Fields::new(),
+                    version: link.version.saturating_add(1),
+                    ..link
+                })?;
+                Ok::<_, StoreError>(())
+            })
+            .await?;
+        Ok(done(format!("unlinked {stripe} from {zenskar}"), 1))
+    }
+}
+
+/// The customer with this id of either side, and its link if it has one.
+fn find(read: &ReadTx<'_>, id: &str) -> Result<(StripeCustomerId, Option<Link>), CommandError> {
+    let zenskar = ZenskarCustomerId::parse(id).map_err(|e| invalid(&e))?;
+    if let Some(link) = read.link_by_zenskar(&zenskar)? {
+        return Ok((link.stripe.clone(), Some(link)));
+    }
+    let stripe = StripeCustomerId::parse(id).map_err(|e| invalid(&e))?;
+    let link = read.link(&stripe)?;
+    Ok((stripe, link))
+}
+
+fn link_row(link: &Link, differences: &[Difference]) -> CustomerRow {
+    CustomerRow {
+        stripe: link.stripe.to_string(),
+        zenskar: Some(link.zenskar.to_string()),
+        state: match link.state {
+            LinkState::Active => "linked".to_owned(),
+            LinkState::Deleted(side) => format!("deleted in {side}"),
+            LinkState::Unlinked => "unlinked by a person".to_owned(),
+        },
+        differences: differences
+            .iter()
+            .map(|one| one.field.to_string())
+            .collect(),
+        note: None,
+    }
+}
+
+fn parked_row(work: &Work) -> CustomerRow {
+    let Subject::Customer(stripe) = &work.subject;
+    CustomerRow {
+        stripe: stripe.to_string(),
+        zenskar: None,
+        state: "unlinked".to_owned(),
+        differences: Vec::new(),
+        note: work.last_error.clone(),
+    }
+}
+
+fn field_rows(
+    stripe: Option<&Customer>,
+    zenskar: Option<&Customer>,
+    base: &Fields,
+    differences: &[Difference],
+) -> Vec<FieldRow> {
+    Field::ALL
+        .into_iter()
+        .map(|field| FieldRow {
+            field: field.to_string(),
+            stripe: stripe.map(|customer| customer.value(field).to_string()),
+            zenskar: zenskar.map(|customer| customer.value(field).to_string()),
+            agreed: base.get(&field).map(ToString::to_string),
+            held: differences
+                .iter()
+                .find(|difference| difference.field == field)
+                .map(|difference| difference.why.to_string()),
+        })
+        .collect()
+}
+
+fn intent_row(intent: &Intent) -> IntentRow {
+    IntentRow {
+        number: intent.number,
+        target: intent.target.to_string(),
+        progress: match intent.progress {
+            Progress::Waiting => "waiting",
+            Progress::Unknown(_) => "unknown",
+            Progress::Replaced(_) => "replaced",
+            Progress::Dead(_) => "dead",
+        }
+        .to_owned(),
+        attempts: intent.attempts,
+        fields: intent.changes.keys().map(ToString::to_string).collect(),
+    }
+}
+
+fn work_row(work: &Work) -> WorkRow {
+    WorkRow {
+        subject: work.subject.to_string(),
+        asked: work.asked,
+        since: work.since.to_string(),
+        due_at: work.due_at.to_string(),
+        attempts: work.attempts,
+        last_error: work.last_error.clone(),
+    }
+}
+
+fn history_row(entry: Entry) -> HistoryRow {
+    HistoryRow {
+        at: entry.at.to_string(),
+        what: entry.what,
+        subject: entry.subject,
+        who: entry.who,
+        details: entry.details,
+    }
+}

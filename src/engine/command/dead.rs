@@ -1,0 +1,183 @@
+//! Dead letters: list, retry, drop.
+
+use super::{CommandError, Letters, done, invalid};
+use crate::engine::Engine;
+use crate::engine::view::{DeadRow, Done, Page};
+use crate::model::intent::{Intent, Progress};
+use crate::model::journal::Entry;
+use crate::model::time::Timestamp;
+use crate::model::work::{DeadLetter, DeadWork, Subject, Work};
+use crate::store::{StoreError, WriteTx};
+
+/// Dead letters handled in one transaction.
+const LETTERS_STEP: usize = 256;
+
+impl Engine {
+    pub(super) fn dead_letters(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<DeadRow>, CommandError> {
+        let after = after
+            .map(str::parse::<u64>)
+            .transpose()
+            .map_err(|e| invalid(&e))?;
+        let rows: Vec<DeadRow> = self
+            .store
+            .read()?
+            .dead_letters(after, limit)?
+            .into_iter()
+            .map(row)
+            .collect();
+        let next = rows
+            .last()
+            .filter(|_| rows.len() >= limit)
+            .map(|row| row.number.to_string());
+        Ok(Page { rows, next })
+    }
+
+    pub(super) async fn retry_dead(&self, which: Letters, who: &str) -> Result<Done, CommandError> {
+        let count = self
+            .each_dead(which, who, "dead letter retried", retry)
+            .await?;
+        self.wake.look.notify_one();
+        self.wake.delivery.notify_one();
+        Ok(done(format!("{count} tried again"), count))
+    }
+
+    pub(super) async fn drop_dead(&self, which: Letters, who: &str) -> Result<Done, CommandError> {
+        let count = self
+            .each_dead(which, who, "dead letter dropped", give_up)
+            .await?;
+        Ok(done(
+            format!("{count} dropped; the journal keeps what they were"),
+            count,
+        ))
+    }
+
+    /// Does the same to every letter that was named, a few in each transaction.
+    async fn each_dead(
+        &self,
+        which: Letters,
+        who: &str,
+        what: &'static str,
+        act: fn(&mut WriteTx<'_>, DeadLetter, Timestamp) -> Result<(), StoreError>,
+    ) -> Result<u64, CommandError> {
+        let numbers = match which {
+            Letters::Numbers(numbers) => numbers,
+            Letters::All => self.all_dead()?,
+        };
+        let read = self.store.read()?;
+        for number in &numbers {
+            if read.dead_letter(*number)?.is_none() {
+                return Err(CommandError::NotFound(format!(
+                    "there is no dead letter {number}"
+                )));
+            }
+        }
+        drop(read);
+        let now = self.clock.now();
+        let mut count = 0_u64;
+        for part in numbers.chunks(LETTERS_STEP) {
+            let (part, who) = (part.to_vec(), who.to_owned());
+            let handled = self
+                .writer
+                .write(what, move |tx| {
+                    let mut handled = 0_u64;
+                    for number in part {
+                        let Some(letter) = tx.remove_dead_letter(number)? else {
+                            continue;
+                        };
+                        let mut entry = Entry::engine(now, what, &subject(&letter))
+                            .with("reason", &letter.reason);
+                        who.clone_into(&mut entry.who);
+                        tx.append_journal(&entry)?;
+                        act(tx, letter, now)?;
+                        handled = handled.saturating_add(1);
+                    }
+                    Ok(handled)
+                })
+                .await?;
+            count = count.saturating_add(handled);
+        }
+        Ok(count)
+    }
+
+    fn all_dead(&self) -> Result<Vec<u64>, CommandError> {
+        let read = self.store.read()?;
+        let mut numbers = Vec::new();
+        loop {
+            let letters = read.dead_letters(numbers.last().copied(), LETTERS_STEP)?;
+            if letters.is_empty() {
+                return Ok(numbers);
+            }
+            numbers.extend(letters.iter().map(|letter| letter.number));
+        }
+    }
+}
+
+fn retry(tx: &mut WriteTx<'_>, letter: DeadLetter, now: Timestamp) -> Result<(), StoreError> {
+    match letter.what {
+        DeadWork::Work(old) => {
+            let known = tx.work(&old.subject)?;
+            let mut work = known.unwrap_or_else(|| Work::new(old.subject.clone(), now));
+            for sequence in old.events {
+                work.add_event(sequence);
+            }
+            work.asked = work.asked.saturating_add(1);
+            (work.due_at, work.attempts) = (now, 0);
+            tx.put_work(&work)
+        }
+        DeadWork::Intent(link, number) => {
+            let found = tx
+                .intents(&link)?
+                .into_iter()
+                .find(|intent| intent.number == number);
+            let Some(Intent {
+                progress: Progress::Dead(since),
+                ..
+            }) = found
+            else {
+                return Ok(());
+            };
+            let Some(intent) = found else { return Ok(()) };
+            // Whether an attempt before the refusal arrived is not known: it is looked at first.
+            let again = Intent {
+                progress: Progress::Unknown(since),
+                attempts: 1,
+                ..intent
+            };
+            tx.put_intent(&again, Some(now))
+        }
+    }
+}
+
+/// The record stays as it is; a refused value is decided anew when the record changes next.
+fn give_up(tx: &mut WriteTx<'_>, letter: DeadLetter, _now: Timestamp) -> Result<(), StoreError> {
+    match letter.what {
+        DeadWork::Work(_) => Ok(()),
+        DeadWork::Intent(link, number) => tx.remove_intent(&link, number).map(drop),
+    }
+}
+
+fn subject(letter: &DeadLetter) -> Subject {
+    match &letter.what {
+        DeadWork::Work(work) => work.subject.clone(),
+        DeadWork::Intent(link, _) => Subject::Customer(link.clone()),
+    }
+}
+
+fn row(letter: DeadLetter) -> DeadRow {
+    DeadRow {
+        number: letter.number,
+        kind: match letter.what {
+            DeadWork::Work(_) => "look",
+            DeadWork::Intent(..) => "change",
+        }
+        .to_owned(),
+        subject: subject(&letter).to_string(),
+        reason: letter.reason,
+        at: letter.at.to_string(),
+        attempts: letter.attempts,
+    }
+}

@@ -1,0 +1,194 @@
+//! The whole state at one glance.
+
+use super::{CommandError, show_time};
+use crate::engine::Engine;
+use crate::engine::poller::{READS_DAYS, READS_FLOOR};
+use crate::engine::settings::Poll;
+use crate::engine::view::{PollStatus, Problem, Remote, ScanStatus, Status, StoreStatus};
+use crate::model::cursor::{ScanCounts, ScanCursor, ScanPhase};
+use crate::model::link::Side;
+use crate::remote::limiter::LimiterStats;
+use crate::store::ReadTx;
+use crate::sync::policy::Direction;
+use std::collections::BTreeMap;
+
+impl Engine {
+    pub(super) fn status(&self) -> Result<Status, CommandError> {
+        let read = self.store.read()?;
+        let queues: BTreeMap<String, u64> = [
+            (
+                "inbox",
+                read.last_seq()?.saturating_sub(read.intake_cursor()?),
+            ),
+            ("work", read.work_count()?),
+            ("parked", read.parked_count()?),
+            ("outbox", read.intent_count()?),
+            ("dead", read.dead_count()?),
+        ]
+        .map(|(name, count)| (name.to_owned(), count))
+        .into();
+        let differences = read
+            .difference_counts()?
+            .into_iter()
+            .map(|(why, count)| (why.as_str().to_owned(), count))
+            .collect();
+        let now = self.clock.now();
+        let oldest = read.due_work(now, 1)?;
+        let settings = self.settings();
+        let mut status = Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            state: "ok".to_owned(),
+            problems: Vec::new(),
+            stripe: self.remote(Side::Stripe, &self.stripe.limiters()),
+            zenskar: self.remote(Side::Zenskar, &self.zenskar.limiters()),
+            sync: match settings.policy.direction {
+                None => "off",
+                Some(Direction::From(Side::Stripe)) => "import-only",
+                Some(Direction::From(Side::Zenskar)) => "export-only",
+                Some(Direction::Both) => "import-and-export",
+            }
+            .to_owned(),
+            queues,
+            oldest_work_seconds: oldest
+                .first()
+                .map_or(0, |work| now.since(work.since).as_secs()),
+            links: read.link_count()?,
+            differences,
+            poll: self.poll_status(&read)?,
+            scan: scan_status(&read.scan_cursor()?),
+            store: StoreStatus {
+                bytes: self.store.file_bytes()?.unwrap_or(0),
+                rows: read
+                    .rows()?
+                    .into_iter()
+                    .map(|(table, rows)| (table.to_owned(), rows))
+                    .collect(),
+            },
+        };
+        status.problems = problems(&status);
+        if !status.problems.is_empty() {
+            "degraded".clone_into(&mut status.state);
+        }
+        Ok(status)
+    }
+
+    fn remote(&self, side: Side, limiters: &[LimiterStats]) -> Remote {
+        let parked = self.gate.parked(side);
+        let last_answer = match side {
+            Side::Stripe => self.stripe.remote_now(),
+            Side::Zenskar => self.zenskar.remote_now(),
+        };
+        Remote {
+            state: if parked.is_some() {
+                "parked"
+            } else {
+                "connected"
+            }
+            .to_owned(),
+            reason: parked.map(|parked| parked.reason),
+            last_answer: last_answer.and_then(show_time),
+            rates: limiters
+                .iter()
+                .map(|limiter| (limiter.name.clone(), limiter.milli_rate / 1_000))
+                .collect(),
+        }
+    }
+
+    fn poll_status(&self, read: &ReadTx<'_>) -> Result<PollStatus, CommandError> {
+        let cursor = read.poll_cursor()?;
+        let remote_now = self.stripe.remote_now();
+        let lag = cursor
+            .high
+            .zip(remote_now)
+            .map(|(high, now)| now.since(high).as_secs());
+        Ok(PollStatus {
+            mode: match self.settings().poll {
+                Poll::Off => "off".to_owned(),
+                Poll::Adaptive => "adaptive".to_owned(),
+                Poll::Every(period) => format!("every {} s", period.as_secs()),
+            },
+            read_until: cursor.high.and_then(show_time),
+            lag_seconds: lag,
+            reads_used: read.reads_since(self.today().saturating_sub(READS_DAYS))?,
+            reads_floor: READS_FLOOR,
+        })
+    }
+}
+
+fn scan_status(cursor: &ScanCursor) -> ScanStatus {
+    let ScanCounts {
+        stripe,
+        zenskar,
+        linked,
+        unanswered,
+        claimed_twice,
+        missed,
+    } = cursor.found;
+    ScanStatus {
+        phase: match cursor.phase {
+            ScanPhase::Idle => "idle",
+            ScanPhase::Stripe(_) => "stripe",
+            ScanPhase::Zenskar(_) => "zenskar",
+        }
+        .to_owned(),
+        wanted: cursor.wanted,
+        finished_at: cursor.finished_at.and_then(show_time),
+        found: [
+            ("stripe", stripe),
+            ("zenskar", zenskar),
+            ("linked", linked),
+            ("unanswered", unanswered),
+            ("claimed_twice", claimed_twice),
+            ("missed", missed),
+        ]
+        .map(|(name, count)| (name.to_owned(), count))
+        .into(),
+    }
+}
+
+/// What needs attention, most urgent first.
+fn problems(status: &Status) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut add = |what: String, hint: &str| {
+        problems.push(Problem {
+            what,
+            hint: hint.to_owned(),
+        });
+    };
+    for (name, remote) in [("stripe", &status.stripe), ("zenskar", &status.zenskar)] {
+        if let Some(reason) = &remote.reason {
+            let hint = "put a valid key into the key file; it is read again by itself";
+            add(format!("{name} refuses our key: {reason}"), hint);
+        }
+    }
+    let dead = status.queues.get("dead").copied().unwrap_or(0);
+    if dead > 0 {
+        add(
+            format!("dead letters: {dead}"),
+            "run \"zenstripe dead list\"",
+        );
+    }
+    if status.poll.mode == "off" {
+        let hint = "set events.poll = \"adaptive\", or rely on webhooks alone";
+        add(
+            "polling is off: an event whose webhook is lost is lost".to_owned(),
+            hint,
+        );
+    }
+    let claimed = status.scan.found.get("claimed_twice").copied().unwrap_or(0);
+    if claimed > 0 {
+        let hint = "run \"zenstripe customers list\" and unlink the wrong one";
+        add(
+            format!("customers of Zenskar mapped to a linked customer of Stripe: {claimed}"),
+            hint,
+        );
+    }
+    if status.poll.reads_used > status.poll.reads_floor / 10 * 8 {
+        let hint = "register a webhook endpoint, so that polling can be slow";
+        add(
+            format!("reads of Stripe in 30 days: {}", status.poll.reads_used),
+            hint,
+        );
+    }
+    problems
+}

@@ -1,0 +1,51 @@
+//! What is old goes, a little at a time.
+
+use crate::engine::Engine;
+use crate::engine::error::EngineError;
+use crate::engine::poller::READS_DAYS;
+use std::time::Duration;
+
+/// How long event ids are kept at least. Stripe lets an operator send an event again for 30 days.
+pub const IDS_KEPT: Duration = Duration::from_secs(35 * 86_400);
+
+/// Rows that go in one transaction: it holds the writer for a few milliseconds.
+const SWEEP_MAX: usize = 256;
+
+/// Days of read counts kept beyond those that count.
+const READS_SPARE_DAYS: u32 = 5;
+
+impl Engine {
+    /// Removes the next rows that are past their time. Returns how many; zero means none is left.
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn sweep(&self) -> Result<usize, EngineError> {
+        let retention = self.settings().retention;
+        let now = self.clock.now();
+        let payloads_before = now.minus(retention);
+        let ids_before = now.minus(retention.max(IDS_KEPT));
+        let prunable =
+            self.store
+                .read()?
+                .prunable_events(payloads_before, ids_before, SWEEP_MAX)?;
+        let (payloads, events) = prunable.counts();
+        if !prunable.is_empty() {
+            self.writer
+                .write("prune events", move |tx| tx.prune_events(&prunable))
+                .await?;
+        }
+        let oldest_day = self
+            .today()
+            .saturating_sub(READS_DAYS.saturating_add(READS_SPARE_DAYS));
+        let rest = self
+            .writer
+            .write("prune journal", move |tx| {
+                let entries = tx.prune_journal(payloads_before, SWEEP_MAX)?;
+                let days = tx.prune_reads(oldest_day, SWEEP_MAX)?;
+                Ok(entries.saturating_add(days))
+            })
+            .await?;
+        Ok(payloads.saturating_add(events).saturating_add(rest))
+    }
+}

@@ -1,0 +1,533 @@
+//! One look at one record: read both remotes, plan, apply the plan in one transaction.
+
+use crate::engine::Engine;
+use crate::engine::backoff;
+use crate::engine::error::EngineError;
+use crate::engine::linking;
+use crate::model::cursor::ScanPhase;
+use crate::model::customer::Presence;
+use crate::model::event::Event;
+use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
+use crate::model::intent::{Intent, Progress};
+use crate::model::journal::Entry;
+use crate::model::link::{Link, LinkState, Side};
+use crate::model::mirror::Mirror;
+use crate::model::time::Timestamp;
+use crate::model::work::{DeadWork, Subject, Work};
+use crate::remote::limiter::Priority;
+use crate::remote::outcome::{Class, Failure};
+use crate::store::PreparedMirror;
+use crate::store::StoreError;
+use crate::store::WriteTx;
+use crate::stripe;
+use crate::sync::customer::{Plan, State, plan};
+use crate::sync::evidence::Evidence;
+use crate::sync::policy::Policy;
+use crate::zenskar::client::{Found, Look};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long a look at Zenskar serves a first delivery. Longer than a delivery waits while nothing
+/// is wrong, shorter than anybody takes to open, edit and save a customer.
+pub const LOOK_FRESH: Duration = Duration::from_secs(5);
+
+/// Dead letters read at once while one is searched.
+const LETTERS_STEP: usize = 256;
+
+/// Looks that are kept for deliveries.
+const LOOKS_MAX: usize = 1_024;
+
+/// What Zenskar showed lately, for the delivery that follows a plan.
+#[derive(Debug, Default)]
+pub(super) struct Looks(Mutex<BTreeMap<ZenskarCustomerId, (Timestamp, Look)>>);
+
+impl Looks {
+    fn keep(&self, id: &ZenskarCustomerId, look: Look, now: Timestamp) {
+        let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if looks.len() >= LOOKS_MAX {
+            looks.retain(|_, (at, _)| now.since(*at) < LOOK_FRESH);
+        }
+        if looks.len() < LOOKS_MAX {
+            looks.insert(id.clone(), (now, look));
+        }
+    }
+
+    /// Takes the look at `id`, if it is fresh. It serves one delivery.
+    pub(super) fn take(&self, id: &ZenskarCustomerId, now: Timestamp) -> Option<Look> {
+        let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, look) = looks.remove(id)?;
+        (now.since(at) < LOOK_FRESH).then_some(look)
+    }
+}
+
+/// What became of a piece of work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Looked {
+    /// Somebody else has the record, or the work is gone.
+    Skipped,
+    /// The plan was applied.
+    Applied,
+    /// The record has no link; the work waits until one appears.
+    Parked,
+    /// Something moved while we looked; the work is due again.
+    Again,
+    /// A remote failed; the work waits.
+    Postponed,
+}
+
+/// What one side showed.
+struct Sight {
+    presence: Presence,
+    mirror: Mirror,
+}
+
+impl Sight {
+    fn stripe(observed: stripe::convert::Observed, observed_at: Timestamp) -> Self {
+        let mirror = Mirror {
+            observed_at,
+            deleted: observed.presence == Presence::Deleted,
+            payload: observed.payload,
+        };
+        Self {
+            presence: observed.presence,
+            mirror,
+        }
+    }
+}
+
+impl Engine {
+    /// Looks at the record of a piece of work and does what follows.
+    ///
+    /// # Errors
+    ///
+    /// The store failed. A failure of a remote postpones the work and is no error here.
+    pub async fn look_at(&self, subject: &Subject) -> Result<Looked, EngineError> {
+        let Some(_claim) = self.claims.take(subject) else {
+            return Ok(Looked::Skipped);
+        };
+        let Some(work) = self.store.read()?.work(subject)? else {
+            return Ok(Looked::Skipped);
+        };
+        match self.examine(&work).await {
+            Err(EngineError::Remote(failure)) => self.postpone(work, failure).await,
+            outcome => outcome,
+        }
+    }
+
+    async fn examine(&self, work: &Work) -> Result<Looked, EngineError> {
+        let settings = self.settings();
+        let Subject::Customer(id) = &work.subject;
+        if settings.policy.direction.is_none() {
+            return self.pass_over(work).await;
+        }
+        let events = self.events_of(work)?;
+        let link = match self.store.read()?.link(id)? {
+            Some(link) => link,
+            None => match self.find_link(work, &events).await? {
+                linking::Found::Linked(link) => link,
+                linking::Found::Parked => return Ok(Looked::Parked),
+            },
+        };
+        if link.state == LinkState::Unlinked {
+            return self.pass_over(work).await;
+        }
+        let stripe = self.see_stripe(id, work, &events).await?;
+        let zenskar = self.see_zenskar(&link.zenskar).await?;
+        let now = self.clock.now();
+        let intents = self.store.read()?.intents(id)?;
+        let state = State {
+            link: &link,
+            stripe: &stripe.presence,
+            zenskar: &zenskar.presence,
+            intents: &intents,
+            evidence: &evidence(&link, &events, &settings.policy),
+            now,
+            settle: settings.settle,
+        };
+        let plan = plan(&state, &settings.policy);
+        if let Err(unsound) = plan.check(&state, &settings.policy) {
+            return self.bury_work(work.clone(), unsound.to_string()).await;
+        }
+        let writes = !plan.writes.is_empty();
+        let zenskar_id = link.zenskar.as_str();
+        let decision = Decision {
+            stripe: PreparedMirror::new(Side::Stripe, id.as_str(), &stripe.mirror)?,
+            zenskar: PreparedMirror::new(Side::Zenskar, zenskar_id, &zenskar.mirror)?,
+            observed_at: zenskar.mirror.observed_at,
+            work: work.clone(),
+            link,
+            plan,
+            now,
+        };
+        let applied = self
+            .writer
+            .write("apply customer plan", move |tx| decision.apply(tx))
+            .await?;
+        if writes {
+            self.wake.delivery.notify_one();
+        }
+        Ok(if applied {
+            Looked::Applied
+        } else {
+            Looked::Again
+        })
+    }
+
+    /// Nothing follows from this work: sync is off, or a person took the link apart.
+    async fn pass_over(&self, work: &Work) -> Result<Looked, EngineError> {
+        let work = work.clone();
+        self.writer
+            .write("pass over work", move |tx| pass_over(tx, &work))
+            .await?;
+        Ok(Looked::Applied)
+    }
+
+    /// The events that ask for this work, oldest first, with their payloads.
+    fn events_of(&self, work: &Work) -> Result<Vec<Event>, EngineError> {
+        let read = self.store.read()?;
+        let mut events = Vec::new();
+        for sequence in &work.events {
+            events.extend(read.event(*sequence)?.map(|stored| stored.event));
+        }
+        Ok(events)
+    }
+
+    /// The customer as Stripe holds it: a webhook's snapshot where that is provably later than
+    /// everything seen so far and complete in our version, else a fresh read.
+    async fn see_stripe(
+        &self,
+        id: &StripeCustomerId,
+        work: &Work,
+        events: &[Event],
+    ) -> Result<Sight, EngineError> {
+        if let Some(sight) = self.snapshot(id, work, events)? {
+            return Ok(sight);
+        }
+        if events.is_empty()
+            && let Some(sight) = self.listed(id)?
+        {
+            return Ok(sight);
+        }
+        let answer = self.stripe.customer(id, Priority::Sync).await?;
+        self.gate.open(Side::Stripe);
+        Ok(Sight::stripe(
+            answer.value,
+            answer.date.unwrap_or(Timestamp::MIN),
+        ))
+    }
+
+    /// The customer as the scan under way listed it. Whatever changed since comes as an event.
+    fn listed(&self, id: &StripeCustomerId) -> Result<Option<Sight>, EngineError> {
+        let read = self.store.read()?;
+        let cursor = read.scan_cursor()?;
+        let (ScanPhase::Zenskar(_), Some(began)) = (&cursor.phase, cursor.stripe_started_at) else {
+            return Ok(None);
+        };
+        let mirror = read.mirror(Side::Stripe, id.as_str())?;
+        let listed = mirror.filter(|mirror| mirror.observed_at >= began && !mirror.deleted);
+        Ok(listed.and_then(|mirror| {
+            let observed = stripe::convert::observed(mirror.payload).ok()?;
+            Some(Sight::stripe(observed, mirror.observed_at))
+        }))
+    }
+
+    fn snapshot(
+        &self,
+        id: &StripeCustomerId,
+        work: &Work,
+        events: &[Event],
+    ) -> Result<Option<Sight>, EngineError> {
+        let settings = self.settings();
+        let Some(newest) = events.iter().max_by_key(|event| event.created) else {
+            return Ok(None);
+        };
+        let alone = events
+            .iter()
+            .filter(|event| event.created == newest.created)
+            .count()
+            == 1;
+        let complete = u64::try_from(events.len()) == Ok(work.asked);
+        let ours = newest.api_version.as_deref() == Some(settings.api_version.as_str());
+        let Some(mirror) = self.store.read()?.mirror(Side::Stripe, id.as_str())? else {
+            return Ok(None);
+        };
+        if !(alone && complete && ours && newest.created > mirror.observed_at) {
+            return Ok(None);
+        }
+        let observed = stripe::event::customer(&newest.payload).ok();
+        Ok(observed
+            .filter(|observed| observed.id == *id)
+            .map(|observed| Sight::stripe(observed, newest.created)))
+    }
+
+    async fn see_zenskar(&self, id: &ZenskarCustomerId) -> Result<Sight, EngineError> {
+        let answer = self.zenskar.customer(id, Priority::Sync).await?;
+        self.gate.open(Side::Zenskar);
+        let presence = answer.value.presence();
+        let mut mirror = Mirror {
+            observed_at: answer.date.unwrap_or(Timestamp::MIN),
+            deleted: presence == Presence::Deleted,
+            payload: Vec::new(),
+        };
+        if let Found::Here(look) = answer.value {
+            mirror.payload.clone_from(&look.seen().payload);
+            self.looks.keep(id, *look, self.clock.now());
+        }
+        Ok(Sight { presence, mirror })
+    }
+
+    /// Puts work off after a remote failed, or sets it aside when that was the last attempt.
+    async fn postpone(&self, mut work: Work, failure: Failure) -> Result<Looked, EngineError> {
+        let now = self.clock.now();
+        let reason = reason(&failure);
+        let mut asked = None;
+        match failure.class {
+            Class::Unauthorized => {
+                self.gate.park(failure.remote, &reason, now);
+                work.due_at = now.plus(crate::engine::gate::PARKED_FOR);
+            }
+            Class::Refused => return self.bury_work(work, reason).await,
+            Class::Retry { after } => {
+                asked = after;
+                work.attempts = work.attempts.saturating_add(1);
+            }
+            Class::Unknown | Class::Missing | Class::CursorGone | Class::Forbidden => {
+                work.attempts = work.attempts.saturating_add(1);
+            }
+        }
+        if work.attempts >= backoff::ATTEMPTS_MAX {
+            return self.bury_work(work, reason).await;
+        }
+        if failure.class != Class::Unauthorized {
+            let key = work.subject.to_string();
+            work.due_at = now.plus(backoff::wait(&key, work.attempts, asked));
+        }
+        work.last_error = Some(reason);
+        self.writer
+            .write("postpone work", move |tx| {
+                let Some(current) = tx.work(&work.subject)? else {
+                    return Ok(());
+                };
+                tx.put_work(&Work {
+                    due_at: work.due_at,
+                    attempts: work.attempts,
+                    last_error: work.last_error,
+                    ..current
+                })
+            })
+            .await?;
+        Ok(Looked::Postponed)
+    }
+
+    /// Makes a dead letter of work.
+    async fn bury_work(&self, work: Work, reason: String) -> Result<Looked, EngineError> {
+        let now = self.clock.now();
+        self.writer
+            .write("make dead letter of work", move |tx| {
+                tx.remove_work(&work.subject)?;
+                let entry = Entry::engine(now, "look given up", &work.subject).with("why", &reason);
+                tx.append_journal(&entry)?;
+                let attempts = work.attempts;
+                tx.add_dead_letter(DeadWork::Work(work), &reason, now, attempts)?;
+                Ok(())
+            })
+            .await?;
+        Ok(Looked::Postponed)
+    }
+}
+
+/// What the events prove, read only where the base leaves a selected field open.
+fn evidence(link: &Link, events: &[Event], policy: &Policy) -> Evidence {
+    let mut evidence = Evidence::default();
+    if policy
+        .fields
+        .iter()
+        .all(|field| link.base.contains_key(field))
+    {
+        return evidence;
+    }
+    for event in events
+        .iter()
+        .filter(|event| event.kind == "customer.updated")
+    {
+        match stripe::event::previous_attributes(&event.payload) {
+            stripe::event::Evidence::Unspecified => evidence.unspecified(),
+            stripe::event::Evidence::Named(before) => {
+                for (field, value) in before {
+                    evidence.name(field, value);
+                }
+            }
+        }
+    }
+    evidence
+}
+
+/// A plan with everything that goes into its transaction.
+struct Decision {
+    work: Work,
+    link: Link,
+    plan: Plan,
+    stripe: PreparedMirror,
+    zenskar: PreparedMirror,
+    observed_at: Timestamp,
+    now: Timestamp,
+}
+
+impl Decision {
+    /// Applies the plan, unless the link moved since it was read.
+    fn apply(&self, tx: &mut WriteTx<'_>) -> Result<bool, StoreError> {
+        let id = &self.link.stripe;
+        let unmoved = tx
+            .link(id)?
+            .is_some_and(|link| link.version == self.link.version);
+        if !unmoved {
+            return Ok(false);
+        }
+        tx.put_mirror(&self.stripe)?;
+        tx.put_mirror(&self.zenskar)?;
+        self.put_intents(tx)?;
+        self.put_link(tx)?;
+        tx.put_differences(id, &self.plan.differences)?;
+        self.finish_work(tx)?;
+        Ok(true)
+    }
+
+    fn put_link(&self, tx: &mut WriteTx<'_>) -> Result<(), StoreError> {
+        if self.link.base == self.plan.base && self.link.state == self.plan.state {
+            return Ok(());
+        }
+        if let (LinkState::Deleted(side), true) =
+            (self.plan.state, self.plan.state != self.link.state)
+        {
+            let entry = Entry::engine(self.now, "customer deleted", &self.work.subject)
+                .with("side", &side)
+                .with("zenskar", &self.link.zenskar);
+            tx.append_journal(&entry)?;
+        }
+        tx.put_link(&Link {
+            base: self.plan.base.clone(),
+            state: self.plan.state,
+            version: self.link.version.saturating_add(1),
+            ..self.link.clone()
+        })?;
+        Ok(())
+    }
+
+    /// Brings the outbox to what the plan says.
+    fn put_intents(&self, tx: &mut WriteTx<'_>) -> Result<(), StoreError> {
+        let id = &self.link.stripe;
+        for old in tx.intents(id)? {
+            let stays = self
+                .plan
+                .intents
+                .iter()
+                .any(|intent| intent.number == old.number);
+            if !stays {
+                let what = if self.plan.arrived.contains(&old.number) {
+                    "change seen to have arrived"
+                } else {
+                    "change overtaken"
+                };
+                tx.append_journal(&describe(self.now, what, &old))?;
+                tx.remove_intent(id, old.number)?;
+                remove_dead_letter(tx, &old)?;
+            }
+        }
+        for intent in &self.plan.intents {
+            tx.put_intent(intent, intent.is_open().then_some(self.now))?;
+        }
+        for write in &self.plan.writes {
+            let intent = Intent {
+                number: tx.next_intent_number(id)?,
+                link: id.clone(),
+                target: write.target,
+                changes: write.changes.clone(),
+                progress: Progress::Waiting,
+                attempts: 0,
+                decided_at: self.now,
+                observed_at: self.observed_at,
+            };
+            tx.append_journal(&describe(self.now, "change decided", &intent))?;
+            tx.put_intent(&intent, Some(self.now))?;
+        }
+        Ok(())
+    }
+
+    /// Takes the work off, but for what was asked since it was read.
+    fn finish_work(&self, tx: &mut WriteTx<'_>) -> Result<(), StoreError> {
+        let subject = &self.work.subject;
+        let mut rest = Work::new(subject.clone(), self.now);
+        if let Some(current) = tx.work(subject)? {
+            rest.asked = current.asked.saturating_sub(self.work.asked);
+            let seen = |sequence: &u64| self.work.events.contains(sequence);
+            rest.events = current
+                .events
+                .into_iter()
+                .filter(|event| !seen(event))
+                .collect();
+        }
+        if rest.asked > 0 {
+            return tx.put_work(&rest);
+        }
+        match self.plan.recheck_at {
+            Some(due_at) => tx.put_work(&Work {
+                due_at,
+                asked: 1,
+                ..rest
+            }),
+            None => tx.remove_work(subject).map(drop),
+        }
+    }
+}
+
+/// Takes off work that nothing follows from, unless something was added since it was read.
+fn pass_over(tx: &mut WriteTx<'_>, work: &Work) -> Result<(), StoreError> {
+    let unmoved = tx
+        .work(&work.subject)?
+        .is_some_and(|current| current.asked == work.asked);
+    if unmoved {
+        tx.remove_work(&work.subject)?;
+    }
+    Ok(())
+}
+
+/// Drops the dead letter of an intent that is gone.
+fn remove_dead_letter(tx: &mut WriteTx<'_>, intent: &Intent) -> Result<(), StoreError> {
+    if !matches!(intent.progress, Progress::Dead(_)) {
+        return Ok(());
+    }
+    let gone = DeadWork::Intent(intent.link.clone(), intent.number);
+    let mut after = None;
+    loop {
+        let letters = tx.dead_letters(after, LETTERS_STEP)?;
+        let Some(last) = letters.last() else {
+            return Ok(());
+        };
+        after = Some(last.number);
+        for letter in letters.iter().filter(|letter| letter.what == gone) {
+            tx.remove_dead_letter(letter.number)?;
+        }
+    }
+}
+
+/// A journal entry about an intent, with every field's old and new value.
+pub(super) fn describe(now: Timestamp, what: &str, intent: &Intent) -> Entry {
+    let subject = Subject::Customer(intent.link.clone());
+    let mut entry = Entry::engine(now, what, &subject)
+        .with("intent", &intent.number)
+        .with("target", &intent.target);
+    for (field, change) in &intent.changes {
+        entry = entry.with(field.as_str(), &format!("{} -> {}", change.from, change.to));
+    }
+    entry
+}
+
+/// A failure in words for a person: what, and what the remote said.
+pub(super) fn reason(failure: &Failure) -> String {
+    if failure.message.is_empty() {
+        failure.to_string()
+    } else {
+        format!("{failure}: {}", failure.message)
+    }
+}

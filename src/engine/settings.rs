@@ -1,0 +1,38 @@
+//! The operator's configuration in the form the loops use.
+
+use crate::model::id::AccountId;
+use crate::sync::policy::Policy;
+use std::time::Duration;
+
+/// What the loops take from the configuration. Swapped as a whole on reload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// What may move.
+    pub policy: Policy,
+    /// How long after it was sent a write may still arrive.
+    pub settle: Duration,
+    /// Whether and how often to poll.
+    pub poll: Poll,
+    /// API version our calls and our endpoint use; a snapshot in another one is not used.
+    pub api_version: String,
+    /// The connected account whose events are ours; `None` for the key's own account, whose events
+    /// name no account.
+    pub account: Option<AccountId>,
+    /// Live mode; events of the other mode are not ours.
+    pub live: bool,
+    /// Whether webhooks can reach us. Without them polling is all there is.
+    pub ingress: bool,
+    /// How long payloads, journal and counts are kept.
+    pub retention: Duration,
+}
+
+/// Whether and how often to poll Stripe's events API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Poll {
+    /// Never.
+    Off,
+    /// As often as is useful within Stripe's read allowance.
+    Adaptive,
+    /// At this period.
+    Every(Duration),
+}

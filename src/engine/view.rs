@@ -1,0 +1,257 @@
+//! What the daemon shows of itself: the JSON of `/api/v1`, read again by the command line.
+//!
+//! Fields are added, never renamed or removed: scripts rely on them. Instants are RFC 3339 in UTC.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The whole state at one glance.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Version of the running daemon.
+    pub version: String,
+    /// `ok`, or `degraded` when something needs a person or a remote does not answer.
+    pub state: String,
+    /// What is wrong and what to do, most urgent first; empty when all is well.
+    pub problems: Vec<Problem>,
+    /// The two systems.
+    pub stripe: Remote,
+    /// The two systems.
+    pub zenskar: Remote,
+    /// Direction of customer sync as configured.
+    pub sync: String,
+    /// Queues by name: `inbox`, `work`, `parked`, `outbox`, `dead`.
+    pub queues: BTreeMap<String, u64>,
+    /// Age in seconds of the oldest piece of work, 0 when there is none.
+    pub oldest_work_seconds: u64,
+    /// Linked customers.
+    pub links: u64,
+    /// Differences that wait for a person, by reason.
+    pub differences: BTreeMap<String, u64>,
+    /// The events API.
+    pub poll: PollStatus,
+    /// The scan.
+    pub scan: ScanStatus,
+    /// The store.
+    pub store: StoreStatus,
+}
+
+/// Something that needs attention.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// What is wrong.
+    pub what: String,
+    /// What to do.
+    pub hint: String,
+}
+
+/// One of the two systems.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remote {
+    /// `connected`, or `parked` while its key is refused.
+    pub state: String,
+    /// Why it is parked.
+    pub reason: Option<String>,
+    /// Its own time when it last answered.
+    pub last_answer: Option<String>,
+    /// Requests per second that its limiters allow, by limiter.
+    pub rates: BTreeMap<String, u64>,
+}
+
+/// The events API.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PollStatus {
+    /// `off`, `adaptive`, or the period.
+    pub mode: String,
+    /// Every event made before this instant has been read.
+    pub read_until: Option<String>,
+    /// How far that lies behind Stripe's time, in seconds.
+    pub lag_seconds: Option<u64>,
+    /// Reads of the last 30 days.
+    pub reads_used: u64,
+    /// Reads that Stripe allows every account in 30 days.
+    pub reads_floor: u64,
+}
+
+/// The scan.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScanStatus {
+    /// `idle`, `stripe` or `zenskar`.
+    pub phase: String,
+    /// Whether another was asked for.
+    pub wanted: bool,
+    /// When the last one came to its end.
+    pub finished_at: Option<String>,
+    /// What the scan under way, or the last one, found.
+    pub found: BTreeMap<String, u64>,
+}
+
+/// The store.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreStatus {
+    /// Size of the file in bytes.
+    pub bytes: u64,
+    /// Rows by table.
+    pub rows: BTreeMap<String, u64>,
+}
+
+/// A linked or parked customer in a list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomerRow {
+    /// Its id in Stripe.
+    pub stripe: String,
+    /// Its id in Zenskar, when it is linked.
+    pub zenskar: Option<String>,
+    /// `linked`, `unlinked`, `deleted in stripe`, `deleted in zenskar` or `unlinked by a person`.
+    pub state: String,
+    /// Fields that differ.
+    pub differences: Vec<String>,
+    /// Why it is not linked, where it is not.
+    pub note: Option<String>,
+}
+
+/// A page of a list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// Its rows.
+    pub rows: Vec<T>,
+    /// Where the next page begins; absent on the last.
+    pub next: Option<String>,
+}
+
+/// One customer with everything known about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomerView {
+    /// As in the list.
+    pub row: CustomerRow,
+    /// What proved the link.
+    pub proof: Option<String>,
+    /// The fields side by side, as last seen.
+    pub fields: Vec<FieldRow>,
+    /// Writes that are on their way or were set aside.
+    pub intents: Vec<IntentRow>,
+    /// Work that waits for it.
+    pub work: Option<WorkRow>,
+    /// What was done about it, newest first.
+    pub history: Vec<HistoryRow>,
+}
+
+/// One field of a customer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldRow {
+    /// The field.
+    pub field: String,
+    /// What Stripe held when last seen.
+    pub stripe: Option<String>,
+    /// What Zenskar held when last seen.
+    pub zenskar: Option<String>,
+    /// What both last agreed on.
+    pub agreed: Option<String>,
+    /// Why it is not moved, where it differs and is not.
+    pub held: Option<String>,
+}
+
+/// One write.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntentRow {
+    /// Its number within the customer.
+    pub number: u64,
+    /// The side it writes to.
+    pub target: String,
+    /// `waiting`, `unknown`, `replaced` or `dead`.
+    pub progress: String,
+    /// Attempts made.
+    pub attempts: u32,
+    /// Fields it writes.
+    pub fields: Vec<String>,
+}
+
+/// Work that waits.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkRow {
+    /// What it is about, such as `customer/cus_1`.
+    pub subject: String,
+    /// How many asked for it.
+    pub asked: u64,
+    /// Since when.
+    pub since: String,
+    /// When it is tried next.
+    pub due_at: String,
+    /// Attempts that failed.
+    pub attempts: u32,
+    /// Why the last one failed.
+    pub last_error: Option<String>,
+}
+
+/// One line of history.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryRow {
+    /// When.
+    pub at: String,
+    /// What happened.
+    pub what: String,
+    /// What it happened to.
+    pub subject: String,
+    /// Who did it.
+    pub who: String,
+    /// Facts by name, in reading order.
+    pub details: Vec<(String, String)>,
+}
+
+/// One event in a list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventRow {
+    /// Its place in the inbox.
+    pub sequence: u64,
+    /// Stripe's id.
+    pub id: String,
+    /// Stripe's type.
+    pub kind: String,
+    /// The object it is about.
+    pub object: String,
+    /// `webhook` or `poll`: how it came first.
+    pub channel: String,
+    /// When Stripe made it.
+    pub created: String,
+    /// When it came.
+    pub received_at: String,
+    /// `received`, `waiting`, `parked` (no link yet), `dead`, `done` or `not ours to act on`.
+    pub state: String,
+}
+
+/// One event with its payload.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct EventView {
+    /// As in the list.
+    pub row: EventRow,
+    /// The API version it is rendered in.
+    pub api_version: Option<String>,
+    /// The payload as it came; absent once its retention is over.
+    pub payload: Option<String>,
+}
+
+/// One dead letter.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadRow {
+    /// Its number.
+    pub number: u64,
+    /// `look` or `change`.
+    pub kind: String,
+    /// What it is about.
+    pub subject: String,
+    /// Why it was set aside, in the remote's words where it gave any.
+    pub reason: String,
+    /// When.
+    pub at: String,
+    /// Attempts made.
+    pub attempts: u32,
+}
+
+/// What an action did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    /// In words, for a person.
+    pub message: String,
+    /// How many things it was done to.
+    pub count: u64,
+}

@@ -1,0 +1,243 @@
+//! `POST /webhooks/stripe`: check the signature, store the event, answer.
+//!
+//! # Invariants
+//!
+//! - Nothing is parsed, stored or logged of a body before its signature was found good.
+//! - 200 for a delivery that is stored means that it is on the disk.
+//! - A 4xx speaks of the signature or the size alone. Whatever else is wrong with a delivery that
+//!   Stripe signed is acknowledged and counted: Stripe disables endpoints that answer 400.
+//! - Every signed event of our account and mode is stored, also of types we do not know.
+//! - What we cannot store now is a 503, and Stripe delivers it again.
+//!
+//! Not here: what an event means. The engine is woken and reads the inbox.
+
+mod budget;
+mod judge;
+
+#[cfg(test)]
+mod tests;
+
+pub use budget::{BODY_BYTES_MAX, BUDGET_BYTES, BodyBudget};
+pub use judge::{Acceptance, Audience};
+
+use crate::clock::Clock;
+use crate::http::listener::RequestBody;
+use crate::store::{Inserted, PreparedEvent, StoreError, WriteError, Writer};
+use crate::telemetry::chain;
+use crate::telemetry::metrics::{Ignored, Metrics, Rejected, Remote, Unavailable};
+use crate::telemetry::throttle::Throttle;
+use axum::body::Body;
+use budget::Unread;
+use http::{Request, Response, StatusCode};
+use judge::Verdict;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+/// Path of the endpoint.
+pub const PATH: &str = "/webhooks/stripe";
+/// Header with the signatures.
+const SIGNATURE: &str = "stripe-signature";
+/// How often a log line about refused or ignored deliveries appears.
+const LOG_SPAN: Duration = Duration::from_secs(60);
+
+/// What the endpoint needs.
+#[derive(Debug)]
+pub struct StripeWebhook {
+    /// What is accepted; replaced by a reload.
+    pub acceptance: watch::Receiver<Acceptance>,
+    /// Writes the inbox.
+    pub writer: Writer,
+    /// Whether we do anything with events of this type; for the count of those we do not.
+    pub known_type: fn(&str) -> bool,
+    /// Woken when there is something new in the inbox.
+    pub wake: Arc<Notify>,
+    /// Memory for bodies of all connections.
+    pub budget: BodyBudget,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Where deliveries are counted.
+    pub metrics: Arc<Metrics>,
+    /// Keeps log lines apart.
+    pub log: LogThrottles,
+}
+
+/// Log lines that a sender could repeat at will.
+#[derive(Debug)]
+pub struct LogThrottles {
+    rejected: Throttle,
+    ignored: Throttle,
+    unavailable: Throttle,
+}
+
+impl Default for LogThrottles {
+    fn default() -> Self {
+        Self {
+            rejected: Throttle::new(LOG_SPAN),
+            ignored: Throttle::new(LOG_SPAN),
+            unavailable: Throttle::new(LOG_SPAN),
+        }
+    }
+}
+
+/// What became of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Accepted,
+    Duplicate,
+    Rejected(Rejected),
+    Ignored(Ignored),
+    Unavailable(Unavailable),
+}
+
+impl StripeWebhook {
+    /// Answers one delivery.
+    pub async fn receive(&self, request: Request<RequestBody>) -> Response<Body> {
+        let began = Instant::now();
+        let webhooks = &self.metrics.webhooks;
+        webhooks.received.of(Remote::Stripe).inc();
+        let outcome = self.take(request).await;
+        match outcome {
+            Outcome::Accepted => {
+                webhooks.accepted.of(Remote::Stripe).inc();
+                let took = began.elapsed().as_secs_f64();
+                webhooks.ack_seconds.of(Remote::Stripe).observe(took);
+            }
+            Outcome::Duplicate => {
+                webhooks.duplicate.of(Remote::Stripe).inc();
+            }
+            Outcome::Rejected(reason) => self.rejected(reason),
+            Outcome::Ignored(reason) => self.ignored(reason),
+            Outcome::Unavailable(reason) => {
+                webhooks.unavailable.of((Remote::Stripe, reason)).inc();
+            }
+        }
+        outcome.answer()
+    }
+
+    async fn take(&self, request: Request<RequestBody>) -> Outcome {
+        let (head, body) = request.into_parts();
+        let body = match self.budget.read(body).await {
+            Ok(body) => body,
+            Err(Unread::TooLarge) => return Outcome::Rejected(Rejected::TooLarge),
+            Err(Unread::Unfinished) => return Outcome::Rejected(Rejected::Unfinished),
+            Err(Unread::Busy) => return Outcome::Unavailable(Unavailable::Busy),
+        };
+        let signature = head.headers.get(SIGNATURE).map(http::HeaderValue::as_bytes);
+        let verdict = self
+            .acceptance
+            .borrow()
+            .judge(signature, body.bytes(), self.clock.now());
+        let event = match verdict {
+            Verdict::Ours(event) => event,
+            Verdict::Rejected(reason) => return Outcome::Rejected(reason),
+            Verdict::Ignored(reason) => return Outcome::Ignored(reason),
+        };
+        let known_type = (self.known_type)(&event.kind);
+        let event = PreparedEvent::new(&event);
+        // The copy in the writer's queue is bounded by the queue.
+        drop(body);
+        let outcome = match event {
+            Ok(event) => self.store(event).await,
+            Err(error) => self.unavailable(Unavailable::CommitFailed, &error),
+        };
+        if outcome == Outcome::Accepted && !known_type {
+            self.metrics.webhooks.unknown_type.of(Remote::Stripe).inc();
+        }
+        outcome
+    }
+
+    async fn store(&self, event: PreparedEvent) -> Outcome {
+        let stored = match self.writer.try_insert_event(event) {
+            Ok(stored) => stored.await,
+            Err(error) => return self.unavailable(Unavailable::Busy, &error),
+        };
+        match stored {
+            Ok(Inserted::New(_)) => {
+                self.wake.notify_one();
+                Outcome::Accepted
+            }
+            Ok(Inserted::Known(_)) => Outcome::Duplicate,
+            Err(error) => self.unavailable(reason(&error), &error),
+        }
+    }
+
+    fn rejected(&self, reason: Rejected) {
+        self.metrics
+            .webhooks
+            .rejected
+            .of((Remote::Stripe, reason))
+            .inc();
+        if let Some(suppressed) = self.log.rejected.admit(self.clock.now()) {
+            let reason = reason.as_str();
+            tracing::warn!(event = "webhook_rejected", reason, suppressed);
+        }
+    }
+
+    fn ignored(&self, reason: Ignored) {
+        self.metrics
+            .webhooks
+            .ignored
+            .of((Remote::Stripe, reason))
+            .inc();
+        if let Some(suppressed) = self.log.ignored.admit(self.clock.now()) {
+            let reason = reason.as_str();
+            tracing::info!(event = "webhook_ignored", reason, suppressed);
+        }
+    }
+
+    fn unavailable(&self, reason: Unavailable, error: &dyn std::error::Error) -> Outcome {
+        if let Some(suppressed) = self.log.unavailable.admit(self.clock.now()) {
+            let (reason, error) = (reason.as_str(), chain(error));
+            tracing::error!(event = "webhook_not_stored", reason, error, suppressed);
+        }
+        Outcome::Unavailable(reason)
+    }
+}
+
+impl Outcome {
+    /// Stripe shows the body to whoever looks at the delivery, so it names the reason in a word.
+    fn answer(self) -> Response<Body> {
+        let (status, text) = match self {
+            Self::Accepted => (StatusCode::OK, "stored"),
+            Self::Duplicate => (StatusCode::OK, "known"),
+            Self::Ignored(reason) => (StatusCode::OK, reason.as_str()),
+            Self::Rejected(Rejected::TooLarge) => {
+                (StatusCode::PAYLOAD_TOO_LARGE, Rejected::TooLarge.as_str())
+            }
+            Self::Rejected(Rejected::Unfinished) => {
+                (StatusCode::REQUEST_TIMEOUT, Rejected::Unfinished.as_str())
+            }
+            Self::Rejected(reason) => (StatusCode::BAD_REQUEST, reason.as_str()),
+            Self::Unavailable(reason) => (StatusCode::SERVICE_UNAVAILABLE, reason.as_str()),
+        };
+        let mut response = Response::new(Body::from(text));
+        *response.status_mut() = status;
+        response
+    }
+}
+
+/// Why a write did not happen.
+fn reason(error: &WriteError) -> Unavailable {
+    match error {
+        WriteError::WriterGone => Unavailable::Stopping,
+        WriteError::Failed { source, .. } if is_disk_full(source) => Unavailable::DiskFull,
+        WriteError::Failed { .. } => Unavailable::CommitFailed,
+    }
+}
+
+fn is_disk_full(error: &StoreError) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        let full = error
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::StorageFull);
+        if full {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}

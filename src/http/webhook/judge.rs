@@ -1,0 +1,96 @@
+//! Whether a delivery is to be stored: pure, so that every case stands in a table of tests.
+
+use crate::model::event::{Channel, Event};
+use crate::model::id::AccountId;
+use crate::model::time::Timestamp;
+use crate::stripe::event;
+use crate::stripe::signature::{SignatureError, SigningSecrets};
+use crate::telemetry::metrics::{Ignored, Rejected};
+use serde::Deserialize;
+
+/// What `object` says in a thin event.
+const THIN: &str = "v2.core.event";
+
+/// What is accepted.
+#[derive(Debug)]
+pub struct Acceptance {
+    /// Secrets that are active. Without one, every delivery is refused.
+    pub secrets: SigningSecrets,
+    /// Whose events are ours.
+    pub audience: Audience,
+    /// Whether we work in live mode.
+    pub livemode: bool,
+}
+
+/// Whose events are ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Nobody's: no account is connected.
+    Nobody,
+    /// Those of the key's own account, which carry no account.
+    Own(AccountId),
+    /// Those of an account connected to the key's platform, which carry it.
+    Connected(AccountId),
+}
+
+impl Audience {
+    pub(super) fn includes(&self, account: Option<&AccountId>) -> bool {
+        match (self, account) {
+            (Self::Own(_), None) => true,
+            (Self::Own(ours) | Self::Connected(ours), Some(account)) => ours == account,
+            (Self::Nobody, _) | (Self::Connected(_), None) => false,
+        }
+    }
+}
+
+/// What is to be done with a delivery.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    Ours(Event),
+    Rejected(Rejected),
+    Ignored(Ignored),
+}
+
+impl Acceptance {
+    /// Judges a delivery by its signature header and its body, in this order: signature, form,
+    /// mode, account.
+    pub(super) fn judge(&self, signature: Option<&[u8]>, body: &[u8], now: Timestamp) -> Verdict {
+        if let Err(error) = self.secrets.verify(signature, body, now) {
+            return Verdict::Rejected(error.into());
+        }
+        let envelope = match event::parse(body) {
+            Ok(envelope) => envelope,
+            Err(_) if is_thin(body) => return Verdict::Ignored(Ignored::Thin),
+            Err(_) => return Verdict::Ignored(Ignored::NotAnEvent),
+        };
+        if envelope.livemode != self.livemode {
+            return Verdict::Ignored(Ignored::OtherMode);
+        }
+        if !self.audience.includes(envelope.account.as_ref()) {
+            return Verdict::Ignored(Ignored::ForeignAccount);
+        }
+        Verdict::Ours(envelope.into_event(Channel::Webhook, now, body.to_vec()))
+    }
+}
+
+impl From<SignatureError> for Rejected {
+    fn from(error: SignatureError) -> Self {
+        match error {
+            SignatureError::NoSecret => Self::NoSecret,
+            SignatureError::Missing => Self::Missing,
+            SignatureError::Malformed => Self::Malformed,
+            SignatureError::NoMatch => Self::NoMatch,
+            SignatureError::TooOld => Self::TooOld,
+            SignatureError::TooNew => Self::TooNew,
+        }
+    }
+}
+
+/// A thin event names its object and carries none; an endpoint gets them if it was made for them.
+fn is_thin(body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Head<'a> {
+        object: &'a str,
+    }
+    serde_json::from_slice::<Head<'_>>(body).is_ok_and(|head| head.object == THIN)
+}

@@ -1,0 +1,51 @@
+//! Deliberate defects, one at a time, that prove the simulation would find them.
+//!
+//! Compiled with the feature `mutants` alone, which only `tests/sim` asks for. Each defect is a
+//! classic of connectors: what the code around it exists to prevent.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// A deliberate defect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mutant {
+    /// A plan does not recognise its own earlier write when it sees it.
+    IntentsNotSettled = 1,
+    /// A webhook is answered 200 before its event is on disk.
+    AckBeforeCommit = 2,
+    /// A webhook moves the poll cursor to the event's time.
+    CursorMovedByWebhook = 3,
+    /// A write of unknown outcome is repeated without a look at its target.
+    RepeatWithoutLook = 4,
+}
+
+impl Mutant {
+    /// Every defect.
+    pub const ALL: [Self; 4] = [
+        Self::IntentsNotSettled,
+        Self::AckBeforeCommit,
+        Self::CursorMovedByWebhook,
+        Self::RepeatWithoutLook,
+    ];
+}
+
+static ON: AtomicU8 = AtomicU8::new(0);
+
+/// Switches one defect on for the whole process, or all off.
+pub fn switch(mutant: Option<Mutant>) {
+    ON.store(mutant.map_or(0, number), Ordering::SeqCst);
+}
+
+/// Whether this defect is on.
+#[must_use]
+pub fn is_on(mutant: Mutant) -> bool {
+    ON.load(Ordering::SeqCst) == number(mutant)
+}
+
+const fn number(mutant: Mutant) -> u8 {
+    match mutant {
+        Mutant::IntentsNotSettled => 1,
+        Mutant::AckBeforeCommit => 2,
+        Mutant::CursorMovedByWebhook => 3,
+        Mutant::RepeatWithoutLook => 4,
+    }
+}

@@ -1,0 +1,400 @@
+//! Calls to Stripe's API.
+//!
+//! # Guarantees
+//!
+//! - Every request waits for its turn twice: at its endpoint (Stripe's documentation, "Rate
+//!   limits": 25 requests per second by default) and at the account (100 in live mode, 25 in a
+//!   sandbox).
+//! - Every request names the API version, so that answers keep their form when the account's
+//!   default version moves.
+//! - Objects are handed on with the bytes as they came.
+//! - Reads are counted: Stripe rations them (500 per transaction, at least 10,000 a month).
+
+use crate::clock::Clock;
+use crate::model::id::{AccountId, EventId, StripeCustomerId};
+use crate::model::link::Side;
+use crate::model::time::Timestamp;
+use crate::remote::client::{ApiKey, Base, Limiter, Reply, permits};
+use crate::remote::limiter::{LimiterStats, Priority, Rates};
+use crate::remote::outcome::{Answer, Call, Failure, Outcome, Page};
+use crate::remote::text::{path_segment, query};
+use crate::remote::transport::{HeaderText, Transport};
+use crate::stripe::convert::{Observed, observed};
+use crate::stripe::error::{Limited, failure, limited};
+use crate::stripe::event::{self, Envelope};
+use crate::stripe::object;
+use http::Method;
+use std::sync::Arc;
+
+/// Most objects on one page (API reference, "Pagination").
+pub const PAGE_MAX: usize = 100;
+
+/// Most event types one request can ask for (API reference, "List all events").
+pub const EVENT_TYPES_MAX: usize = 20;
+
+/// Requests per second of the whole account in live mode, and in a sandbox.
+const LIVE_RATE: u32 = 100;
+const TEST_RATE: u32 = 25;
+
+const READ_ACCOUNT: Call = Call::read("read account");
+const READ_CUSTOMER: Call = Call::read("read customer");
+const LIST_CUSTOMERS: Call = Call::read("list customers");
+const READ_EVENT: Call = Call::read("read event");
+const LIST_EVENTS: Call = Call::read("list events");
+
+/// What a client needs to know.
+#[derive(Clone, Debug)]
+pub struct StripeClientOptions {
+    /// Where the API is, such as `https://api.stripe.com`.
+    pub api_base: String,
+    /// A secret or restricted key, or a platform's secret key.
+    pub key: ApiKey,
+    /// The connected account to act for, with a platform's key alone.
+    pub account: Option<AccountId>,
+    /// The API version to speak, such as `2026-05-27.dahlia`.
+    pub api_version: String,
+    /// Whether the key is of live mode, which has a higher limit.
+    pub live: bool,
+    /// Requests per second and endpoint.
+    pub requests_per_second: u32,
+}
+
+/// The account that the key opens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountSeen {
+    /// Its id.
+    pub id: AccountId,
+    /// The name people know it by, if it has one.
+    pub name: Option<String>,
+    /// Its country, ISO 3166-1 alpha-2.
+    pub country: Option<String>,
+    /// Its default currency, as Stripe writes it (lower case).
+    pub default_currency: Option<String>,
+}
+
+/// An event with the bytes it was read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventSeen {
+    /// Its head.
+    pub envelope: Envelope,
+    /// That element of the page, byte for byte.
+    pub payload: Vec<u8>,
+}
+
+/// A span of Stripe's own time, both ends included, in whole seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventWindow {
+    /// Its oldest second.
+    pub from: Timestamp,
+    /// Its newest second; `None` for no end.
+    pub to: Option<Timestamp>,
+}
+
+/// Calls to one Stripe account.
+#[derive(Debug)]
+pub struct StripeClient {
+    base: Base,
+    live: bool,
+    account: Option<AccountId>,
+    api_version: String,
+    whole: Limiter,
+    customers: Limiter,
+    events: Limiter,
+    others: Limiter,
+}
+
+impl StripeClient {
+    /// A client that has sent nothing yet.
+    #[must_use]
+    pub fn new(
+        options: StripeClientOptions,
+        transport: Arc<dyn Transport>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let base = Base::new(&options.api_base, options.key, transport, clock);
+        let limiter = |name: &str, rate| Limiter::new(name, Rates::fixed(rate), base.clock());
+        let endpoint = |name: &str| limiter(name, options.requests_per_second);
+        Self {
+            whole: limiter(
+                "stripe",
+                account_rate(options.live, options.requests_per_second),
+            ),
+            customers: endpoint("stripe/v1/customers"),
+            events: endpoint("stripe/v1/events"),
+            others: endpoint("stripe/others"),
+            live: options.live,
+            account: options.account,
+            api_version: options.api_version,
+            base,
+        }
+    }
+
+    /// The account that the key opens, or the connected account. A restricted key may lack the
+    /// right to see it ([`Class::Forbidden`](crate::remote::outcome::Class::Forbidden)).
+    ///
+    /// # Errors
+    ///
+    /// The call failed.
+    pub async fn account(&self, priority: Priority) -> Outcome<AccountSeen> {
+        let reply = self
+            .get(READ_ACCOUNT, &self.others, "/v1/account", priority)
+            .await?;
+        let body = &reply.response.body;
+        let wire: object::Account = serde_json::from_slice(body)
+            .map_err(|_| unreadable(READ_ACCOUNT, &reply, "not an account"))?;
+        let id = AccountId::parse(&wire.id)
+            .map_err(|_| unreadable(READ_ACCOUNT, &reply, "an account without a usable id"))?;
+        let shown = wire.settings.and_then(|settings| settings.dashboard);
+        let public = wire.business_profile.and_then(|profile| profile.name);
+        Ok(answer(
+            &reply,
+            AccountSeen {
+                id,
+                name: shown
+                    .and_then(|dashboard| dashboard.display_name)
+                    .or(public)
+                    .filter(|name| !name.trim().is_empty()),
+                country: wire.country,
+                default_currency: wire.default_currency,
+            },
+        ))
+    }
+
+    /// The customer as it is now. A deleted one is an answer; an id that Stripe does not know is a
+    /// failure ([`Class::Missing`](crate::remote::outcome::Class::Missing)), since for an id that
+    /// was once seen it means a wrong account or mode.
+    ///
+    /// # Errors
+    ///
+    /// The call failed.
+    pub async fn customer(&self, id: &StripeCustomerId, priority: Priority) -> Outcome<Observed> {
+        let path = format!("/v1/customers/{}", path_segment(id.as_str()));
+        let reply = self
+            .get(READ_CUSTOMER, &self.customers, &path, priority)
+            .await?;
+        let seen = observed(reply.response.body.to_vec())
+            .map_err(|_| unreadable(READ_CUSTOMER, &reply, "not a customer"))?;
+        if seen.id != *id {
+            return Err(unreadable(READ_CUSTOMER, &reply, "another customer"));
+        }
+        Ok(answer(&reply, seen))
+    }
+
+    /// A page of the account's customers, newest first, after `after`. Deleted customers are not
+    /// listed.
+    ///
+    /// # Errors
+    ///
+    /// The call failed.
+    pub async fn customers_page(
+        &self,
+        after: Option<&StripeCustomerId>,
+        priority: Priority,
+    ) -> Outcome<Page<Observed, StripeCustomerId>> {
+        let mut pairs = vec![("limit", "100")];
+        if let Some(after) = after {
+            pairs.push(("starting_after", after.as_str()));
+        }
+        let path = format!("/v1/customers{}", query(&pairs));
+        let reply = self
+            .get(LIST_CUSTOMERS, &self.customers, &path, priority)
+            .await?;
+        let page = read_page(
+            LIST_CUSTOMERS,
+            &reply,
+            |bytes| observed(bytes).ok(),
+            |id| StripeCustomerId::parse(id).ok(),
+        )?;
+        Ok(answer(&reply, page))
+    }
+
+    /// A page of the account's events of these types in this window, newest first, after `after`.
+    ///
+    /// At most [`EVENT_TYPES_MAX`] types can be asked for; with none, or more, events of every type
+    /// come. Stripe keeps events for 30 days, and an event can become visible seconds after one
+    /// that is newer ("List all events"): end the window some time before the remote's now, and
+    /// let windows overlap.
+    ///
+    /// # Errors
+    ///
+    /// The call failed; [`Class::CursorGone`](crate::remote::outcome::Class::CursorGone) when
+    /// `after` is older than Stripe keeps events.
+    pub async fn events_page(
+        &self,
+        window: EventWindow,
+        after: Option<&EventId>,
+        types: &[&str],
+        priority: Priority,
+    ) -> Outcome<Page<EventSeen, EventId>> {
+        let from = window.from.seconds().to_string();
+        let to = window.to.map(|to| to.seconds().to_string());
+        let mut pairs = vec![("limit", "100"), ("created[gte]", from.as_str())];
+        if let Some(to) = &to {
+            pairs.push(("created[lte]", to));
+        }
+        if types.len() <= EVENT_TYPES_MAX {
+            pairs.extend(types.iter().map(|kind| ("types[]", *kind)));
+        }
+        if let Some(after) = after {
+            pairs.push(("starting_after", after.as_str()));
+        }
+        let path = format!("/v1/events{}", query(&pairs));
+        let reply = self.get(LIST_EVENTS, &self.events, &path, priority).await?;
+        let page = read_page(LIST_EVENTS, &reply, event_seen, |id| {
+            EventId::parse(id).ok()
+        })?;
+        Ok(answer(&reply, page))
+    }
+
+    /// One event, for as long as Stripe keeps it.
+    ///
+    /// # Errors
+    ///
+    /// The call failed.
+    pub async fn event(&self, id: &EventId, priority: Priority) -> Outcome<EventSeen> {
+        let path = format!("/v1/events/{}", path_segment(id.as_str()));
+        let reply = self.get(READ_EVENT, &self.events, &path, priority).await?;
+        let seen = event_seen(reply.response.body.to_vec())
+            .filter(|seen| seen.envelope.id == *id)
+            .ok_or_else(|| unreadable(READ_EVENT, &reply, "not the event"))?;
+        Ok(answer(&reply, seen))
+    }
+
+    /// Uses another key from the next request on.
+    pub fn set_key(&self, key: ApiKey) {
+        self.base.set_key(key);
+    }
+
+    /// Changes the rate per endpoint, in requests per second.
+    pub fn set_requests_per_second(&self, rate: u32) {
+        for limiter in [&self.customers, &self.events, &self.others] {
+            limiter.set_rates(Rates::fixed(rate));
+        }
+        let whole = account_rate(self.live, rate);
+        self.whole.set_rates(Rates::fixed(whole));
+    }
+
+    /// Stripe's time when it last answered; `None` before its first answer.
+    #[must_use]
+    pub fn remote_now(&self) -> Option<Timestamp> {
+        self.base.remote_now()
+    }
+
+    /// Reads sent since the start, for Stripe's read allowance.
+    #[must_use]
+    pub fn reads(&self) -> u64 {
+        self.base.reads()
+    }
+
+    /// Writes sent since the start; Stripe does not ration them.
+    #[must_use]
+    pub fn writes(&self) -> u64 {
+        self.base.writes()
+    }
+
+    /// What the limiters are doing: the account's first, then the endpoints'.
+    #[must_use]
+    pub fn limiters(&self) -> Vec<LimiterStats> {
+        [&self.whole, &self.customers, &self.events, &self.others]
+            .map(Limiter::stats)
+            .into()
+    }
+
+    async fn get(
+        &self,
+        call: Call,
+        endpoint: &Limiter,
+        path: &str,
+        priority: Priority,
+    ) -> Result<Reply, Failure> {
+        let permits = permits(&[endpoint, &self.whole], priority).await;
+        let request = self.base.request(Method::GET, path, self.headers());
+        let reply = self
+            .base
+            .send(request)
+            .await
+            .map_err(|error| Failure::unanswered(Side::Stripe, call, error))?;
+        let failed =
+            (!reply.response.is_success()).then(|| failure(call, &reply.response, reply.date));
+        let limit = limited(&reply.response);
+        for (permit, which) in permits
+            .into_iter()
+            .zip([Limited::Endpoint, Limited::Account])
+        {
+            match limit {
+                Some((limit, reason)) if limit == which => {
+                    permit.on_limited(reason, failed.as_ref().and_then(Failure::retry_after));
+                }
+                Some(_) => drop(permit),
+                None => permit.on_success(),
+            }
+        }
+        failed.map_or(Ok(reply), Err)
+    }
+
+    fn headers(&self) -> Vec<(&'static str, HeaderText)> {
+        let bearer = format!("Bearer {}", self.base.key().expose());
+        let mut headers = vec![
+            ("authorization", HeaderText::secret(bearer)),
+            ("stripe-version", HeaderText::plain(&self.api_version)),
+        ];
+        if let Some(account) = &self.account {
+            headers.push(("stripe-account", HeaderText::plain(account.as_str())));
+        }
+        headers
+    }
+}
+
+/// The account's rate. A rate per endpoint above it says that this is not Stripe's own server.
+fn account_rate(live: bool, endpoint_rate: u32) -> u32 {
+    endpoint_rate.max(if live { LIVE_RATE } else { TEST_RATE })
+}
+
+fn event_seen(payload: Vec<u8>) -> Option<EventSeen> {
+    let envelope = event::parse(&payload).ok()?;
+    Some(EventSeen { envelope, payload })
+}
+
+/// Reads a list; the next page begins after its last element, readable or not.
+fn read_page<T, C>(
+    call: Call,
+    reply: &Reply,
+    item: impl Fn(Vec<u8>) -> Option<T>,
+    cursor: impl Fn(&str) -> Option<C>,
+) -> Result<Page<T, C>, Failure> {
+    let list: object::List<'_> = serde_json::from_slice(&reply.response.body)
+        .map_err(|_| unreadable(call, reply, "not a list"))?;
+    let items: Vec<T> = list
+        .data
+        .iter()
+        .filter_map(|raw| item(raw.get().as_bytes().to_vec()))
+        .collect();
+    let next = if list.has_more {
+        let last = list
+            .data
+            .last()
+            .and_then(|last| serde_json::from_str::<object::Identified>(last.get()).ok())
+            .and_then(|object| cursor(&object.id));
+        // Without it the rest of the list is out of reach, which must not look like its end.
+        Some(last.ok_or_else(|| unreadable(call, reply, "a list that cannot be continued"))?)
+    } else {
+        None
+    };
+    Ok(Page {
+        unreadable: list.data.len().saturating_sub(items.len()),
+        items,
+        next,
+    })
+}
+
+fn answer<T>(reply: &Reply, value: T) -> Answer<T> {
+    Answer {
+        value,
+        date: reply.date,
+        request_id: reply.response.header("request-id").map(Into::into),
+    }
+}
+
+fn unreadable(call: Call, reply: &Reply, what: &str) -> Failure {
+    Failure::unreadable(Side::Stripe, call, reply.response.status, what)
+}

@@ -1,0 +1,101 @@
+//! What Stripe's refusals mean.
+//!
+//! Sources: Stripe's API reference ("Errors", "Idempotent requests"), "Advanced error handling"
+//! and "Rate limits". In words:
+//!
+//! | answer | class |
+//! |---|---|
+//! | 401; codes `platform_api_key_expired`, `api_key_expired`, `account_invalid` | unauthorized |
+//! | other 403 | forbidden: the key lacks a right |
+//! | 404 with `resource_missing` | missing; any other 404 is refused (not Stripe's API, or a wrong path) |
+//! | 400 or 404 about `starting_after`, or "aged out of our retention policy" | cursor gone |
+//! | 429, `lock_timeout` | retry: limits and locks are checked before anything is done |
+//! | `idempotency_key_in_use` | a read is retried; a write is unknown, since its first copy is still at work |
+//! | other 409, 408, 424, 5xx | a read is retried; a write is unknown. A stored 5xx comes again under the same key, so a new key needs a look first |
+//! | `Stripe-Should-Retry: false` | turns the retry of a 409 into refused |
+//! | any other | refused |
+//!
+//! `Stripe-Should-Retry` speaks of a repeat within seconds. It cannot make a write known to be
+//! unapplied, and a read that Stripe failed to answer is asked again by our queue minutes later.
+
+use crate::model::link::Side;
+use crate::model::time::Timestamp;
+use crate::remote::outcome::{Call, Class, Failure};
+use crate::remote::text::retry_after;
+use crate::remote::transport::Response;
+use crate::stripe::object::{ErrorBody, ErrorDetail};
+
+/// The header that names the limit a request ran into; a 429 without it is not about the rate.
+const LIMIT_REASON: &str = "stripe-rate-limited-reason";
+
+/// Which of our limiters a refusal is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Limited {
+    /// The account's.
+    Account,
+    /// The endpoint's.
+    Endpoint,
+}
+
+/// Which limit a refusal is about, in Stripe's own word, if it is about one.
+pub(crate) fn limited(response: &Response) -> Option<(Limited, &str)> {
+    if response.status != 429 {
+        return None;
+    }
+    let reason = response.header(LIMIT_REASON)?;
+    let which = match reason {
+        "endpoint-rate" | "endpoint-concurrency" | "resource-specific" => Limited::Endpoint,
+        _ => Limited::Account,
+    };
+    Some((which, reason))
+}
+
+/// The failure that an answer other than success is.
+pub(crate) fn failure(call: Call, response: &Response, date: Option<Timestamp>) -> Failure {
+    // A body that is not Stripe's (a proxy's page) has no code and no words worth keeping.
+    let body: ErrorBody = serde_json::from_slice(&response.body).unwrap_or_default();
+    let error = body.error;
+    let class = classify(call, response, &error, date);
+    Failure::new(Side::Stripe, call, class).said(
+        response.status,
+        error.code.as_deref().or(error.kind.as_deref()),
+        error.message.as_deref().unwrap_or_default(),
+        response.header("request-id"),
+    )
+}
+
+fn classify(
+    call: Call,
+    response: &Response,
+    error: &ErrorDetail,
+    date: Option<Timestamp>,
+) -> Class {
+    let after = response
+        .header("retry-after")
+        .and_then(|text| retry_after(text, date));
+    let code = error.code.as_deref().unwrap_or_default();
+    match (response.status, code) {
+        (401, _) | (_, "platform_api_key_expired" | "api_key_expired" | "account_invalid") => {
+            Class::Unauthorized
+        }
+        (403, _) => Class::Forbidden,
+        (400 | 404, _) if is_about_cursor(error) => Class::CursorGone,
+        (404, "resource_missing") => Class::Missing,
+        (429, _) | (_, "lock_timeout") => Class::Retry { after },
+        (_, "idempotency_key_in_use") => call.undecided(after),
+        (409, _) if response.header("stripe-should-retry") == Some("false") => Class::Refused,
+        (408 | 409 | 424 | 500..=599, _) => call.undecided(after),
+        _ => Class::Refused,
+    }
+}
+
+/// A cursor can be gone in two ways: the object it names was deleted, or, for events, it is older
+/// than Stripe keeps them.
+fn is_about_cursor(error: &ErrorDetail) -> bool {
+    let is_param = matches!(
+        error.param.as_deref(),
+        Some("starting_after" | "ending_before")
+    );
+    let message = error.message.as_deref().unwrap_or_default();
+    is_param || message.contains("aged out of our retention policy")
+}

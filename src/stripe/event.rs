@@ -1,0 +1,246 @@
+//! Events: the envelope, which customer fields it says were changed, and the snapshot inside.
+//!
+//! An event is a hint. Its envelope sorts it; its payload is kept as it came; what it says about a
+//! customer is evidence of which side changed, never a value to copy from.
+//!
+//! The same event can come in two renderings: a delivery in its endpoint's API version, a polled
+//! one in the account's version of that day. Only what every version has is read.
+//!
+//! Source: Stripe's API reference, "The Event object".
+
+use crate::model::customer::{Field, Fields, Presence, Value};
+use crate::model::event::{Channel, Event};
+use crate::model::id::{AccountId, EventId};
+use crate::model::time::Timestamp;
+use crate::stripe::convert::{self, ObjectError, Observed};
+use crate::stripe::object;
+use serde::Deserialize;
+use serde_json::Value as Json;
+use serde_json::value::RawValue;
+
+/// Longest event that is read, in bytes. Stripe's own are far below 1 MiB.
+pub const EVENT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Longest type name or version of an event that is read, in bytes.
+const WORD_BYTES_MAX: usize = 255;
+
+/// The head of an event: what is needed to sort it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// Stripe's id.
+    pub id: EventId,
+    /// Stripe's type, such as `customer.updated`.
+    pub kind: String,
+    /// The connected account it names; absent on events of the key's own account.
+    pub account: Option<AccountId>,
+    /// Whether it is of live mode. Endpoints of a Connect platform receive both.
+    pub livemode: bool,
+    /// When Stripe made it, to the second.
+    pub created: Timestamp,
+    /// The API version it is rendered in, if it says.
+    pub api_version: Option<String>,
+    /// The id of the object it is about; empty where the object has none.
+    pub object: String,
+}
+
+impl Envelope {
+    /// The event as it goes into the inbox. `payload` is what the envelope was read from.
+    #[must_use]
+    pub fn into_event(self, channel: Channel, received_at: Timestamp, payload: Vec<u8>) -> Event {
+        Event {
+            id: self.id,
+            kind: self.kind,
+            object: self.object,
+            account: self.account,
+            created: self.created,
+            api_version: self.api_version,
+            channel,
+            received_at,
+            payload,
+        }
+    }
+}
+
+/// Bytes that are not an event.
+#[derive(Debug, thiserror::Error)]
+pub enum EventError {
+    /// More than [`EVENT_BYTES_MAX`].
+    #[error("an event of more than {EVENT_BYTES_MAX} bytes")]
+    TooLarge,
+    /// Not JSON, or not of the documented form.
+    #[error("not an event of stripe")]
+    Shape(#[source] serde_json::Error),
+    /// This part cannot be used.
+    #[error("an event of stripe without a usable {0}")]
+    Part(&'static str),
+    /// Its object is not what its type says.
+    #[error("the object of an event")]
+    Object(#[source] ObjectError),
+}
+
+#[derive(Deserialize)]
+struct Wire<'a> {
+    id: String,
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    account: Option<String>,
+    livemode: bool,
+    created: i64,
+    #[serde(default)]
+    api_version: Option<String>,
+    #[serde(borrow)]
+    data: Data<'a>,
+}
+
+#[derive(Deserialize)]
+struct Snapshot<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(borrow)]
+    data: Data<'a>,
+}
+
+#[derive(Deserialize)]
+struct Data<'a> {
+    #[serde(borrow)]
+    object: &'a RawValue,
+    #[serde(borrow, default)]
+    previous_attributes: Option<&'a RawValue>,
+}
+
+/// Reads an event's envelope; its object is skipped over, not decoded.
+///
+/// # Errors
+///
+/// Bytes that are not an event.
+pub fn parse(bytes: &[u8]) -> Result<Envelope, EventError> {
+    let wire: Wire<'_> = decode(bytes)?;
+    let word = |text: String, part| {
+        let fits = !text.is_empty() && text.len() <= WORD_BYTES_MAX;
+        if fits && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Ok(text)
+        } else {
+            Err(EventError::Part(part))
+        }
+    };
+    let account = match wire.account {
+        Some(id) => Some(AccountId::parse(&id).map_err(|_| EventError::Part("account"))?),
+        None => None,
+    };
+    let object = serde_json::from_str::<object::Identified>(wire.data.object.get())
+        .ok()
+        .filter(|object| object.id.len() <= WORD_BYTES_MAX)
+        .map_or_else(String::new, |object| object.id);
+    Ok(Envelope {
+        id: EventId::parse(&wire.id).map_err(|_| EventError::Part("id"))?,
+        kind: word(wire.kind, "type")?,
+        account,
+        livemode: wire.livemode,
+        created: Timestamp::from_seconds(wire.created),
+        api_version: match wire.api_version {
+            Some(version) => Some(word(version, "api_version")?),
+            None => None,
+        },
+        object,
+    })
+}
+
+/// The object inside an event, as it came.
+///
+/// # Errors
+///
+/// Bytes that are not an event.
+pub fn snapshot(payload: &[u8]) -> Result<&RawValue, EventError> {
+    Ok(decode::<Snapshot<'_>>(payload)?.data.object)
+}
+
+/// The customer inside a `customer.…` event, as it was when the event was made.
+///
+/// `customer.deleted` carries the customer's last state without saying so in the object; it is
+/// [`Presence::Deleted`] here.
+///
+/// # Errors
+///
+/// Bytes that are not an event about a customer.
+pub fn customer(payload: &[u8]) -> Result<Observed, EventError> {
+    let event: Snapshot<'_> = decode(payload)?;
+    let object = event.data.object.get().as_bytes().to_vec();
+    let mut observed = convert::observed(object).map_err(EventError::Object)?;
+    if event.kind == "customer.deleted" {
+        observed.presence = Presence::Deleted;
+    }
+    Ok(observed)
+}
+
+/// What an event proves about which fields of its customer were changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// Nothing: the event does not say what changed, or says it in a way we cannot read.
+    Unspecified,
+    /// These fields, and no others of ours, were changed; each with the value it had before.
+    Named(Fields),
+}
+
+/// Reads which fields of a customer an event names as changed, with their old values.
+///
+/// `previous_attributes` holds the old values of changed top-level attributes; of a nested object
+/// it holds the changed parts alone ("the Event object": `data.previous_attributes`), so the old
+/// address is the event's address with those parts put back. It can be absent or `null`. Never
+/// fails: what cannot be read proves nothing.
+#[must_use]
+pub fn previous_attributes(payload: &[u8]) -> Evidence {
+    read_previous(payload).unwrap_or(Evidence::Unspecified)
+}
+
+fn read_previous(payload: &[u8]) -> Option<Evidence> {
+    let event: Snapshot<'_> = decode(payload).ok()?;
+    let previous: Json = serde_json::from_str(event.data.previous_attributes?.get()).ok()?;
+    let previous = previous.as_object()?;
+    let mut named = Fields::new();
+    for (field, key) in [
+        (Field::Name, "name"),
+        (Field::Email, "email"),
+        (Field::Phone, "phone"),
+    ] {
+        match previous.get(key) {
+            None => {}
+            Some(Json::Null) => {
+                named.insert(field, Value::Blank);
+            }
+            Some(old) => {
+                named.insert(field, Value::text(old.as_str()?));
+            }
+        }
+    }
+    if let Some(old) = previous.get("address") {
+        let old = old_address(event.data.object, old)?;
+        named.insert(Field::Address, old);
+    }
+    Some(Evidence::Named(named))
+}
+
+/// The address before the event: its parts in `previous` over those in the event's object.
+fn old_address(object: &RawValue, previous: &Json) -> Option<Value> {
+    if previous.is_null() {
+        return Some(Value::Blank);
+    }
+    let object: Json = serde_json::from_str(object.get()).ok()?;
+    let mut old = match object.get("address") {
+        Some(Json::Object(address)) => address.clone(),
+        None | Some(Json::Null) => serde_json::Map::new(),
+        Some(_) => return None,
+    };
+    for (part, value) in previous.as_object()? {
+        old.insert(part.clone(), value.clone());
+    }
+    let old: object::Address = serde_json::from_value(Json::Object(old)).ok()?;
+    Some(convert::address(Some(old)))
+}
+
+fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, EventError> {
+    if bytes.len() > EVENT_BYTES_MAX {
+        return Err(EventError::TooLarge);
+    }
+    serde_json::from_slice(bytes).map_err(EventError::Shape)
+}

@@ -1,0 +1,357 @@
+//! From what was observed of one linked customer to what is to be done about it.
+//!
+//! The first act is to settle intents: a field that holds what an intent asked for proves that the
+//! write arrived, whatever became of its answer. Then each selected field is merged, and what must
+//! be written is compared with the intents that are still open: the same write goes on, another
+//! one takes its place. An intent of unknown outcome that was replaced is kept for a while, since a
+//! request can arrive late: its values, seen later, are then recognised as ours and put right.
+
+use crate::model::customer::{Customer, Field, Fields, Presence, Value};
+use crate::model::difference::{Difference, Held};
+use crate::model::intent::{Change, Changes, Intent, Progress};
+use crate::model::link::{Link, LinkState, Side};
+use crate::model::time::Timestamp;
+use crate::sync::evidence::Evidence;
+use crate::sync::merge::{Sides, Step, merge};
+use crate::sync::policy::Policy;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+/// Everything a plan rests on.
+#[derive(Clone, Copy, Debug)]
+pub struct State<'a> {
+    /// The link with its base.
+    pub link: &'a Link,
+    /// What Stripe holds.
+    pub stripe: &'a Presence,
+    /// What Zenskar holds.
+    pub zenskar: &'a Presence,
+    /// Every intent of the link, by number.
+    pub intents: &'a [Intent],
+    /// What the pending events prove.
+    pub evidence: &'a Evidence,
+    /// Now.
+    pub now: Timestamp,
+    /// How long after it was sent a request may still arrive.
+    pub settle: Duration,
+}
+
+/// A write that is to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// The side to write to.
+    pub target: Side,
+    /// The fields. Never empty.
+    pub changes: Changes,
+}
+
+/// What is to be done about one linked customer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Whether both customers are there.
+    pub state: LinkState,
+    /// The whole base as it is to be from now on.
+    pub base: Fields,
+    /// Numbers of the intents that were seen to have arrived.
+    pub arrived: Vec<u64>,
+    /// The older intents that stay, as they are to be from now on.
+    pub intents: Vec<Intent>,
+    /// New writes, at most one a side.
+    pub writes: Vec<Write>,
+    /// Fields that differ and stay so.
+    pub differences: Vec<Difference>,
+    /// When to look again, because a replaced request may still arrive.
+    pub recheck_at: Option<Timestamp>,
+}
+
+/// A plan that does not account for everything it was made from. It is never applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsound {
+    /// This field differs, and the plan neither writes nor shows it.
+    Dropped(Field),
+    /// This field's base is not what both sides hold, nor what it was, nor what an intent proved.
+    BaseWithoutEvidence(Field),
+    /// This field is written though nothing allows it, or with other values than were observed.
+    WrongWrite(Field),
+}
+
+impl fmt::Display for Unsound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dropped(field) => write!(f, "plan drops a difference of {field}"),
+            Self::BaseWithoutEvidence(field) => {
+                write!(f, "plan moves the base of {field} without evidence")
+            }
+            Self::WrongWrite(field) => write!(f, "plan writes {field} against the rules"),
+        }
+    }
+}
+
+impl std::error::Error for Unsound {}
+
+/// Decides what is to be done.
+#[must_use]
+pub fn plan(state: &State<'_>, policy: &Policy) -> Plan {
+    match (state.stripe, state.zenskar) {
+        (Presence::Deleted, _) => deleted(state, Side::Stripe),
+        (Presence::Present(_), Presence::Deleted) => deleted(state, Side::Zenskar),
+        (Presence::Present(stripe), Presence::Present(zenskar)) => {
+            merge_fields(state, policy, stripe, zenskar)
+        }
+    }
+}
+
+/// Nothing moves while one customer is gone; what may still arrive is remembered.
+fn deleted(state: &State<'_>, side: Side) -> Plan {
+    let mut plan = Plan {
+        state: LinkState::Deleted(side),
+        base: state.link.base.clone(),
+        arrived: Vec::new(),
+        intents: Vec::new(),
+        writes: Vec::new(),
+        differences: Vec::new(),
+        recheck_at: None,
+    };
+    for intent in state.intents {
+        plan.keep_for_late_arrival(state, intent);
+    }
+    plan
+}
+
+fn merge_fields(state: &State<'_>, policy: &Policy, stripe: &Customer, zenskar: &Customer) -> Plan {
+    let (settled, mut plan) = settle(state, stripe, zenskar);
+    let evidence = with_open_intents(state.evidence, &settled);
+    let mut changes: BTreeMap<Side, Changes> = BTreeMap::new();
+    for field in &policy.fields {
+        let field = *field;
+        let sides = Sides {
+            base: plan.base.get(&field),
+            stripe: stripe.value(field),
+            zenskar: zenskar.value(field),
+        };
+        let held = match merge(field, sides, &evidence, policy) {
+            Step::Agree => {
+                plan.base.insert(field, sides.stripe.clone());
+                continue;
+            }
+            Step::Write(target) => {
+                let change = Change {
+                    from: sides.value(target).clone(),
+                    to: sides.value(target.other()).clone(),
+                };
+                if !is_refused(&settled, target, field, &change.to) {
+                    changes.entry(target).or_default().insert(field, change);
+                    continue;
+                }
+                Held::Refused
+            }
+            Step::Hold(held) => held,
+        };
+        plan.differences.push(Difference {
+            field,
+            stripe: sides.stripe.clone(),
+            zenskar: sides.zenskar.clone(),
+            base: sides.base.cloned(),
+            why: held,
+        });
+    }
+    plan.base.retain(|field, _| policy.fields.contains(field));
+    plan.compare_with_intents(state, settled, changes);
+    plan
+}
+
+/// Moves the base of every field that holds what an intent asked for.
+///
+/// Returns the intents with what is still missing of each, and the plan so far.
+fn settle(state: &State<'_>, stripe: &Customer, zenskar: &Customer) -> (Vec<Intent>, Plan) {
+    let mut plan = Plan {
+        state: LinkState::Active,
+        base: state.link.base.clone(),
+        arrived: Vec::new(),
+        intents: Vec::new(),
+        writes: Vec::new(),
+        differences: Vec::new(),
+        recheck_at: None,
+    };
+    let mut settled = Vec::new();
+    for intent in state.intents {
+        let target = match intent.target {
+            Side::Stripe => stripe,
+            Side::Zenskar => zenskar,
+        };
+        let mut intent = intent.clone();
+        if settles() {
+            intent.changes.retain(|field, change| {
+                let arrived = *target.value(*field) == change.to;
+                if arrived {
+                    plan.base.insert(*field, change.to.clone());
+                }
+                !arrived
+            });
+        }
+        if intent.changes.is_empty() {
+            plan.arrived.push(intent.number);
+        } else {
+            settled.push(intent);
+        }
+    }
+    (settled, plan)
+}
+
+/// Whether an intent's values, seen at the target, prove that it arrived.
+fn settles() -> bool {
+    #[cfg(feature = "mutants")]
+    if crate::mutants::is_on(crate::mutants::Mutant::IntentsNotSettled) {
+        return false;
+    }
+    true
+}
+
+/// An open intent is evidence too: its field was proven to have changed when it was decided.
+fn with_open_intents(evidence: &Evidence, intents: &[Intent]) -> Evidence {
+    let mut evidence = evidence.clone();
+    for intent in intents.iter().filter(|intent| intent.is_open()) {
+        if intent.target == Side::Zenskar {
+            for (field, change) in &intent.changes {
+                evidence.name(*field, change.from.clone());
+            }
+        }
+    }
+    evidence
+}
+
+/// Whether the target refused this very value before, and a person has not decided yet.
+fn is_refused(intents: &[Intent], target: Side, field: Field, value: &Value) -> bool {
+    intents.iter().any(|intent| {
+        matches!(intent.progress, Progress::Dead(_))
+            && intent.target == target
+            && intent
+                .changes
+                .get(&field)
+                .is_some_and(|change| change.to == *value)
+    })
+}
+
+impl Plan {
+    /// Turns changes into writes, except where an open intent asks for the same already.
+    fn compare_with_intents(
+        &mut self,
+        state: &State<'_>,
+        settled: Vec<Intent>,
+        mut changes: BTreeMap<Side, Changes>,
+    ) {
+        for mut intent in settled {
+            match intent.progress {
+                Progress::Waiting | Progress::Unknown(_) => {
+                    let wanted = changes.get(&intent.target);
+                    if wanted.is_some_and(|wanted| same_values(wanted, &intent.changes)) {
+                        if let Some(wanted) = changes.remove(&intent.target) {
+                            intent.changes = wanted;
+                        }
+                        self.intents.push(intent);
+                    } else {
+                        self.keep_for_late_arrival(state, &intent);
+                    }
+                }
+                Progress::Replaced(_) => self.keep_for_late_arrival(state, &intent),
+                Progress::Dead(_) => {
+                    let refused = self.differences.iter().any(|difference| {
+                        difference.why == Held::Refused
+                            && intent.changes.contains_key(&difference.field)
+                    });
+                    if refused {
+                        self.intents.push(intent);
+                    }
+                }
+            }
+        }
+        self.writes = changes
+            .into_iter()
+            .map(|(target, changes)| Write { target, changes })
+            .collect();
+    }
+
+    /// Keeps an intent that will not be sent again for as long as a request of it may arrive.
+    fn keep_for_late_arrival(&mut self, state: &State<'_>, intent: &Intent) {
+        let (Progress::Unknown(since) | Progress::Replaced(since)) = intent.progress else {
+            return;
+        };
+        let until = since.plus(state.settle);
+        if state.now < until {
+            let progress = Progress::Replaced(since);
+            self.intents.push(Intent {
+                progress,
+                ..intent.clone()
+            });
+            self.recheck_at = Some(self.recheck_at.map_or(until, |at| at.min(until)));
+        }
+    }
+
+    /// Checks that the plan accounts for everything it was made from.
+    ///
+    /// # Errors
+    ///
+    /// The first field for which it does not; such a plan must not be applied.
+    pub fn check(&self, state: &State<'_>, policy: &Policy) -> Result<(), Unsound> {
+        let (Presence::Present(stripe), Presence::Present(zenskar)) = (state.stripe, state.zenskar)
+        else {
+            let wrong = self
+                .writes
+                .iter()
+                .flat_map(|write| write.changes.keys())
+                .next();
+            return wrong.map_or(Ok(()), |field| Err(Unsound::WrongWrite(*field)));
+        };
+        for field in &policy.fields {
+            let (ours, theirs) = (stripe.value(*field), zenskar.value(*field));
+            let shown = self
+                .differences
+                .iter()
+                .any(|difference| difference.field == *field)
+                || self.is_written(*field);
+            if ours != theirs && !shown {
+                return Err(Unsound::Dropped(*field));
+            }
+        }
+        for (field, value) in &self.base {
+            let held = [stripe.value(*field), zenskar.value(*field)];
+            if state.link.base.get(field) != Some(value) && !held.contains(&value) {
+                return Err(Unsound::BaseWithoutEvidence(*field));
+            }
+        }
+        for write in &self.writes {
+            for (field, change) in &write.changes {
+                let (from, to) = match write.target {
+                    Side::Zenskar => (zenskar.value(*field), stripe.value(*field)),
+                    Side::Stripe => (stripe.value(*field), zenskar.value(*field)),
+                };
+                let observed = *from == change.from && *to == change.to && from != to;
+                if !observed || !policy.allows(*field, write.target) {
+                    return Err(Unsound::WrongWrite(*field));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn is_written(&self, field: Field) -> bool {
+        self.writes
+            .iter()
+            .any(|write| write.changes.contains_key(&field))
+            || self
+                .intents
+                .iter()
+                .any(|intent| intent.is_open() && intent.changes.contains_key(&field))
+    }
+}
+
+fn same_values(a: &Changes, b: &Changes) -> bool {
+    a.len() == b.len()
+        && a.iter()
+            .zip(b)
+            .all(|((field, one), (other_field, other))| field == other_field && one.to == other.to)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,331 @@
+use super::*;
+use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
+use crate::model::link::LinkProof;
+use crate::sync::policy::Direction;
+
+const SETTLE: Duration = Duration::from_secs(120);
+
+/// One linked customer with one field that matters, and both systems as plain values.
+struct Case {
+    link: Link,
+    stripe: Customer,
+    zenskar: Customer,
+    intents: Vec<Intent>,
+    evidence: Evidence,
+    policy: Policy,
+    now: Timestamp,
+}
+
+fn customer(name: &str) -> Customer {
+    Customer::new([(Field::Name, Value::text(name))].into())
+}
+
+impl Case {
+    /// An agreed name on both sides, import only.
+    fn agreed(name: &str) -> Self {
+        let agreed = customer(name);
+        Self {
+            link: Link {
+                stripe: StripeCustomerId::parse("cus_1").unwrap(),
+                zenskar: ZenskarCustomerId::parse("z-1").unwrap(),
+                version: 1,
+                base: Field::ALL
+                    .into_iter()
+                    .map(|field| (field, agreed.value(field).clone()))
+                    .collect(),
+                state: LinkState::Active,
+                proof: LinkProof::Mapping,
+                made_at: Timestamp::default(),
+            },
+            stripe: agreed.clone(),
+            zenskar: agreed,
+            intents: Vec::new(),
+            evidence: Evidence::default(),
+            policy: Policy {
+                direction: Some(Direction::From(Side::Stripe)),
+                fields: Field::ALL.into(),
+                allow_blank: false,
+            },
+            now: Timestamp::from_seconds(1_000),
+        }
+    }
+
+    fn with<T>(&self, then: impl FnOnce(&State<'_>) -> T) -> T {
+        let stripe = Presence::Present(self.stripe.clone());
+        let zenskar = Presence::Present(self.zenskar.clone());
+        then(&State {
+            link: &self.link,
+            stripe: &stripe,
+            zenskar: &zenskar,
+            intents: &self.intents,
+            evidence: &self.evidence,
+            now: self.now,
+            settle: SETTLE,
+        })
+    }
+
+    fn plan(&self) -> Plan {
+        self.with(|state| {
+            let plan = plan(state, &self.policy);
+            assert_eq!(plan.check(state, &self.policy), Ok(()));
+            plan
+        })
+    }
+
+    /// Takes a plan over as the engine does.
+    fn apply(&mut self, plan: &Plan) {
+        self.link.base = plan.base.clone();
+        self.link.state = plan.state;
+        self.intents = plan.intents.clone();
+        for write in &plan.writes {
+            self.intents.push(Intent {
+                number: self.intents.last().map_or(1, |last| last.number + 1),
+                link: self.link.stripe.clone(),
+                target: write.target,
+                changes: write.changes.clone(),
+                progress: Progress::Waiting,
+                attempts: 0,
+                decided_at: self.now,
+                observed_at: self.now,
+            });
+        }
+    }
+
+    fn name_to_write(&self) -> Option<Value> {
+        let plan = self.plan();
+        assert!(plan.writes.len() <= 1);
+        plan.writes.first().map(|write| {
+            assert_eq!(write.target, Side::Zenskar);
+            write.changes[&Field::Name].to.clone()
+        })
+    }
+
+    fn progress(&self) -> Vec<Progress> {
+        self.intents.iter().map(|intent| intent.progress).collect()
+    }
+}
+
+#[test]
+fn a_change_in_stripe_is_written_and_planning_again_plans_nothing_new() {
+    let mut case = Case::agreed("Ann");
+    case.stripe = customer("Bea");
+    assert_eq!(case.name_to_write(), Some(Value::text("Bea")));
+    let first = case.plan();
+    case.apply(&first);
+    let second = case.plan();
+    assert_eq!(second.writes, []);
+    assert_eq!(second.intents, case.intents);
+    assert_eq!(second.base, case.link.base);
+}
+
+#[test]
+fn our_own_write_comes_back_as_no_change() {
+    let mut case = Case::agreed("Ann");
+    case.stripe = customer("Bea");
+    let plan = case.plan();
+    case.apply(&plan);
+    case.zenskar = customer("Bea");
+    let plan = case.plan();
+    assert_eq!(
+        (plan.arrived.as_slice(), plan.writes.as_slice()),
+        ([1].as_slice(), [].as_slice())
+    );
+    assert_eq!(plan.base[&Field::Name], Value::text("Bea"));
+}
+
+#[test]
+fn a_lost_answer_does_not_hide_that_stripe_changed_back() {
+    let mut case = Case::agreed("Ann");
+    case.stripe = customer("Bea");
+    let plan = case.plan();
+    case.apply(&plan);
+    // The write arrived, its answer was lost, and Stripe went back to what was agreed first.
+    case.intents[0].progress = Progress::Unknown(case.now);
+    case.zenskar = customer("Bea");
+    case.stripe = customer("Ann");
+    assert_eq!(case.name_to_write(), Some(Value::text("Ann")));
+}
+
+#[test]
+fn a_replaced_write_that_arrives_late_is_put_right() {
+    let mut case = Case::agreed("Ann");
+    case.stripe = customer("Bea");
+    let plan = case.plan();
+    case.apply(&plan);
+    case.intents[0].progress = Progress::Unknown(case.now);
+    case.stripe = customer("Cy");
+    let plan = case.plan();
+    assert_eq!(plan.recheck_at, Some(case.now.plus(SETTLE)));
+    case.apply(&plan);
+    let sent_at = Timestamp::from_seconds(1_000);
+    assert_eq!(
+        case.progress(),
+        [Progress::Replaced(sent_at), Progress::Waiting]
+    );
+    // The second write arrives and is settled; then the first arrives after all.
+    case.zenskar = customer("Cy");
+    let plan = case.plan();
+    case.apply(&plan);
+    case.zenskar = customer("Bea");
+    assert_eq!(case.name_to_write(), Some(Value::text("Cy")));
+    // Once a look finds that nothing can arrive any more, the same sight is somebody's edit.
+    case.zenskar = customer("Cy");
+    case.now = sent_at.plus(SETTLE);
+    let plan = case.plan();
+    case.apply(&plan);
+    assert_eq!(case.progress(), []);
+    case.zenskar = customer("Bea");
+    assert_eq!(case.name_to_write(), None);
+}
+
+#[test]
+fn an_edit_at_the_target_stays_until_the_source_changes() {
+    let mut case = Case::agreed("Ann");
+    case.zenskar = customer("Zoe");
+    let plan = case.plan();
+    assert_eq!(plan.writes, []);
+    assert_eq!(plan.differences[0].why, Held::Drift);
+    case.stripe = customer("Bea");
+    assert_eq!(case.name_to_write(), Some(Value::text("Bea")));
+}
+
+#[test]
+fn an_open_intent_is_evidence_for_a_field_without_base() {
+    let mut case = Case::agreed("Ann");
+    case.link.base.remove(&Field::Name);
+    case.stripe = customer("Bea");
+    assert_eq!(case.plan().differences[0].why, Held::NoBase);
+    case.evidence.name(Field::Name, Value::text("Ann"));
+    let plan = case.plan();
+    case.apply(&plan);
+    // The events are done; the write is not.
+    case.evidence = Evidence::default();
+    case.stripe = customer("Cy");
+    assert_eq!(case.name_to_write(), Some(Value::text("Cy")));
+}
+
+#[test]
+fn a_refused_value_is_not_sent_again_but_another_value_is() {
+    let mut case = Case::agreed("Ann");
+    case.stripe = customer("Bea");
+    let plan = case.plan();
+    case.apply(&plan);
+    case.intents[0].progress = Progress::Dead(case.now);
+    let plan = case.plan();
+    assert_eq!((plan.writes.len(), plan.intents.len()), (0, 1));
+    assert_eq!(plan.differences[0].why, Held::Refused);
+    case.stripe = customer("Cy");
+    let plan = case.plan();
+    assert_eq!((plan.writes.len(), plan.intents.len()), (1, 0));
+}
+
+#[test]
+fn a_deleted_customer_stops_its_link_and_nothing_else() {
+    let mut case = Case::agreed("Ann");
+    case.stripe = customer("Bea");
+    let first = case.plan();
+    case.apply(&first);
+    case.intents[0].progress = Progress::Unknown(case.now);
+    let zenskar = Presence::Present(case.zenskar.clone());
+    case.with(|state| {
+        let state = State {
+            stripe: &Presence::Deleted,
+            zenskar: &zenskar,
+            ..*state
+        };
+        let plan = plan(&state, &case.policy);
+        assert_eq!(plan.check(&state, &case.policy), Ok(()));
+        assert_eq!(plan.state, LinkState::Deleted(Side::Stripe));
+        assert_eq!(plan.writes, []);
+        assert_eq!(plan.intents[0].progress, Progress::Replaced(case.now));
+        assert_eq!(plan.base, case.link.base);
+    });
+}
+
+#[test]
+fn a_field_that_is_not_selected_never_moves_and_loses_its_base() {
+    let mut case = Case::agreed("Ann");
+    case.stripe = customer("Bea");
+    case.policy.fields = [Field::Email].into();
+    let plan = case.plan();
+    assert_eq!((plan.writes.len(), plan.differences.len()), (0, 0));
+    assert_eq!(plan.base.keys().collect::<Vec<_>>(), [&Field::Email]);
+}
+
+#[test]
+fn an_unsound_plan_is_refused() {
+    let mut case = Case::agreed("Ann");
+    case.stripe = customer("Bea");
+    let sound = case.plan();
+    let check = |plan: &Plan| case.with(|state| plan.check(state, &case.policy));
+    let dropped = Plan {
+        writes: Vec::new(),
+        ..sound.clone()
+    };
+    assert_eq!(check(&dropped), Err(Unsound::Dropped(Field::Name)));
+    let mut moved = sound.clone();
+    moved
+        .base
+        .insert(Field::Email, Value::text("x@example.com"));
+    assert_eq!(
+        check(&moved),
+        Err(Unsound::BaseWithoutEvidence(Field::Email))
+    );
+    let mut other = sound;
+    other.writes[0].changes.get_mut(&Field::Name).unwrap().to = Value::text("Zoe");
+    assert_eq!(check(&other), Err(Unsound::WrongWrite(Field::Name)));
+}
+
+/// What becomes of one request.
+#[derive(Clone, Copy, Debug)]
+enum Fate {
+    Delivered,
+    RequestLost,
+    ResponseLost,
+}
+
+/// Only Stripe is edited: three edits at any of six steps, each of the first three requests
+/// delivered, lost, or its response lost. Every run must end with equal sides.
+#[test]
+fn one_edited_side_always_arrives_whatever_is_lost() {
+    const FATES: [Fate; 3] = [Fate::Delivered, Fate::RequestLost, Fate::ResponseLost];
+    const NAMES: [&str; 3] = ["Ann", "Bea", "Cy"];
+    let mut runs = 0_u32;
+    for edits in 0..3_usize.pow(6) {
+        for fates in 0..3_usize.pow(3) {
+            let mut case = Case::agreed("Ann");
+            let mut fates = [fates % 3, fates / 3 % 3, fates / 9]
+                .map(|n| FATES[n])
+                .into_iter();
+            for step in 0..12 {
+                if step < 6 {
+                    case.stripe = customer(NAMES[edits / 3_usize.pow(step) % 3]);
+                }
+                let plan = case.plan();
+                case.apply(&plan);
+                let Some(position) = case.intents.iter().position(Intent::is_open) else {
+                    continue;
+                };
+                let wanted = case.intents[position].changes[&Field::Name].to.clone();
+                match fates.next().unwrap_or(Fate::Delivered) {
+                    Fate::Delivered => {
+                        case.zenskar = Customer::new([(Field::Name, wanted.clone())].into());
+                        case.link.base.insert(Field::Name, wanted);
+                        case.intents.remove(position);
+                    }
+                    Fate::RequestLost => {
+                        case.intents[position].progress = Progress::Unknown(case.now);
+                    }
+                    Fate::ResponseLost => {
+                        case.zenskar = Customer::new([(Field::Name, wanted)].into());
+                        case.intents[position].progress = Progress::Unknown(case.now);
+                    }
+                }
+                case.now = case.now.plus(Duration::from_secs(30));
+            }
+            assert_eq!(case.stripe, case.zenskar, "edits {edits}, run {runs}");
+            runs += 1;
+        }
+    }
+    assert_eq!(runs, 19_683);
+}

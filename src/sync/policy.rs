@@ -1,0 +1,48 @@
+//! What may move: the operator's rules in the form the merge uses.
+
+use crate::model::customer::Field;
+use crate::model::link::Side;
+use std::collections::BTreeSet;
+
+/// Whose changes move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// A change on this side is written to the other; a change on the other stays there.
+    From(Side),
+    /// A change on either side is written to the other.
+    Both,
+}
+
+/// What may move.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Whose changes move; `None` when sync is off.
+    pub direction: Option<Direction>,
+    /// The selected fields. A field that is not selected never moves and has no base.
+    pub fields: BTreeSet<Field>,
+    /// Whether a blank may erase a value.
+    pub allow_blank: bool,
+}
+
+impl Policy {
+    /// Nothing moves.
+    #[must_use]
+    pub const fn off() -> Self {
+        Self {
+            direction: None,
+            fields: BTreeSet::new(),
+            allow_blank: false,
+        }
+    }
+
+    /// Whether a change of `field` may be written to `target`.
+    #[must_use]
+    pub fn allows(&self, field: Field, target: Side) -> bool {
+        let direction = match self.direction {
+            None => false,
+            Some(Direction::Both) => true,
+            Some(Direction::From(source)) => source.other() == target,
+        };
+        direction && self.fields.contains(&field)
+    }
+}

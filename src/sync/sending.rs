@@ -1,0 +1,79 @@
+//! What to do with an intent when its turn comes, and what its answer proves.
+
+use crate::model::customer::{Customer, Fields};
+use crate::model::difference::{Difference, Held};
+use crate::model::intent::{Changes, Intent};
+use crate::model::link::Side;
+use crate::sync::policy::Policy;
+
+/// What a look at the target right before sending comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// The target holds everything already: the intent is done.
+    Arrived,
+    /// These fields still hold what they held when the write was decided: send them.
+    Send(Changes),
+    /// Something else changed meanwhile, or the rules did: decide anew.
+    Replan,
+}
+
+/// Compares an intent with what its target holds now.
+#[must_use]
+pub fn before_sending(intent: &Intent, current: &Customer, policy: &Policy) -> Before {
+    let missing: Changes = intent
+        .changes
+        .iter()
+        .filter(|(field, change)| *current.value(**field) != change.to)
+        .map(|(field, change)| (*field, change.clone()))
+        .collect();
+    if missing.is_empty() {
+        return Before::Arrived;
+    }
+    let unmoved = |(field, change): (_, &crate::model::intent::Change)| {
+        policy.allows(field, intent.target) && *current.value(field) == change.from
+    };
+    if missing
+        .iter()
+        .all(|(field, change)| unmoved((*field, change)))
+    {
+        Before::Send(missing)
+    } else {
+        Before::Replan
+    }
+}
+
+/// What the target's answer to a write proves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct After {
+    /// Values the target says it holds now.
+    pub agreed: Fields,
+    /// Values it was sent and does not hold.
+    pub not_taken: Vec<Difference>,
+}
+
+/// Compares what an intent asked for with what the target's answer shows.
+///
+/// The base of fields that were not taken stays where it is.
+#[must_use]
+pub fn after_answer(intent: &Intent, answered: &Customer, base: &Fields) -> After {
+    let mut after = After::default();
+    for (field, change) in &intent.changes {
+        let held = answered.value(*field);
+        if *held == change.to {
+            after.agreed.insert(*field, change.to.clone());
+            continue;
+        }
+        let (stripe, zenskar) = match intent.target {
+            Side::Zenskar => (&change.to, held),
+            Side::Stripe => (held, &change.to),
+        };
+        after.not_taken.push(Difference {
+            field: *field,
+            stripe: stripe.clone(),
+            zenskar: zenskar.clone(),
+            base: base.get(field).cloned(),
+            why: Held::NotTaken,
+        });
+    }
+    after
+}

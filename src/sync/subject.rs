@@ -1,0 +1,36 @@
+//! Which record an event asks to look at.
+
+use crate::model::id::StripeCustomerId;
+use crate::model::work::Subject;
+
+/// Types of events that ask for a look, as Stripe names them. The poller asks for these alone; a
+/// webhook may bring others, which are kept and counted.
+pub const EVENT_TYPES: [&str; 3] = ["customer.created", "customer.updated", "customer.deleted"];
+
+/// The record that an event of this type about this object asks to look at.
+///
+/// `None` for a type nothing is done about, and for an object whose id cannot be one.
+#[must_use]
+pub fn of_event(kind: &str, object: &str) -> Option<Subject> {
+    if EVENT_TYPES.contains(&kind) {
+        StripeCustomerId::parse(object).ok().map(Subject::Customer)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_events_of_the_customer_itself_ask_for_a_look() {
+        assert_eq!(
+            of_event("customer.updated", "cus_1").map(|subject| subject.to_string()),
+            Some("customer/cus_1".to_owned())
+        );
+        assert_eq!(of_event("customer.subscription.updated", "sub_1"), None);
+        assert_eq!(of_event("invoice.paid", "in_1"), None);
+        assert_eq!(of_event("customer.updated", ""), None);
+    }
+}

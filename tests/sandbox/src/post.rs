@@ -1,0 +1,67 @@
+//! Posting webhook deliveries over HTTP.
+//!
+//! Each delivery has a connection of its own and ten seconds. Only `http://` URLs can be reached;
+//! a delivery to any other fails like one that nobody answers.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Uri;
+use http_body_util::Full;
+use hyper_util::rt::TokioIo;
+use jiff::Timestamp;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use crate::sandbox::Sandbox;
+use crate::stripe::Delivery;
+
+/// How often to look for due deliveries.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// How long an endpoint has to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Posts what falls due, for ever.
+pub(crate) async fn post_deliveries(sandbox: Sandbox) {
+    let mut posts = JoinSet::new();
+    loop {
+        for delivery in sandbox.due_deliveries(Timestamp::now().as_second()) {
+            posts.spawn(report(sandbox.clone(), delivery));
+        }
+        while posts.try_join_next().is_some() {}
+        sleep(LOOK).await;
+    }
+}
+
+async fn report(sandbox: Sandbox, delivery: Delivery) {
+    let id = delivery.id;
+    let status = timeout(PATIENCE, post(delivery)).await.ok().flatten();
+    sandbox.delivery_result(id, status);
+}
+
+/// Posts a delivery; the status of the answer, if there was one.
+async fn post(delivery: Delivery) -> Option<u16> {
+    let uri: Uri = delivery.endpoint_url.parse().ok()?;
+    if uri.scheme_str() != Some("http") {
+        return None;
+    }
+    let host = uri.host()?.to_owned();
+    let port = uri.port_u16().unwrap_or(80);
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let stream = TcpStream::connect((bare, port)).await.ok()?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .ok()?;
+    let target = uri.path_and_query().map_or("/", |target| target.as_str());
+    let mut request = http::Request::post(target).header("Host", format!("{host}:{port}"));
+    for (name, value) in &delivery.headers {
+        request = request.header(name, value);
+    }
+    let request = request.body(Full::<Bytes>::new(delivery.body)).ok()?;
+    tokio::select! {
+        response = sender.send_request(request) => Some(response.ok()?.status().as_u16()),
+        _ = connection => None,
+    }
+}
