@@ -127,14 +127,15 @@ fn scanned(customers: u64, now: Timestamp) -> ScanCursor {
     ScanCursor {
         phase: ScanPhase::Idle,
         started_at: now,
+        stripe_started_at: Some(now),
         finished_at: Some(now),
-        wanted: false,
         found: ScanCounts {
             stripe: customers,
             zenskar: customers,
             linked: customers,
             ..ScanCounts::default()
         },
+        ..ScanCursor::default()
     }
 }
 
