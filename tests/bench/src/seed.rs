@@ -142,9 +142,12 @@ fn scanned(customers: u64, now: Timestamp) -> ScanCursor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use zenstripe::model::customer::{Customer, Presence};
+    use zenstripe::stripe::convert::observed;
+    use zenstripe::zenskar::object::ZenskarCustomer;
 
     #[test]
-    fn every_customer_is_linked() {
+    fn every_customer_is_linked_and_agrees() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("zenstripe.redb");
         seed(&path, 25).unwrap();
@@ -155,8 +158,12 @@ mod tests {
         let link = view.link(&stripe).unwrap().unwrap();
         assert_eq!(link.zenskar.as_str(), zenskar_customer(7));
         assert_eq!(link.base.len(), Field::ALL.len());
-        let mirror = view.mirror(Side::Zenskar, link.zenskar.as_str()).unwrap();
-        assert!(!mirror.unwrap().payload.is_empty());
+        let agreed = Customer::new(link.base.clone());
+        let mirror = |side, id: &str| view.mirror(side, id).unwrap().unwrap().payload;
+        let seen = observed(mirror(Side::Stripe, stripe.as_str())).unwrap();
+        assert_eq!(seen.presence, Presence::Present(agreed.clone()));
+        let seen = ZenskarCustomer::parse(mirror(Side::Zenskar, link.zenskar.as_str()));
+        assert_eq!(seen.unwrap().customer, agreed);
         assert!(view.scan_cursor().unwrap().finished_at.is_some());
     }
 }
