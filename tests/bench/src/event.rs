@@ -395,4 +395,35 @@ mod tests {
         let expected = "35495024f4ef3f94e5a93e22221544c4b75e9a42300cd965ab81cb85cd994e91";
         assert_eq!(hex.as_slice(), expected.as_bytes());
     }
+
+    #[test]
+    fn the_daemon_takes_it_for_an_event_of_stripe() {
+        use zenstripe::model::time::Timestamp;
+        use zenstripe::stripe::{event, signature::SigningSecrets};
+
+        let now = 1_790_000_000;
+        let (run, number, customer, created) = (7, 3, 5, now);
+        let mut body = Vec::new();
+        Pool::new().unwrap().write(
+            &Event {
+                run,
+                number,
+                customer,
+                created,
+            },
+            &mut body,
+        );
+        let hex = sign(&signing_key("whsec_test"), now, &body);
+        let header = format!("t={now},v1={}", std::str::from_utf8(&hex).unwrap());
+        let secrets = SigningSecrets::new([b"whsec_test".as_slice()]);
+        let at = Timestamp::from_seconds(i64::try_from(now).unwrap());
+        assert!(secrets.verify(Some(header.as_bytes()), &body, at).is_ok());
+        assert!(event::parse(&body).is_ok());
+        let seen = event::customer(&body).unwrap();
+        assert_eq!(seen.id.as_str(), stripe_customer(customer));
+        assert!(matches!(
+            event::previous_attributes(&body),
+            event::Evidence::Named(before) if before.len() == 1
+        ));
+    }
 }

@@ -145,6 +145,10 @@ impl Figures {
             ("daemon-working", "ideal"),
             rate,
         ));
+        self.push(of(rounds, "daemon-working", cpu).map(|value| {
+            Figure::new("CPU an event meanwhile, pipeline included", "µs", value)
+                .judged(AtMost(130.0), AtMost(80.0))
+        }));
         self.push(
             pair(
                 rounds,
@@ -301,7 +305,7 @@ impl Figures {
         };
         let size = ratio(float(fs::metadata(path)?.len()), 1_000_000.0);
         self.push(Some(
-            Figure::new(what, "MB", size).judged(AtMost(12.0), AtMost(8.0)),
+            Figure::new(what, "MB", size).judged(AtMost(14.0), AtMost(8.0)),
         ));
         Ok(())
     }
