@@ -15,5 +15,7 @@
 pub mod client;
 pub mod limiter;
 pub mod outcome;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod text;
 pub mod transport;

@@ -135,12 +135,15 @@ impl Engine {
         let stripe = self.see_stripe(id, work, &events).await?;
         let zenskar = self.see_zenskar(&link.zenskar).await?;
         let now = self.clock.now();
-        let intents = self.store.read()?.intents(id)?;
+        let read = self.store.read()?;
+        let (intents, held) = (read.intents(id)?, read.differences(id)?);
+        drop(read);
         let state = State {
             link: &link,
             stripe: &stripe.presence,
             zenskar: &zenskar.presence,
             intents: &intents,
+            held: &held,
             evidence: &evidence(&link, &events, &settings.policy),
             now,
             settle: settings.settle,

@@ -26,6 +26,11 @@ use crate::store::{Inserted, PreparedEvent, StoreError, WriteError, Writer};
 use crate::telemetry::chain;
 use crate::telemetry::metrics::{Ignored, Metrics, Rejected, Remote, Unavailable};
 use crate::telemetry::throttle::Throttle;
+#[cfg(feature = "mutants")]
+use crate::{
+    model::{cursor::PollCursor, time::Timestamp},
+    mutants::{self, Mutant},
+};
 use axum::body::Body;
 use budget::Unread;
 use http::{Request, Response, StatusCode};
@@ -40,6 +45,10 @@ use tokio::time::Instant;
 pub const PATH: &str = "/webhooks/stripe";
 /// Header with the signatures.
 const SIGNATURE: &str = "stripe-signature";
+/// How far the mutant that moves the poll cursor jumps past the event: the overlap of windows would
+/// hide a smaller step.
+#[cfg(feature = "mutants")]
+const MUTANT_STEP: Duration = Duration::from_secs(11 * 60);
 /// How often a log line about refused or ignored deliveries appears.
 const LOG_SPAN: Duration = Duration::from_secs(60);
 
@@ -117,6 +126,11 @@ impl StripeWebhook {
         outcome.answer()
     }
 
+    /// Answers one delivery whose body was read already, with the status alone.
+    pub async fn receive_bytes(&self, signature: Option<&[u8]>, body: &[u8]) -> StatusCode {
+        self.take_bytes(signature, body).await.answer().status()
+    }
+
     async fn take(&self, request: Request<RequestBody>) -> Outcome {
         let (head, body) = request.into_parts();
         let body = match self.budget.read(body).await {
@@ -126,19 +140,25 @@ impl StripeWebhook {
             Err(Unread::Busy) => return Outcome::Unavailable(Unavailable::Busy),
         };
         let signature = head.headers.get(SIGNATURE).map(http::HeaderValue::as_bytes);
+        self.take_bytes(signature, body.bytes()).await
+    }
+
+    async fn take_bytes(&self, signature: Option<&[u8]>, body: &[u8]) -> Outcome {
         let verdict = self
             .acceptance
             .borrow()
-            .judge(signature, body.bytes(), self.clock.now());
+            .judge(signature, body, self.clock.now());
         let event = match verdict {
             Verdict::Ours(event) => event,
             Verdict::Rejected(reason) => return Outcome::Rejected(reason),
             Verdict::Ignored(reason) => return Outcome::Ignored(reason),
         };
         let known_type = (self.known_type)(&event.kind);
+        #[cfg(feature = "mutants")]
+        if mutants::is_on(Mutant::CursorMovedByWebhook) {
+            self.move_cursor(event.created).await;
+        }
         let event = PreparedEvent::new(&event);
-        // The copy in the writer's queue is bounded by the queue.
-        drop(body);
         let outcome = match event {
             Ok(event) => self.store(event).await,
             Err(error) => self.unavailable(Unavailable::CommitFailed, &error),
@@ -151,6 +171,8 @@ impl StripeWebhook {
 
     async fn store(&self, event: PreparedEvent) -> Outcome {
         let stored = match self.writer.try_insert_event(event) {
+            #[cfg(feature = "mutants")]
+            Ok(_) if mutants::is_on(Mutant::AckBeforeCommit) => return Outcome::Accepted,
             Ok(stored) => stored.await,
             Err(error) => return self.unavailable(Unavailable::Busy, &error),
         };
@@ -162,6 +184,17 @@ impl StripeWebhook {
             Ok(Inserted::Known(_)) => Outcome::Duplicate,
             Err(error) => self.unavailable(reason(&error), &error),
         }
+    }
+
+    /// What a webhook must never do.
+    #[cfg(feature = "mutants")]
+    async fn move_cursor(&self, created: Timestamp) {
+        let moved = self.writer.write("mutant", move |tx| {
+            let cursor = tx.poll_cursor()?;
+            let high = cursor.high.max(Some(created.plus(MUTANT_STEP)));
+            tx.set_poll_cursor(&PollCursor { high, window: None })
+        });
+        drop(moved.await);
     }
 
     fn rejected(&self, reason: Rejected) {

@@ -26,8 +26,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// How late a request may be and still count as on time. It makes up for timers, which wake late
-/// by a millisecond or two; below one interval of the rates in use it allows no burst.
+/// How late a request may start and still count as on time, which makes up for timers that wake a
+/// millisecond or two late.
 pub const LATENESS_MAX: Duration = Duration::from_millis(20);
 
 /// Several requests are under way when a remote says "too many"; their answers are one message.
@@ -348,7 +348,10 @@ impl Pace {
         if start > now {
             return Err(start.since(now));
         }
-        self.next = self.next.max(now.minus(LATENESS_MAX)).plus(interval);
+        // On time, or a timer's delay late: the next is counted from when this one was due. After a
+        // longer silence it is counted from now, so that silence saves nothing up.
+        let is_late = now.since(self.next) > LATENESS_MAX;
+        self.next = if is_late { now } else { self.next }.plus(interval);
         Ok(())
     }
 
@@ -386,3 +389,6 @@ impl Pace {
         self.milli_max = fresh.milli_max;
     }
 }
+
+#[cfg(test)]
+mod tests;

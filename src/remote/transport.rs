@@ -276,3 +276,6 @@ fn unsent_or_lost(error: reqwest::Error) -> TransportError {
         TransportError::Lost(error)
     }
 }
+
+#[cfg(test)]
+mod tests;

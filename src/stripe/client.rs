@@ -316,7 +316,7 @@ impl StripeClient {
             .map_err(|error| Failure::unanswered(Side::Stripe, call, error))?;
         let failed =
             (!reply.response.is_success()).then(|| failure(call, &reply.response, reply.date));
-        let limit = limited(&reply.response);
+        let limit = limited(&reply.response, failed.as_ref());
         for (permit, which) in permits
             .into_iter()
             .zip([Limited::Endpoint, Limited::Account])
@@ -325,8 +325,9 @@ impl StripeClient {
                 Some((limit, reason)) if limit == which => {
                     permit.on_limited(reason, failed.as_ref().and_then(Failure::retry_after));
                 }
-                Some(_) => drop(permit),
-                None => permit.on_success(),
+                // It says nothing about the rate: another limit, or a lock on the object.
+                _ if reply.response.status == 429 => drop(permit),
+                _ => permit.on_success(),
             }
         }
         failed.map_or(Ok(reply), Err)
@@ -396,5 +397,10 @@ fn answer<T>(reply: &Reply, value: T) -> Answer<T> {
 }
 
 fn unreadable(call: Call, reply: &Reply, what: &str) -> Failure {
-    Failure::unreadable(Side::Stripe, call, reply.response.status, what)
+    let mut failure = Failure::unreadable(Side::Stripe, call, reply.response.status, what);
+    failure.request_id = reply.response.header("request-id").map(Into::into);
+    failure
 }
+
+#[cfg(test)]
+mod tests;

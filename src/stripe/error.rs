@@ -25,7 +25,7 @@ use crate::remote::text::retry_after;
 use crate::remote::transport::Response;
 use crate::stripe::object::{ErrorBody, ErrorDetail};
 
-/// The header that names the limit a request ran into; a 429 without it is not about the rate.
+/// The header that names the limit a request ran into.
 const LIMIT_REASON: &str = "stripe-rate-limited-reason";
 
 /// Which of our limiters a refusal is about.
@@ -37,17 +37,23 @@ pub(crate) enum Limited {
     Endpoint,
 }
 
-/// Which limit a refusal is about, in Stripe's own word, if it is about one.
-pub(crate) fn limited(response: &Response) -> Option<(Limited, &str)> {
+/// Which limit a refusal is about, in Stripe's own word, if it is about one. A 429 that names none
+/// is about the account, but for `lock_timeout`, which is about one object.
+pub(crate) fn limited<'a>(
+    response: &'a Response,
+    failure: Option<&Failure>,
+) -> Option<(Limited, &'a str)> {
     if response.status != 429 {
         return None;
     }
-    let reason = response.header(LIMIT_REASON)?;
-    let which = match reason {
-        "endpoint-rate" | "endpoint-concurrency" | "resource-specific" => Limited::Endpoint,
-        _ => Limited::Account,
-    };
-    Some((which, reason))
+    match response.header(LIMIT_REASON) {
+        Some(reason @ ("endpoint-rate" | "endpoint-concurrency" | "resource-specific")) => {
+            Some((Limited::Endpoint, reason))
+        }
+        Some(reason) => Some((Limited::Account, reason)),
+        None if failure?.code.as_deref() == Some("lock_timeout") => None,
+        None => Some((Limited::Account, "429")),
+    }
 }
 
 /// The failure that an answer other than success is.
@@ -99,3 +105,6 @@ fn is_about_cursor(error: &ErrorDetail) -> bool {
     let message = error.message.as_deref().unwrap_or_default();
     is_param || message.contains("aged out of our retention policy")
 }
+
+#[cfg(test)]
+mod tests;

@@ -244,3 +244,6 @@ fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, EventError> {
     }
     serde_json::from_slice(bytes).map_err(EventError::Shape)
 }
+
+#[cfg(test)]
+mod tests;

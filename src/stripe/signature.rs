@@ -215,3 +215,6 @@ fn unhex(text: &[u8]) -> Option<[u8; TAG_BYTES]> {
     }
     Some(bytes)
 }
+
+#[cfg(test)]
+mod tests;

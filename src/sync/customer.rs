@@ -29,6 +29,8 @@ pub struct State<'a> {
     pub zenskar: &'a Presence,
     /// Every intent of the link, by number.
     pub intents: &'a [Intent],
+    /// The differences that the last plan left.
+    pub held: &'a [Difference],
     /// What the pending events prove.
     pub evidence: &'a Evidence,
     /// Now.
@@ -140,11 +142,16 @@ fn merge_fields(state: &State<'_>, policy: &Policy, stripe: &Customer, zenskar: 
                     from: sides.value(target).clone(),
                     to: sides.value(target.other()).clone(),
                 };
-                if !is_refused(&settled, target, field, &change.to) {
+                if is_refused(&settled, target, field, &change.to) {
+                    Held::Refused
+                } else if sides.base != Some(&change.from)
+                    && is_disputed(state, &settled, target, field, &change)
+                {
+                    Held::Conflict
+                } else {
                     changes.entry(target).or_default().insert(field, change);
                     continue;
                 }
-                Held::Refused
             }
             Step::Hold(held) => held,
         };
@@ -231,6 +238,39 @@ fn is_refused(intents: &[Intent], target: Side, field: Field, value: &Value) -> 
                 .get(&field)
                 .is_some_and(|change| change.to == *value)
     })
+}
+
+/// Whether this very value may have arrived and been edited away since.
+///
+/// A request of unknown outcome asked for it, and the target holds neither that, nor what it held
+/// before, nor what was agreed: either the request was lost and somebody edited the old value, or it arrived and
+/// somebody edited the new one. Nobody can tell, so the edit is not written over: it is a conflict
+/// until the source changes again.
+fn is_disputed(
+    state: &State<'_>,
+    intents: &[Intent],
+    target: Side,
+    field: Field,
+    change: &Change,
+) -> bool {
+    let sent = intents.iter().any(|intent| {
+        matches!(
+            intent.progress,
+            Progress::Unknown(_) | Progress::Replaced(_)
+        ) && intent.target == target
+            && intent
+                .changes
+                .get(&field)
+                .is_some_and(|sent| sent.to == change.to && sent.from != change.from)
+    });
+    let known = state.held.iter().any(|held| {
+        let source = match target {
+            Side::Zenskar => &held.stripe,
+            Side::Stripe => &held.zenskar,
+        };
+        held.field == field && held.why == Held::Conflict && *source == change.to
+    });
+    sent || known
 }
 
 impl Plan {

@@ -475,3 +475,6 @@ fn answer<T>(reply: &Reply, value: T) -> Answer<T> {
 fn unreadable(call: Call, reply: &Reply, what: &str) -> Failure {
     Failure::unreadable(Side::Zenskar, call, reply.response.status, what)
 }
+
+#[cfg(test)]
+mod tests;

@@ -153,3 +153,6 @@ fn put(sent: &mut Map<String, Json>, names: &[&str], value: &str) {
         sent.insert((*name).to_owned(), Json::String(value.to_owned()));
     }
 }
+
+#[cfg(test)]
+mod tests;

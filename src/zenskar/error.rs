@@ -115,3 +115,6 @@ fn code(body: &Json) -> Option<String> {
         .and_then(Json::as_str)
         .map(str::to_owned)
 }
+
+#[cfg(test)]
+mod tests;

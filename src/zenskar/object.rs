@@ -145,3 +145,6 @@ impl List {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

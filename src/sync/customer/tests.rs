@@ -11,6 +11,7 @@ struct Case {
     stripe: Customer,
     zenskar: Customer,
     intents: Vec<Intent>,
+    held: Vec<Difference>,
     evidence: Evidence,
     policy: Policy,
     now: Timestamp,
@@ -40,6 +41,7 @@ impl Case {
             stripe: agreed.clone(),
             zenskar: agreed,
             intents: Vec::new(),
+            held: Vec::new(),
             evidence: Evidence::default(),
             policy: Policy {
                 direction: Some(Direction::From(Side::Stripe)),
@@ -58,6 +60,7 @@ impl Case {
             stripe: &stripe,
             zenskar: &zenskar,
             intents: &self.intents,
+            held: &self.held,
             evidence: &self.evidence,
             now: self.now,
             settle: SETTLE,
@@ -77,6 +80,7 @@ impl Case {
         self.link.base = plan.base.clone();
         self.link.state = plan.state;
         self.intents = plan.intents.clone();
+        self.held = plan.differences.clone();
         for write in &plan.writes {
             self.intents.push(Intent {
                 number: self.intents.last().map_or(1, |last| last.number + 1),
@@ -187,6 +191,31 @@ fn an_edit_at_the_target_stays_until_the_source_changes() {
     assert_eq!(plan.differences[0].why, Held::Drift);
     case.stripe = customer("Bea");
     assert_eq!(case.name_to_write(), Some(Value::text("Bea")));
+}
+
+#[test]
+fn an_edit_that_may_have_followed_our_write_is_a_conflict_until_the_source_changes() {
+    let mut case = Case::agreed("Ann");
+    case.stripe = customer("Bea");
+    let plan = case.plan();
+    case.apply(&plan);
+    case.intents[0].progress = Progress::Unknown(case.now);
+    case.zenskar = customer("Zoe");
+    let plan = case.plan();
+    assert_eq!(
+        (plan.writes.len(), plan.differences[0].why),
+        (0, Held::Conflict)
+    );
+    case.apply(&plan);
+    case.now = case.now.plus(SETTLE);
+    let plan = case.plan();
+    case.apply(&plan);
+    assert_eq!(
+        (plan.intents.len(), plan.differences[0].why),
+        (0, Held::Conflict)
+    );
+    case.stripe = customer("Cy");
+    assert_eq!(case.name_to_write(), Some(Value::text("Cy")));
 }
 
 #[test]

@@ -1,0 +1,245 @@
+use super::*;
+use crate::model::customer::Address;
+use crate::model::id::StripeCustomerId;
+use proptest::prelude::*;
+
+const UPDATED: &str = r#"{
+  "id": "evt_1", "object": "event", "api_version": "2026-05-27.dahlia", "created": 1780000016,
+  "data": {
+    "object": {"id": "cus_1", "object": "customer", "name": "New Name", "email": null,
+      "address": {"line1": "1 Main St", "line2": null, "city": "Paris", "state": null,
+                  "postal_code": "75002", "country": "FR"}, "metadata": {}},
+    "previous_attributes": {"name": "Old Name"}
+  },
+  "livemode": false, "pending_webhooks": 1, "request": {"id": null}, "type": "customer.updated"
+}"#;
+
+/// `UPDATED` with other previous attributes; `None` takes the key out.
+fn updated(previous: Option<&str>) -> String {
+    match previous {
+        Some(previous) => UPDATED.replace(r#"{"name": "Old Name"}"#, previous),
+        None => UPDATED.replace(
+            r#",
+    "previous_attributes": {"name": "Old Name"}"#,
+            "",
+        ),
+    }
+}
+
+#[test]
+fn the_envelope_is_read_without_the_object() {
+    let envelope = parse(UPDATED.as_bytes()).unwrap();
+    assert_eq!(
+        envelope,
+        Envelope {
+            id: EventId::parse("evt_1").unwrap(),
+            kind: "customer.updated".into(),
+            account: None,
+            livemode: false,
+            created: Timestamp::from_seconds(1_780_000_016),
+            api_version: Some("2026-05-27.dahlia".into()),
+            object: "cus_1".into(),
+        }
+    );
+    let event = envelope.into_event(
+        Channel::Webhook,
+        Timestamp::from_seconds(1_780_000_020),
+        UPDATED.into(),
+    );
+    assert_eq!(event.payload, UPDATED.as_bytes());
+}
+
+#[test]
+fn renderings_of_every_version_are_read() {
+    // Connected, no version, `request` as text, an object without id, unknown fields.
+    for (json, account, version, object) in [
+        (
+            r#"{"id":"evt_1","type":"customer.deleted","account":"acct_1","livemode":true,
+               "created":5,"api_version":"2020-08-27","request":"req_1",
+               "data":{"object":{"id":"cus_1","object":"customer"}}}"#,
+            Some("acct_1"),
+            Some("2020-08-27"),
+            "cus_1",
+        ),
+        (
+            r#"{"id":"evt_1","type":"balance.available","livemode":true,"created":5,
+               "api_version":null,"data":{"object":{"object":"balance"}},"new":[{}]}"#,
+            None,
+            None,
+            "",
+        ),
+        (
+            r#"{"id":"evt_1","type":"some.later_kind","livemode":true,"created":5,
+               "data":{"object":[1]}}"#,
+            None,
+            None,
+            "",
+        ),
+    ] {
+        let envelope = parse(json.as_bytes()).unwrap();
+        assert!(envelope.livemode);
+        assert_eq!(envelope.account.as_ref().map(AccountId::as_str), account);
+        assert_eq!(envelope.api_version.as_deref(), version);
+        assert_eq!(envelope.object, object);
+    }
+}
+
+#[test]
+fn what_is_no_event_is_refused() {
+    let long = UPDATED.replace("cus_1\"", &format!("cus_{}\"", "1".repeat(EVENT_BYTES_MAX)));
+    for json in [
+        "",
+        "null",
+        "[]",
+        "{}",
+        &UPDATED.replace("evt_1", "evt 1"),
+        &UPDATED.replace("customer.updated", ""),
+        &UPDATED.replace("\"livemode\": false", "\"livemode\": null"),
+        &UPDATED.replace("1780000016", "\"today\""),
+        &UPDATED.replace("\"livemode\"", "\"account\": \"a/b\", \"livemode\""),
+        // A thin event has no object.
+        r#"{"id":"evt_1","object":"v2.core.event","type":"v1.customer.created","livemode":false,
+            "created":"2026-01-01T00:00:00Z"}"#,
+        &long,
+    ] {
+        assert!(
+            parse(json.as_bytes()).is_err(),
+            "{}",
+            json.get(..80).unwrap_or(json)
+        );
+    }
+    assert!(matches!(parse(long.as_bytes()), Err(EventError::TooLarge)));
+}
+
+#[test]
+fn the_snapshot_is_the_object_as_it_came() {
+    let raw = snapshot(UPDATED.as_bytes()).unwrap().get();
+    assert!(raw.starts_with(r#"{"id": "cus_1""#) && UPDATED.contains(raw));
+    let seen = customer(UPDATED.as_bytes()).unwrap();
+    assert_eq!(seen.id, StripeCustomerId::parse("cus_1").unwrap());
+    assert_eq!(seen.payload, raw.as_bytes());
+    let name = seen.presence.customer().unwrap().value(Field::Name).clone();
+    assert_eq!(name, Value::text("New Name"));
+}
+
+#[test]
+fn a_deletion_carries_the_last_state_and_is_a_deletion() {
+    let deleted = UPDATED.replace("customer.updated", "customer.deleted");
+    let seen = customer(deleted.as_bytes()).unwrap();
+    assert_eq!(seen.presence, Presence::Deleted);
+}
+
+fn address(line1: &str, city: &str) -> Value {
+    Value::address(Address {
+        line1: line1.into(),
+        city: city.into(),
+        postal_code: "75002".into(),
+        country: "FR".into(),
+        ..Address::default()
+    })
+}
+
+#[test]
+fn previous_attributes_name_what_was_changed() {
+    let named = |fields: &[(Field, Value)]| Evidence::Named(fields.iter().cloned().collect());
+    for (previous, expected) in [
+        (None, Evidence::Unspecified),
+        (Some("null"), Evidence::Unspecified),
+        (Some("{}"), named(&[])),
+        (Some(r#"{"invoice_settings":{"footer":null}}"#), named(&[])),
+        (
+            Some(r#"{"name":"Old Name","email":"old@example.com","phone":null}"#),
+            named(&[
+                (Field::Name, Value::text("Old Name")),
+                (Field::Email, Value::text("old@example.com")),
+                (Field::Phone, Value::Blank),
+            ]),
+        ),
+        // The changed parts over the others.
+        (
+            Some(r#"{"address":{"city":"Lyon","line1":"2 Rue"}}"#),
+            named(&[(Field::Address, address("2 Rue", "Lyon"))]),
+        ),
+        (
+            Some(r#"{"address":{"line1":null}}"#),
+            named(&[(Field::Address, address("", "Paris"))]),
+        ),
+        (
+            Some(r#"{"address":{}}"#),
+            named(&[(Field::Address, address("1 Main St", "Paris"))]),
+        ),
+        (
+            Some(r#"{"address":null}"#),
+            named(&[(Field::Address, Value::Blank)]),
+        ),
+        // What cannot be read proves nothing, also not about the other fields.
+        (Some(r#"{"name":5,"email":"a@b.c"}"#), Evidence::Unspecified),
+        (Some(r#"{"address":"Paris"}"#), Evidence::Unspecified),
+        (Some(r#"{"address":{"city":5}}"#), Evidence::Unspecified),
+        (Some("[]"), Evidence::Unspecified),
+    ] {
+        let json = updated(previous);
+        assert_eq!(
+            previous_attributes(json.as_bytes()),
+            expected,
+            "{previous:?}"
+        );
+    }
+}
+
+#[test]
+fn an_address_that_went_away_is_named_with_its_parts() {
+    let json = updated(Some(
+        r#"{"address":{"line1":"2 Rue","line2":null,"city":"Lyon","state":null,
+            "postal_code":"75002","country":"FR"}}"#,
+    ));
+    let (before, rest) = json.split_once(r#""address": {"#).unwrap();
+    let (_, after) = rest.split_once('}').unwrap();
+    let json = format!(r#"{before}"address": null{after}"#);
+    let expected = [(Field::Address, address("2 Rue", "Lyon"))];
+    assert_eq!(
+        previous_attributes(json.as_bytes()),
+        Evidence::Named(expected.into())
+    );
+}
+
+#[test]
+fn depth_is_no_way_to_the_end_of_the_stack() {
+    for depth in [0, 1, 100, 200, 100_000] {
+        let deep = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        let json = updated(Some(&format!(r#"{{"metadata":{deep}}}"#)));
+        assert!(depth == 0 || parse(json.as_bytes()).is_ok(), "{depth}");
+        let expected = match depth {
+            1 | 100 => Evidence::Named(Fields::new()),
+            _ => Evidence::Unspecified,
+        };
+        assert_eq!(previous_attributes(json.as_bytes()), expected, "{depth}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let parsed = parse(&bytes);
+        prop_assert!(parsed.is_err());
+        prop_assert_eq!(previous_attributes(&bytes), Evidence::Unspecified);
+        prop_assert!(snapshot(&bytes).is_err() && customer(&bytes).is_err());
+    }
+
+    /// A good event with a piece cut out or overwritten is read or refused.
+    #[test]
+    fn no_damaged_event_panics(at in 0..UPDATED.len(), length in 0_usize..40, with in "[ -~]{0,5}") {
+        let mut bytes = UPDATED.as_bytes().to_vec();
+        let end = bytes.len().min(at + length);
+        bytes.splice(at..end, with.bytes());
+        if let Ok(envelope) = parse(&bytes) {
+            prop_assert!(!envelope.id.as_str().is_empty());
+        }
+        if let Evidence::Named(fields) = previous_attributes(&bytes) {
+            prop_assert!(fields.len() <= 4);
+        }
+        if let Ok(seen) = customer(&bytes) {
+            prop_assert!(!seen.payload.is_empty());
+        }
+    }
+}
