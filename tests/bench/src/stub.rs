@@ -110,11 +110,13 @@ impl Stub {
         unknown.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Waits until `patches` have come, or none came for `quiet`. Returns how many have.
-    pub(crate) fn wait_for(&self, patches: u64, quiet: Duration) -> u64 {
+    /// Waits until `patches` have come, or none came for `quiet`, and no longer than `most`.
+    /// Returns how many have.
+    pub(crate) fn wait_for(&self, patches: u64, quiet: Duration, most: Duration) -> u64 {
         let mut seen = self.patches();
-        let mut changed = clock::now();
-        while seen < patches && clock::now() - changed < quiet {
+        let began = clock::now();
+        let mut changed = began;
+        while seen < patches && clock::now() - changed < quiet && clock::now() - began < most {
             clock::pause(LOOK_STEP);
             let now = self.patches();
             if now != seen {

@@ -19,6 +19,8 @@ const BUSY: u64 = 2_000;
 const CONNECTIONS: usize = 64;
 /// A pipeline that does nothing for this long has done all it will.
 const QUIET: Duration = Duration::from_secs(3);
+/// A round waits no longer than this for a pipeline.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(120);
 /// Signs events whose signature is to be refused.
 const FORGED: &str = "whsec_of_somebody_else";
 
@@ -208,7 +210,7 @@ impl Fleet {
         } else {
             u64::MAX
         };
-        let patches = stub.wait_for(expected, QUIET) - before.patches;
+        let patches = stub.wait_for(expected, QUIET, DRAIN_DEADLINE) - before.patches;
         let micros = stub.last_patch().saturating_sub(report.started_at);
         let seconds = if patches > 0 {
             float(micros) / 1e6

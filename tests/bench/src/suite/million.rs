@@ -11,11 +11,15 @@ use crate::{Outcome, clock, out, proc};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 /// Starts of each kind; the median counts.
 const STARTS: usize = 3;
 /// Events before each end by `kill -9`, so that it finds the daemon at work.
 const BURST: u64 = 2_000;
+/// How long the pipeline may work on the events before memory is read. What it has not done by
+/// then it has in its store, not in memory.
+const WORK: Duration = Duration::from_secs(20);
 /// Connections of the load.
 const CONNECTIONS: usize = 64;
 
@@ -50,7 +54,10 @@ pub(crate) fn measure(yard: &Yard, binary: &Path, sizes: &Sizes, run: u64) -> Ou
     };
     let stub = Stub::start(customers)?;
     out::note(&format!("linking {} customers", text(float(customers), 0)));
+    let began = clock::now();
     seed(&setting.store(), customers)?;
+    let took = (clock::now() - began).as_secs_f64();
+    out::note(&format!("linked in {} s", text(took, 0)));
     let store_bytes = fs::metadata(setting.store())?.len();
     // The first start may have work to do that belongs to no later one.
     Daemon::start(&setting, &stub)?.stop()?;
@@ -74,7 +81,7 @@ pub(crate) fn measure(yard: &Yard, binary: &Path, sizes: &Sizes, run: u64) -> Ou
         customers,
     };
     load.send(&daemon, sizes.million_events)?;
-    stub.wait_for(u64::MAX, SETTLE);
+    stub.wait_for(u64::MAX, SETTLE, WORK);
     let after_load = proc::memory(daemon.site().pid)?;
     daemon.stop()?;
 
