@@ -11,8 +11,12 @@
 //!
 //! Not here: what a person's action does (`engine`), and which address serves what (`cli`).
 
+pub mod api;
+pub mod health;
+pub mod host;
 pub mod listener;
 pub mod public;
+pub mod reply;
 pub mod webhook;
 
 #[cfg(test)]

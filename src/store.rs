@@ -14,6 +14,7 @@
 //!
 //! Not here: what is to be stored and when (`engine`), and time: instants are handed in.
 
+mod aside;
 mod codec;
 mod cursors;
 mod dead;
@@ -36,6 +37,7 @@ mod tx;
 mod work;
 mod writer;
 
+pub use codec::survey;
 pub use error::{Cause, QueueFull, RecordError, StoreError, WriteError};
 pub use inbox::{EventHead, Inserted, PreparedEvent, StoredEvent, StoredHead};
 pub use janitor::Prunable;
@@ -50,10 +52,10 @@ pub use tx::{ReadTx, WriteTx};
 pub use work::{Sorted, TakenIn};
 pub use writer::{COMMIT_TIME_BOUNDS, Writer, WriterStats};
 
+use aside::Aside;
 use redb::{DatabaseError, ReadableDatabase, StorageBackend};
 use std::fmt;
 use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -100,22 +102,41 @@ impl Store {
     /// [`StoreError::Foreign`] for a file that this release must not touch.
     pub fn open(path: &Path, options: StoreOptions) -> Result<Self, StoreError> {
         let failed = |error| StoreError::io("open the store's file", redb::StorageError::Io(error));
+        if !path.try_exists().map_err(failed)? {
+            Self::make(path, options)?;
+        }
         let file = OpenOptions::new()
             .read(true)
             .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
             .open(path)
             .map_err(failed)?;
-        let is_new = file.metadata().map_err(failed)?.len() == 0;
-        let backend = redb::backends::FileBackend::new(file).map_err(refused)?;
-        let store = Self::with_backend(backend, Some(path.to_owned()), options)?;
-        if is_new {
-            // The file's name has to survive a power cut as well as its bytes.
-            sync_directory_of(path).map_err(failed)?;
+        Self::open_file(file, Some(path.to_owned()), options)
+    }
+
+    /// Makes the file `path`: under another name first, because a file whose making was interrupted
+    /// cannot be told from one that is no store.
+    fn make(path: &Path, options: StoreOptions) -> Result<(), StoreError> {
+        let failed = |error| StoreError::io("make the store's file", redb::StorageError::Io(error));
+        let aside = Aside::new(path).map_err(failed)?;
+        drop(Self::open_file(
+            aside.file().map_err(failed)?,
+            None,
+            options,
+        )?);
+        match aside.publish() {
+            // Another process was faster; if it is still there, the file is in use.
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+            result => result.map_err(failed),
         }
-        Ok(store)
+    }
+
+    fn open_file(
+        file: File,
+        path: Option<PathBuf>,
+        options: StoreOptions,
+    ) -> Result<Self, StoreError> {
+        let backend = redb::backends::FileBackend::new(file).map_err(refused)?;
+        Self::with_backend(backend, path, options)
     }
 
     /// Opens the store in `backend`; for the simulation.
@@ -297,11 +318,5 @@ fn draw_id() -> Result<[u8; 16], StoreError> {
     Ok(id)
 }
 
-/// Makes the name of a new file durable.
-fn sync_directory_of(path: &Path) -> std::io::Result<()> {
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    File::open(directory)?.sync_all()
-}
+#[cfg(test)]
+mod tests;

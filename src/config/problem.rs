@@ -91,6 +91,17 @@ pub struct Problem {
     pub(super) context: Vec<(Site, String)>,
 }
 
+impl Problem {
+    /// A misplaced secret may also be a key, or in what the parser of TOML quotes.
+    fn mask(&mut self) {
+        let labels = self.context.iter_mut().map(|(_, label)| label);
+        let texts = [&mut self.title, &mut self.label].into_iter();
+        for text in texts.chain(&mut self.help).chain(labels) {
+            *text = masked(text, std::iter::empty());
+        }
+    }
+}
+
 /// Everything that is wrong, in the order of the files.
 ///
 /// `Display` prints the snippets, without colours.
@@ -106,6 +117,9 @@ impl Problems {
     /// Collects the problems; `hidden` are places that must not be shown.
     pub(super) fn new(sources: &[Source], mut list: Vec<Problem>, hidden: &[Site]) -> Self {
         list.sort();
+        for problem in &mut list {
+            problem.mask();
+        }
         let sources = sources.iter().enumerate().map(|(index, source)| {
             let hidden = hidden.iter().filter(|site| site.source == index);
             let spans = hidden.map(|site| site.start..site.end);

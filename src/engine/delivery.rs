@@ -2,7 +2,7 @@
 //!
 //! The attempt is recorded before the request leaves, so that after a crash it counts as unknown.
 //! Zenskar has no idempotency and no version field: a repeat always looks first, and so does a
-//! first attempt whose plan is no longer fresh.
+//! first attempt whose plan has grown old.
 
 use crate::engine::Engine;
 use crate::engine::backoff;
@@ -33,7 +33,7 @@ pub enum Delivered {
     Skipped,
     /// The target took it, or was seen to hold it already.
     Done,
-    /// It no longer fits: the record is looked at again.
+    /// It does not fit what was found: the record is looked at again.
     Replan,
     /// It is tried again later.
     Later,

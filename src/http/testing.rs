@@ -25,6 +25,36 @@ pub(in crate::http) fn get_request(path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").into_bytes()
 }
 
+/// Status, headers and body of what `router` answers.
+pub(in crate::http) async fn ask_router(
+    router: &axum::Router,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> (u16, http::HeaderMap, String) {
+    let mut request = http::Request::builder().method(method).uri(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request
+        .body(axum::body::Body::from(body.to_owned()))
+        .unwrap();
+    let answer = within(tower::ServiceExt::oneshot(router.clone(), request))
+        .await
+        .unwrap();
+    let (head, body) = answer.into_parts();
+    let body = http_body_util::BodyExt::collect(body)
+        .await
+        .unwrap()
+        .to_bytes();
+    (
+        head.status.as_u16(),
+        head.headers,
+        String::from_utf8(body.to_vec()).unwrap(),
+    )
+}
+
 trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
 

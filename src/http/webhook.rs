@@ -28,7 +28,7 @@ use crate::telemetry::metrics::{Ignored, Metrics, Rejected, Remote, Unavailable}
 use crate::telemetry::throttle::Throttle;
 #[cfg(feature = "mutants")]
 use crate::{
-    model::{cursor::PollCursor, time::Timestamp},
+    model::cursor::PollCursor,
     mutants::{self, Mutant},
 };
 use axum::body::Body;
@@ -153,6 +153,7 @@ impl StripeWebhook {
             Verdict::Rejected(reason) => return Outcome::Rejected(reason),
             Verdict::Ignored(reason) => return Outcome::Ignored(reason),
         };
+        tracing::debug!(event = "webhook_verified", stripe_event = %event.id, kind = event.kind);
         let known_type = (self.known_type)(&event.kind);
         #[cfg(feature = "mutants")]
         if mutants::is_on(Mutant::CursorMovedByWebhook) {
@@ -188,7 +189,7 @@ impl StripeWebhook {
 
     /// What a webhook must never do.
     #[cfg(feature = "mutants")]
-    async fn move_cursor(&self, created: Timestamp) {
+    async fn move_cursor(&self, created: crate::model::time::Timestamp) {
         let moved = self.writer.write("mutant", move |tx| {
             let cursor = tx.poll_cursor()?;
             let high = cursor.high.max(Some(created.plus(MUTANT_STEP)));

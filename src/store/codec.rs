@@ -21,6 +21,7 @@ mod link;
 mod meta;
 mod mirror;
 mod payload;
+mod survey;
 mod work;
 
 use crate::store::error::RecordError;
@@ -31,6 +32,7 @@ use serde::de::DeserializeOwned;
 pub(super) use event::{decode_event, decode_head, encode_event, without_payload};
 pub(super) use meta::{Installation, Schema};
 pub(super) use mirror::{decode_mirror, encode_mirror};
+pub use survey::survey;
 
 /// Largest record, in bytes: four of the largest bodies that are taken in, so that only damage
 /// exceeds it.

@@ -248,9 +248,14 @@ impl WriteTx<'_> {
         if let Some(seq) = self.event_seq(&event.id)? {
             return Ok(Inserted::Known(seq));
         }
-        let seq = self.last_seq()?.saturating_add(1);
+        let last = match self.last_seq {
+            Some(last) => last,
+            None => self.last_seq()?,
+        };
+        let seq = last.saturating_add(1);
         self.put_bytes(EVENTS, &key::number(seq), &event.record)?;
         self.put(EVENT_IDS, event.id.as_str().as_bytes(), &seq)?;
+        self.last_seq = Some(seq);
         Ok(Inserted::New(seq))
     }
 }

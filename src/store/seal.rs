@@ -9,14 +9,15 @@
 //!
 //! Not here: where secrets come from, and what they are for.
 
+use crate::store::aside::Aside;
 use crate::store::error::{Cause, StoreError};
 use crate::store::tables::SECRETS;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
 use aws_lc_rs::digest;
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -180,21 +181,8 @@ fn read_key(path: &Path) -> Result<Option<Zeroizing<[u8; KEY_BYTES]>>, Cause> {
 fn make_key(path: &Path) -> Result<Zeroizing<[u8; KEY_BYTES]>, Cause> {
     let mut key = Zeroizing::new([0_u8; KEY_BYTES]);
     aws_lc_rs::rand::fill(key.as_mut_slice()).map_err(|_| SealError::Refused)?;
-    // Written aside and linked, so that a crash leaves either no key file or a whole one.
-    let aside = path.with_extension("new");
-    match std::fs::remove_file(&aside) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-        _ => {}
-    }
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&aside)?;
-    file.write_all(key.as_slice())?;
-    file.sync_all()?;
-    std::fs::hard_link(&aside, path)?;
-    std::fs::remove_file(&aside)?;
-    super::sync_directory_of(path)?;
+    let aside = Aside::new(path)?;
+    aside.file()?.write_all(key.as_slice())?;
+    aside.publish()?;
     Ok(key)
 }

@@ -27,6 +27,8 @@ pub struct ReadTx<'a> {
 /// A story being written. Lives inside the writer only.
 pub struct WriteTx<'a> {
     view: ReadTx<'a>,
+    /// The last sequence number given to an event, once it was looked up in this commit.
+    pub(super) last_seq: Option<u64>,
 }
 
 type OpenTable<'a> = redb::Table<'a, &'static [u8], &'static [u8]>;
@@ -269,6 +271,7 @@ impl<'a> WriteTx<'a> {
                     open: RefCell::new(BTreeMap::new()),
                 },
             },
+            last_seq: None,
         }
     }
 

@@ -1,1 +1,22 @@
+//! The simulation: the real code over a world that breaks on purpose, from a seed.
+//!
+//! What a run did is compared with a model that is obviously right. A failure names the seed and
+//! the place of the crash; the same run is had again by them.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::unwrap_in_result,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a failed step of a simulation is a failed test"
+)]
+
+mod crash_backend;
+mod quiet;
+mod reference;
+mod reproductions;
+mod run;
+mod seeds;
+mod store;
+mod world;

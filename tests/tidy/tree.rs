@@ -103,6 +103,15 @@ impl Tree {
         Some(&found.content)
     }
 
+    /// What the Rust files below `prefix` say, as written.
+    pub(crate) fn rust_texts(&self, prefix: &str) -> Vec<&str> {
+        self.texts
+            .iter()
+            .filter(|text| text.path.starts_with(prefix) && has_extension(&text.path, "rs"))
+            .map(|text| text.content.as_str())
+            .collect()
+    }
+
     pub(crate) fn rust(&self) -> Vec<Source> {
         self.rust_in("")
     }

@@ -228,6 +228,16 @@ fn a_misplaced_secret_is_refused_and_not_shown() {
 }
 
 #[test]
+fn a_secret_that_is_a_key_is_not_shown() {
+    let text = "[stripe]\nsk_live_51H8abcdEFGH5678 = 1\n";
+    let problems = parse_all(&[(MAIN, text)]).unwrap_err();
+    let lines: String = problems.lines().collect();
+    for shown in [problems.to_string(), format!("{problems:?}"), lines] {
+        assert!(!shown.contains("51H8"), "{shown}");
+    }
+}
+
+#[test]
 fn bad_values_are_refused_one_by_one() {
     let text = r#"
 [stripe]

@@ -50,6 +50,11 @@ impl Activity {
         Request(Arc::clone(self))
     }
 
+    /// Whether no request is under way.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.requests.load(Ordering::Relaxed) == 0
+    }
+
     /// What is overdue at `now`, or when to look again.
     pub(super) fn check(&self, now: Instant, limits: &Limits) -> Result<Instant, End> {
         let mut look_again = now + patrol(limits);
@@ -62,7 +67,7 @@ impl Activity {
         if write_since != 0 {
             due(write_since, limits.write_deadline, End::SlowRead)?;
         }
-        if self.requests.load(Ordering::Relaxed) == 0 {
+        if self.is_quiet() {
             match self.head_since.load(Ordering::Relaxed) {
                 0 => {
                     let quiet_since = self.quiet_since.load(Ordering::Relaxed);
@@ -80,9 +85,7 @@ impl Activity {
     }
 
     fn read(&self) {
-        if self.bytes_begin_heads
-            && self.requests.load(Ordering::Relaxed) == 0
-            && self.head_since.load(Ordering::Relaxed) == 0
+        if self.bytes_begin_heads && self.is_quiet() && self.head_since.load(Ordering::Relaxed) == 0
         {
             self.head_since.store(self.now(), Ordering::Relaxed);
         }

@@ -4,7 +4,7 @@ use super::activity::{Activity, Noted};
 use super::body::{AnswerBody, RequestBody};
 use super::limits::{
     H2_CONNECTION_WINDOW_BYTES, H2_PING_DEADLINE, H2_PING_INTERVAL, H2_RESETS_PENDING,
-    H2_SEND_BYTES, H2_STREAM_WINDOW_BYTES, H2_STREAMS, READ_BUFFER_BYTES_MIN,
+    H2_SEND_BYTES, H2_STREAM_WINDOW_BYTES, H2_STREAMS, READ_BUFFER_BYTES_MIN, STOP_GRACE,
 };
 use super::socket::{Peer, Stream};
 use super::{Handler, Limits, tls};
@@ -69,7 +69,12 @@ impl<H: Handler> Shared<H> {
         match (stream, tls) {
             (Stream::Tcp(stream), Some(acceptor)) => {
                 let handshake = timeout(self.limits.handshake_deadline, acceptor.accept(stream));
-                match Box::pin(handshake).await {
+                let shaken = tokio::select! {
+                    biased;
+                    () = self.stop.cancelled() => return End::Closed,
+                    shaken = Box::pin(handshake) => shaken,
+                };
+                match shaken {
                     Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(tls::H2) => {
                         self.http2(stream, peer).await
                     }
@@ -202,6 +207,8 @@ where
             () = stop.cancelled(), if leaving.is_none() => {
                 leaving = Some(End::Closed);
                 leave(connection.as_mut());
+                // hyper closes a connection between two requests, and not one before its first.
+                timer.as_mut().reset(Instant::now() + STOP_GRACE.min(limits.head_deadline));
             }
             result = &mut connection => return match result {
                 Ok(()) => leaving.unwrap_or(End::Closed),
@@ -212,15 +219,16 @@ where
                     leaving.unwrap_or(End::Failed)
                 }
             },
-            () = &mut timer => match activity.check(Instant::now(), limits) {
-                Ok(look_again) => timer.as_mut().reset(look_again),
+            () = &mut timer => match (activity.check(Instant::now(), limits), leaving) {
                 // A peer of HTTP/2 is told before we close, so that it repeats what crossed.
-                Err(End::Idle) if leaving.is_none() => {
+                (Err(End::Idle), None) => {
                     leaving = Some(End::Idle);
                     leave(connection.as_mut());
                     timer.as_mut().reset(Instant::now() + limits.head_deadline);
                 }
-                Err(end) => return end,
+                (Err(end), _) => return end,
+                (Ok(_), Some(reason)) if activity.is_quiet() => return reason,
+                (Ok(look_again), _) => timer.as_mut().reset(look_again),
             },
         }
     }

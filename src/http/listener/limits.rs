@@ -55,6 +55,9 @@ pub const BACKLOG: u32 = 1_024;
 /// at once would spin, since the connection stays in the backlog.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Time for a head that is on its way when the listener stops.
+pub const STOP_GRACE: Duration = Duration::from_millis(500);
+
 /// Requests under way in one HTTP/2 connection. With the window below it bounds what one
 /// connection can make us hold.
 pub const H2_STREAMS: u32 = 64;

@@ -233,16 +233,10 @@ impl UnixSocket {
 
     fn caller(&self, stream: &UnixStream) -> io::Result<Caller> {
         let credentials = stream.peer_cred()?;
-        let file = std::fs::metadata(&self.path).ok();
         let (uid, gid) = (credentials.uid(), credentials.gid());
-        // The credentials name a process's first group only. A member by another group is let in
-        // by the file's mode, which the kernel checked when it connected; where that mode lets
-        // anybody in, it proves nothing.
-        let guarded = file
-            .as_ref()
-            .is_some_and(|file| file.mode() & OTHERS_WRITE == 0);
-        let same_group = file.as_ref().is_some_and(|file| file.gid() == gid);
-        let allowed = uid == 0 || uid == self.own_uid || same_group || guarded;
+        let file = std::fs::metadata(&self.path).ok();
+        let file = file.map(|file| (file.mode(), file.gid()));
+        let allowed = may_give_orders((uid, gid), self.own_uid, file);
         Ok(Caller {
             uid,
             gid,
@@ -250,6 +244,18 @@ impl UnixSocket {
             allowed,
         })
     }
+}
+
+/// Whether a process of this user and first group may give orders, given the mode and group of the
+/// socket's file.
+///
+/// The credentials name a process's first group only. A member by another group is let in by the
+/// file's mode, which the kernel checked when it connected; where that mode lets anybody in, it
+/// proves nothing.
+fn may_give_orders(caller: (u32, u32), own_uid: u32, file: Option<(u32, u32)>) -> bool {
+    let (uid, gid) = caller;
+    let by_file = file.is_some_and(|(mode, group)| mode & OTHERS_WRITE == 0 || gid == group);
+    uid == 0 || uid == own_uid || by_file
 }
 
 impl Drop for UnixSocket {
@@ -299,4 +305,30 @@ async fn clear(path: &Path) -> Result<(), BindError> {
 fn own_uid() -> io::Result<u32> {
     let (stream, _other) = UnixStream::pair()?;
     Ok(stream.peer_cred()?.uid())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_come_from_root_ourselves_and_the_group() {
+        let (ours, group) = (100, 200);
+        let (guarded, open) = (Some((0o140_660, group)), Some((0o140_666, group)));
+        for (caller, file, allowed) in [
+            ((0, 0), open, true),
+            ((0, 0), None, true),
+            ((ours, 5), open, true),
+            ((7, group), open, true),
+            ((7, 7), open, false),
+            ((7, 7), guarded, true),
+            ((7, group), None, false),
+        ] {
+            assert_eq!(
+                may_give_orders(caller, ours, file),
+                allowed,
+                "{caller:?} {file:?}"
+            );
+        }
+    }
 }

@@ -295,6 +295,20 @@ async fn a_drain_finishes_what_is_under_way() {
 }
 
 #[tokio::test]
+async fn a_drain_does_not_wait_for_the_silent() {
+    let certificate = Certificate::new(identity("a.test").0);
+    for certificate in [None, Some(&certificate)] {
+        let running = Running::on(any_port(), limits(), certificate);
+        let mut silent = running.client().await;
+        while running.metrics.http.connections.of(Door::Public).get() == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(running.drained().await, Drained { cut: 0 });
+        assert_eq!(silent.rest().await, "");
+    }
+}
+
+#[tokio::test]
 async fn a_drain_ends_at_its_deadline() {
     let running = Running::tcp(Limits {
         drain_deadline: SHORT,

@@ -2,6 +2,9 @@
 //!
 //! Sessions under way keep the certificate they began with; new ones get the newest.
 
+mod expiry;
+
+use crate::model::time::Timestamp;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem};
@@ -68,6 +71,12 @@ impl Identity {
         CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider())
             .map(|pair| Self(Arc::new(pair)))
             .map_err(|source| TlsError::Pair { source })
+    }
+
+    /// When the certificate runs out, if it says so in a way we can read.
+    #[must_use]
+    pub fn not_after(&self) -> Option<Timestamp> {
+        expiry::not_after(self.0.end_entity_cert().ok()?)
     }
 }
 

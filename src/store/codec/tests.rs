@@ -1,1 +1,514 @@
+use super::*;
+use crate::model::cursor::{PollCursor, PollWindow, ScanCounts, ScanCursor, ScanPhase};
+use crate::model::customer::{Address, Field, Fields, Value};
+use crate::model::difference::{Difference, Held};
+use crate::model::event::{Channel, Event};
+use crate::model::id::{AccountId, EventId, OrganisationId, StripeCustomerId, ZenskarCustomerId};
+use crate::model::intent::{Change, Intent, Progress};
+use crate::model::journal::Entry;
+use crate::model::link::{Link, LinkProof, LinkState, Side};
+use crate::model::mirror::Mirror;
+use crate::model::time::Timestamp;
+use crate::model::work::{DeadLetter, DeadWork, Subject, Work};
+use crate::store::meta::{Identity, Mode};
+use crate::store::outbox::Scheduled;
+use crate::store::seal::Sealed;
+use proptest::prelude::{Just, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
+use std::fmt::Debug;
 
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_seconds(seconds)
+}
+
+fn cus(id: &str) -> StripeCustomerId {
+    StripeCustomerId::parse(id).unwrap()
+}
+
+fn address() -> Address {
+    Address {
+        line1: "1 Rue".into(),
+        city: "Paris".into(),
+        country: "FR".into(),
+        ..Address::default()
+    }
+}
+
+fn event() -> Event {
+    Event {
+        id: EventId::parse("evt_1").unwrap(),
+        kind: "customer.updated".into(),
+        object: "cus_1".into(),
+        account: Some(AccountId::parse("acct_1").unwrap()),
+        created: at(1),
+        api_version: Some("v".into()),
+        channel: Channel::Poll,
+        received_at: at(2),
+        payload: b"{}".to_vec(),
+    }
+}
+
+fn link() -> Link {
+    Link {
+        stripe: cus("cus_1"),
+        zenskar: ZenskarCustomerId::parse("z-1").unwrap(),
+        version: 3,
+        base: [
+            (Field::Name, Value::Text("A".into())),
+            (Field::Phone, Value::Blank),
+            (Field::Address, Value::Address(address())),
+        ]
+        .into(),
+        state: LinkState::Deleted(Side::Zenskar),
+        proof: LinkProof::Person,
+        made_at: at(4),
+    }
+}
+
+fn scheduled() -> Scheduled {
+    let change = Change {
+        from: Value::Blank,
+        to: Value::Text("a@b.c".into()),
+    };
+    Scheduled {
+        intent: Intent {
+            number: 7,
+            link: cus("cus_1"),
+            target: Side::Zenskar,
+            changes: [(Field::Email, change)].into(),
+            progress: Progress::Unknown(at(5)),
+            attempts: 2,
+            decided_at: at(3),
+            observed_at: at(2),
+        },
+        due_at: Some(at(9)),
+    }
+}
+
+fn work() -> Work {
+    Work {
+        subject: Subject::Customer(cus("cus_1")),
+        events: vec![1, 5],
+        asked: 6,
+        since: at(1),
+        due_at: at(2),
+        attempts: 1,
+        last_error: Some("timeout".into()),
+    }
+}
+
+fn dead(what: DeadWork) -> DeadLetter {
+    DeadLetter {
+        number: 4,
+        what,
+        reason: "no".into(),
+        at: at(3),
+        attempts: 5,
+    }
+}
+
+fn differences() -> Vec<Difference> {
+    vec![Difference {
+        field: Field::Phone,
+        stripe: Value::Text("1".into()),
+        zenskar: Value::Blank,
+        base: Some(Value::Blank),
+        why: Held::Conflict,
+    }]
+}
+
+fn mirror() -> Mirror {
+    Mirror {
+        observed_at: at(8),
+        deleted: true,
+        payload: b"{}".to_vec(),
+    }
+}
+
+fn poll() -> PollCursor {
+    PollCursor {
+        high: Some(at(1)),
+        window: Some(PollWindow {
+            from: at(1),
+            to: at(2),
+            after: Some(EventId::parse("evt_2").unwrap()),
+        }),
+    }
+}
+
+fn scan() -> ScanCursor {
+    ScanCursor {
+        phase: ScanPhase::Stripe(Some(cus("cus_9"))),
+        started_at: at(1),
+        finished_at: Some(at(2)),
+        wanted: true,
+        found: ScanCounts {
+            stripe: 1,
+            zenskar: 2,
+            linked: 3,
+            unanswered: 4,
+            claimed_twice: 5,
+            missed: 6,
+        },
+    }
+}
+
+fn entry() -> Entry {
+    Entry::engine(at(1), "linked", &"customer/cus_1").with("why", &"mapping")
+}
+
+fn identity() -> Identity {
+    Identity {
+        account: AccountId::parse("acct_1").unwrap(),
+        mode: Mode::Live,
+        organisation: OrganisationId::parse("org-1").unwrap(),
+    }
+}
+
+fn sealed() -> Sealed {
+    Sealed {
+        key_id: [1; 8],
+        nonce: [2; 12],
+        ciphertext: vec![3, 4],
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    let digit = |digit: u8| char::from(digit).to_digit(16).unwrap();
+    text.as_bytes()
+        .chunks(2)
+        .map(|pair| u8::try_from(digit(pair[0]) * 16 + digit(pair[1])).unwrap())
+        .collect()
+}
+
+/// A published version is frozen: `golden` never changes, and is read for ever. Only the newest
+/// version is written.
+fn pinned<T: Record + PartialEq + Debug>(value: &T, golden: &str) {
+    assert_eq!(hex(&encode(value).unwrap()), golden, "{value:?}");
+    assert_eq!(&decode::<T>(&unhex(golden)).unwrap(), value);
+}
+
+#[test]
+fn version_1_of_every_record_is_pinned() {
+    let schema = Schema {
+        version: 1,
+        oldest_reader: 1,
+    };
+    pinned(&schema, GOLDEN_SCHEMA);
+    pinned(&Installation([9; 16]), GOLDEN_INSTALLATION);
+    pinned(&identity(), GOLDEN_IDENTITY);
+    pinned(&77_u64, GOLDEN_NUMBER);
+    pinned(&cus("cus_1"), GOLDEN_TEXT);
+    pinned(&work(), GOLDEN_WORK);
+    pinned(&link(), GOLDEN_LINK);
+    pinned(&scheduled(), GOLDEN_INTENT);
+    pinned(&dead(DeadWork::Work(work())), GOLDEN_DEAD_WORK);
+    pinned(&dead(DeadWork::Intent(cus("cus_1"), 7)), GOLDEN_DEAD_INTENT);
+    pinned(&differences(), GOLDEN_DIFFERENCES);
+    pinned(&entry(), GOLDEN_ENTRY);
+    pinned(&sealed(), GOLDEN_SEALED);
+    pinned(&poll(), GOLDEN_POLL);
+    pinned(&scan(), GOLDEN_SCAN);
+    assert_eq!(hex(&encode_event(&event()).unwrap()), GOLDEN_EVENT);
+    assert_eq!(
+        decode_event(&unhex(GOLDEN_EVENT)).unwrap(),
+        (event(), false)
+    );
+    assert_eq!(hex(&encode_mirror(&mirror()).unwrap()), GOLDEN_MIRROR);
+    assert_eq!(decode_mirror(&unhex(GOLDEN_MIRROR)).unwrap(), mirror());
+}
+
+#[test]
+fn a_compressed_payload_of_an_earlier_library_is_read() {
+    let expected = Mirror {
+        payload: b"{\"a\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}".to_vec(),
+        ..mirror()
+    };
+    assert_eq!(decode_mirror(&unhex(GOLDEN_ZSTD)).unwrap(), expected);
+}
+
+#[test]
+fn damage_is_refused() {
+    let record = encode(&link()).unwrap();
+    assert!(matches!(decode::<Link>(&[]), Err(RecordError::Short(0))));
+    assert!(matches!(
+        decode::<Work>(&record),
+        Err(RecordError::Tag {
+            found: 8,
+            wanted: 7
+        })
+    ));
+    let mut newer = record.clone();
+    newer[1] = 2;
+    assert!(matches!(
+        decode::<Link>(&newer),
+        Err(RecordError::Version(2))
+    ));
+    let mut longer = record.clone();
+    longer.push(0);
+    assert!(matches!(
+        decode::<Link>(&longer),
+        Err(RecordError::Encoding(_))
+    ));
+    for length in 0..record.len() {
+        assert!(decode::<Link>(&record[..length]).is_err(), "{length}");
+    }
+}
+
+#[test]
+fn values_that_break_a_rule_are_neither_written_nor_read() {
+    let mut nothing = scheduled();
+    nothing.intent.changes.clear();
+    assert!(matches!(encode(&nothing), Err(RecordError::Rule(_))));
+    let mut closed = scheduled();
+    closed.intent.progress = Progress::Dead(at(1));
+    assert!(matches!(encode(&closed), Err(RecordError::Rule(_))));
+    assert!(matches!(
+        encode(&Vec::<Difference>::new()),
+        Err(RecordError::Rule(_))
+    ));
+    let mut unordered = work();
+    unordered.events = vec![2, 1];
+    assert!(matches!(encode(&unordered), Err(RecordError::Rule(_))));
+    // The bytes of work whose events are 5 and 5.
+    let golden = unhex(GOLDEN_WORK);
+    let one = golden.iter().position(|byte| *byte == 2).unwrap();
+    let mut twice = golden;
+    twice[one + 8] = 5;
+    assert!(decode::<Work>(&twice).is_err());
+}
+
+#[test]
+fn a_pruned_event_keeps_its_head() {
+    let mut large = event();
+    large.payload = b"{\"a\": 1, \"b\": 2}".repeat(300);
+    let record = encode_event(&large).unwrap();
+    assert!(record.len() < 400, "{}", record.len());
+    let pruned = without_payload(&record).unwrap();
+    let (head, dropped) = decode_head(&pruned).unwrap();
+    assert!(dropped);
+    assert_eq!(head, decode_head(&record).unwrap().0);
+    assert_eq!(decode_event(&pruned).unwrap().0.payload, b"");
+}
+
+#[test]
+fn a_payload_that_is_too_large_is_refused() {
+    let mut large = event();
+    large.payload = vec![0; 8 * 1024 * 1024 + 1];
+    assert!(matches!(encode_event(&large), Err(RecordError::Rule(_))));
+}
+
+fn any_text() -> impl Strategy<Value = String> {
+    any::<String>()
+}
+
+fn any_time() -> impl Strategy<Value = Timestamp> {
+    any::<i64>().prop_map(Timestamp::from_micros)
+}
+
+fn any_id() -> impl Strategy<Value = StripeCustomerId> {
+    "cus_[a-zA-Z0-9]{1,40}".prop_map(|id| cus(&id))
+}
+
+fn any_field() -> impl Strategy<Value = Field> {
+    proptest::sample::select(Field::ALL.to_vec())
+}
+
+fn any_value() -> impl Strategy<Value = Value> {
+    let parts = proptest::collection::vec(any_text(), 6);
+    prop_oneof![
+        Just(Value::Blank),
+        any_text().prop_map(Value::Text),
+        parts.prop_map(|parts| Value::Address(Address {
+            line1: parts[0].clone(),
+            line2: parts[1].clone(),
+            city: parts[2].clone(),
+            state: parts[3].clone(),
+            postal_code: parts[4].clone(),
+            country: parts[5].clone(),
+        })),
+    ]
+}
+
+fn any_fields() -> impl Strategy<Value = Fields> {
+    proptest::collection::btree_map(any_field(), any_value(), 0..5)
+}
+
+fn any_side() -> impl Strategy<Value = Side> {
+    prop_oneof![Just(Side::Stripe), Just(Side::Zenskar)]
+}
+
+fn any_progress() -> impl Strategy<Value = Progress> {
+    prop_oneof![
+        Just(Progress::Waiting),
+        any_time().prop_map(Progress::Unknown),
+        any_time().prop_map(Progress::Replaced),
+        any_time().prop_map(Progress::Dead),
+    ]
+}
+
+fn any_work() -> impl Strategy<Value = Work> {
+    let events = proptest::collection::btree_set(any::<u64>(), 0..=64);
+    let counts = (any::<u64>(), any::<u32>());
+    let error = proptest::option::of(any_text());
+    (any_id(), events, counts, any_time(), any_time(), error).prop_map(
+        |(id, events, (asked, attempts), since, due_at, last_error)| Work {
+            subject: Subject::Customer(id),
+            events: events.into_iter().collect(),
+            asked,
+            since,
+            due_at,
+            attempts,
+            last_error,
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn links_come_back(
+        id in any_id(),
+        version: u64,
+        base in any_fields(),
+        deleted in proptest::option::of(any_side()),
+        person: bool,
+        made_at in any_time(),
+    ) {
+        let link = Link {
+            stripe: id,
+            version,
+            base,
+            state: deleted.map_or(LinkState::Active, LinkState::Deleted),
+            proof: if person { LinkProof::Person } else { LinkProof::Mapping },
+            made_at,
+            ..link()
+        };
+        prop_assert_eq!(decode::<Link>(&encode(&link).unwrap()).unwrap(), link);
+    }
+
+    #[test]
+    fn intents_come_back(
+        link in any_id(),
+        number: u64,
+        from in any_fields(),
+        to in any_value(),
+        progress in any_progress(),
+        target in any_side(),
+        attempts: u32,
+        times in (any_time(), any_time(), any_time()),
+    ) {
+        let mut row = scheduled();
+        row.intent.changes.extend(
+            from.into_iter().map(|(field, from)| (field, Change { from, to: to.clone() })),
+        );
+        row.intent = Intent {
+            number,
+            link,
+            target,
+            progress,
+            attempts,
+            decided_at: times.0,
+            observed_at: times.1,
+            ..row.intent
+        };
+        row.due_at = row.intent.is_open().then_some(times.2);
+        prop_assert_eq!(decode::<Scheduled>(&encode(&row).unwrap()).unwrap(), row);
+    }
+
+    #[test]
+    fn work_and_dead_letters_come_back(work in any_work(), reason in any_text(), at in any_time()) {
+        let letter = DeadLetter {
+            reason,
+            at,
+            ..dead(DeadWork::Work(work.clone()))
+        };
+        prop_assert_eq!(decode::<Work>(&encode(&work).unwrap()).unwrap(), work);
+        prop_assert_eq!(decode::<DeadLetter>(&encode(&letter).unwrap()).unwrap(), letter);
+    }
+
+    #[test]
+    fn payloads_come_back_byte_for_byte(
+        start in proptest::collection::vec(any::<u8>(), 0..200),
+        times in 1..40_usize,
+        kind in any_text(),
+    ) {
+        let event = Event {
+            kind,
+            payload: start.repeat(times),
+            ..event()
+        };
+        let record = encode_event(&event).unwrap();
+        prop_assert!(record.len() < event.payload.len() + event.kind.len() + 200);
+        prop_assert_eq!(decode_event(&record).unwrap(), (event, false));
+    }
+
+    #[test]
+    fn no_bytes_make_a_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        for tag in 1..=16 {
+            let mut record = vec![tag, 1, 0];
+            record.extend_from_slice(&bytes);
+            drop(decode::<Schema>(&record));
+            drop(decode::<Identity>(&record));
+            drop(decode::<Work>(&record));
+            drop(decode::<Link>(&record));
+            drop(decode::<Scheduled>(&record));
+            drop(decode::<DeadLetter>(&record));
+            drop(decode::<Vec<Difference>>(&record));
+            drop(decode::<Entry>(&record));
+            drop(decode::<Sealed>(&record));
+            drop(decode::<PollCursor>(&record));
+            drop(decode::<ScanCursor>(&record));
+            drop(decode_event(&record));
+            drop(decode_mirror(&record));
+        }
+    }
+}
+
+const GOLDEN_SCHEMA: &str = "0101000100000001000000";
+const GOLDEN_INSTALLATION: &str = "02010009090909090909090909090909090909";
+const GOLDEN_IDENTITY: &str = "0301000600000000000000616363745f310105000000000000006f72672d31";
+const GOLDEN_NUMBER: &str = "0401004d00000000000000";
+const GOLDEN_TEXT: &str = "05010005000000000000006375735f31";
+const GOLDEN_WORK: &str = "\
+    0701000e00000000000000637573746f6d65722f6375735f3102000000000000000100000000000000050000\
+    0000000000060000000000000040420f000000000080841e0000000000010000000107000000000000007469\
+    6d656f7574";
+const GOLDEN_LINK: &str = "\
+    08010005000000000000006375735f3103000000000000007a2d310300000000000000030000000000000000\
+    0000000100000001000000000000004102000000000000000300000002000000050000000000000031205275\
+    6500000000000000000500000000000000506172697300000000000000000000000000000000020000000000\
+    0000465201000000010000000100000000093d0000000000";
+const GOLDEN_INTENT: &str = "\
+    090100070000000000000005000000000000006375735f310100000001000000000000000100000000000000\
+    0100000005000000000000006140622e6301000000404b4c000000000002000000c0c62d000000000080841e\
+    0000000000014054890000000000";
+const GOLDEN_DEAD_WORK: &str = "\
+    0a01000400000000000000000000000e00000000000000637573746f6d65722f6375735f3102000000000000\
+    0001000000000000000500000000000000060000000000000040420f000000000080841e0000000000010000\
+    0001070000000000000074696d656f757402000000000000006e6fc0c62d000000000005000000";
+const GOLDEN_DEAD_INTENT: &str = "\
+    0a010004000000000000000100000005000000000000006375735f3107000000000000000200000000000000\
+    6e6fc0c62d000000000005000000";
+const GOLDEN_DIFFERENCES: &str =
+    "0b01000100000000000000020000000100000001000000000000003100000000010000000003000000";
+const GOLDEN_ENTRY: &str = "\
+    0d010040420f000000000006000000000000006c696e6b65640e00000000000000637573746f6d65722f6375\
+    735f310600000000000000656e67696e65010000000000000003000000000000007768790700000000000000\
+    6d617070696e67";
+const GOLDEN_SEALED: &str = "0e0100010101010101010102020202020202020202020202000000000000000304";
+const GOLDEN_POLL: &str =
+    "0f01000140420f00000000000140420f000000000080841e00000000000105000000000000006576745f32";
+const GOLDEN_SCAN: &str = "\
+    100100010000000105000000000000006375735f3940420f00000000000180841e0000000000010100000000\
+    00000002000000000000000300000000000000040000000000000005000000000000000600000000000000";
+const GOLDEN_EVENT: &str = "\
+    06010005000000000000006576745f311000000000000000637573746f6d65722e7570646174656405000000\
+    000000006375735f31010600000000000000616363745f3140420f0000000000010100000000000000760100\
+    000080841e00000000000100000002000000000000007b7d";
+const GOLDEN_MIRROR: &str = "0c010000127a0000000000010100000002000000000000007b7d";
+const GOLDEN_ZSTD: &str = "\
+    0c010000127a0000000000010200000040000000180000000000000028b52ffd20407d0000487b2261223a22\
+    61227d01003c8111";

@@ -72,16 +72,30 @@ impl Job {
 #[derive(Default)]
 pub(super) struct Queue {
     jobs: VecDeque<Job>,
+    /// How many stories the writer waits for before it looks.
+    wake_at: usize,
     closed: bool,
     stopped: bool,
 }
 
 impl Queue {
-    /// Queues a story, or drops it when nothing is taken any more.
-    pub(super) fn push(&mut self, job: Job) {
+    /// Queues a story, or drops it when nothing is taken any more; says whether the writer waits
+    /// for just that.
+    pub(super) fn push(&mut self, job: Job) -> bool {
         if !self.closed {
             self.jobs.push_back(job);
         }
+        self.jobs.len() == self.wake_at
+    }
+
+    /// The writer waits for this many stories.
+    pub(super) fn wake_at(&mut self, stories: usize) {
+        self.wake_at = stories.min(BATCH_JOBS_MAX);
+    }
+
+    /// Whether too few stories wait yet.
+    pub(super) fn keeps_waiting(&self) -> bool {
+        self.jobs.len() < self.wake_at && !self.closed
     }
 
     /// The stories of the next commit: at least one, if any waits.

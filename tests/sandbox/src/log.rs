@@ -1,7 +1,7 @@
 //! What the sandbox saw: every exchange, and every write per customer.
 //!
-//! Exchanges are kept in a ring of limited length; writes are kept in full, because tests count
-//! them. Credentials never get in here. Not here: the record file (see `serve`).
+//! Exchanges are kept in a ring of limited length; writes in full, because tests count them, or
+//! not at all. Credentials never get in here. Not here: the record file (see `serve`).
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -58,15 +58,17 @@ pub struct Write {
 #[derive(Debug)]
 pub(crate) struct Log {
     keep: usize,
+    keep_writes: bool,
     total: u64,
     exchanges: VecDeque<Exchange>,
     writes: BTreeMap<String, Vec<Write>>,
 }
 
 impl Log {
-    pub(crate) fn new(keep: usize) -> Self {
+    pub(crate) fn new(keep: usize, keep_writes: bool) -> Self {
         Self {
             keep,
+            keep_writes,
             total: 0,
             exchanges: VecDeque::new(),
             writes: BTreeMap::new(),
@@ -92,6 +94,9 @@ impl Log {
     }
 
     pub(crate) fn write(&mut self, customer: &str, write: Write) {
+        if !self.keep_writes {
+            return;
+        }
         self.writes
             .entry(customer.to_owned())
             .or_default()

@@ -20,13 +20,13 @@ struct Command {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Serve both remotes over HTTP until interrupted.
+    ///
+    /// Prints the addresses, the keys and the organisation to use. `GET /_sandbox` on either
+    /// address lists the routes to look inside, move the clock and order faults.
     Serve(Serve),
 }
 
-/// Serve both remotes over HTTP until interrupted.
-///
-/// Prints the addresses, the keys and the organisation to use. `GET /_sandbox` on either address
-/// lists the routes to look inside, move the clock and order faults.
+/// The arguments of `serve`.
 #[derive(Debug, Args)]
 struct Serve {
     /// Where Stripe answers; port 0 takes a free one

@@ -60,8 +60,12 @@ async fn post(delivery: Delivery) -> Option<u16> {
         request = request.header(name, value);
     }
     let request = request.body(Full::<Bytes>::new(delivery.body)).ok()?;
-    tokio::select! {
-        response = sender.send_request(request) => Some(response.ok()?.status().as_u16()),
-        _ = connection => None,
-    }
+    let mut response = std::pin::pin!(sender.send_request(request));
+    let response = tokio::select! {
+        biased;
+        response = &mut response => response,
+        // The endpoint may answer and hang up at once: the answer is then waiting.
+        _ = connection => response.await,
+    };
+    Some(response.ok()?.status().as_u16())
 }

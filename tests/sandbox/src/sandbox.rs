@@ -33,6 +33,8 @@ pub struct Options {
     pub organisation: String,
     /// How many exchanges `exchanges()` remembers.
     pub keep_exchanges: usize,
+    /// Whether `writes()` remembers; benchmarks with millions of writes may not want to.
+    pub keep_writes: bool,
     /// The switches at the start.
     pub switches: Switches,
 }
@@ -48,6 +50,7 @@ impl Default for Options {
             zenskar_key: "sandbox_key".to_owned(),
             organisation: "0f0e0d0c-0b0a-4908-8706-050403020100".to_owned(),
             keep_exchanges: 10_000,
+            keep_writes: true,
             switches: Switches::default(),
         }
     }
@@ -116,7 +119,7 @@ impl Sandbox {
             },
             stripe: Stripe::new(options.now_unix, &options.stripe_keys),
             zenskar: Zenskar::new(&options.organisation, &options.zenskar_key),
-            log: Log::new(options.keep_exchanges),
+            log: Log::new(options.keep_exchanges, options.keep_writes),
             native: Native::default(),
         };
         Self {

@@ -5,7 +5,6 @@
 //! is answered (see `world` and `control`).
 
 use std::fs::File;
-use std::future::Future;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};

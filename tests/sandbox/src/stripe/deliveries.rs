@@ -88,8 +88,6 @@ struct Entry {
     order: u64,
     /// Whether the event counts it as pending; copies do not count.
     counts: bool,
-    /// Goes out once a later one has.
-    overtaken: bool,
 }
 
 /// All deliveries.
@@ -97,6 +95,8 @@ struct Entry {
 pub(crate) struct Deliveries {
     entries: BTreeMap<u64, Entry>,
     queue: BTreeSet<(i64, u64, u64)>,
+    /// Those that go out once a later one has.
+    held: BTreeSet<u64>,
     last: u64,
     order: u64,
 }
@@ -147,14 +147,13 @@ impl Deliveries {
             };
             let due_ms = now_ms.saturating_add(delay_ms);
             let id = self.push(endpoint, event, due_ms, true);
-            if let Some(entry) = self.entries.get_mut(&id) {
-                entry.overtaken = overtaken;
-                if dropped {
-                    entry.view.status = DeliveryStatus::Dropped;
-                    self.queue.remove(&(due_ms, entry.order, id));
-                }
+            if dropped && let Some(entry) = self.entries.get_mut(&id) {
+                entry.view.status = DeliveryStatus::Dropped;
+                self.queue.remove(&(due_ms, entry.order, id));
             }
-            if !overtaken && !dropped {
+            if overtaken && !dropped {
+                self.held.insert(id);
+            } else if !dropped {
                 self.release(&endpoint.id, now_ms);
             }
             if fault == Some(FaultKind::DuplicateDelivery) {
@@ -181,7 +180,6 @@ impl Deliveries {
             view,
             order: self.order,
             counts,
-            overtaken: false,
         };
         self.queue.insert((due_ms, self.order, self.last));
         self.entries.insert(self.last, entry);
@@ -190,14 +188,19 @@ impl Deliveries {
 
     /// Lets the held deliveries of an endpoint go, behind the newest one.
     fn release(&mut self, endpoint: &str, now_ms: i64) {
-        let waits = |entry: &&mut Entry| entry.overtaken && entry.view.endpoint == endpoint;
-        for entry in self.entries.values_mut().filter(waits) {
-            entry.overtaken = false;
-            self.queue
-                .remove(&(entry.view.due_ms, entry.order, entry.view.id));
+        let held = std::mem::take(&mut self.held);
+        for id in held {
+            let Some(entry) = self.entries.get_mut(&id) else {
+                continue;
+            };
+            if entry.view.endpoint != endpoint {
+                self.held.insert(id);
+                continue;
+            }
+            self.queue.remove(&(entry.view.due_ms, entry.order, id));
             self.order += 1;
             (entry.view.due_ms, entry.order) = (now_ms, self.order);
-            self.queue.insert((now_ms, entry.order, entry.view.id));
+            self.queue.insert((now_ms, entry.order, id));
         }
     }
 
@@ -217,7 +220,7 @@ impl Deliveries {
             let Some(entry) = self.entries.get_mut(&id) else {
                 continue;
             };
-            entry.overtaken = false;
+            self.held.remove(&id);
             let endpoint = around
                 .endpoints
                 .get(&entry.view.endpoint)

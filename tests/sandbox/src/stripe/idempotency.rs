@@ -3,7 +3,7 @@
 //! A key is kept for 24 hours with the parameters it was first used with. Not here: which answers
 //! are worth keeping (each failure says so itself).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::failure::Failure;
 use crate::message::{Request, Response};
@@ -26,6 +26,8 @@ struct Kept {
 #[derive(Debug, Default)]
 pub(crate) struct Keys {
     kept: BTreeMap<String, Kept>,
+    /// Keys by the time they were kept, so that old ones are found without looking at all.
+    by_age: VecDeque<(i64, String)>,
 }
 
 impl Keys {
@@ -71,7 +73,16 @@ impl Keys {
             request_id,
             response,
         };
-        self.kept.retain(|_, kept| now_ms - kept.at_ms < KEPT_MS);
+        while let Some((at_ms, old)) = self.by_age.pop_front() {
+            if now_ms - at_ms < KEPT_MS {
+                self.by_age.push_front((at_ms, old));
+                break;
+            }
+            if self.kept.get(&old).is_some_and(|kept| kept.at_ms == at_ms) {
+                self.kept.remove(&old);
+            }
+        }
+        self.by_age.push_back((now_ms, key.to_owned()));
         self.kept.insert(key.to_owned(), kept);
     }
 }

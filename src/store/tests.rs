@@ -1,0 +1,778 @@
+use super::*;
+use crate::model::customer::Value;
+use crate::model::difference::{Difference, Held};
+use crate::model::event::{Channel, Event};
+use crate::model::id::{AccountId, EventId, OrganisationId, StripeCustomerId, ZenskarCustomerId};
+use crate::model::intent::{Change, Intent, Progress};
+use crate::model::journal::Entry;
+use crate::model::link::{Link, LinkProof, LinkState, Side};
+use crate::model::mirror::Mirror;
+use crate::model::time::Timestamp;
+use crate::model::work::{DeadWork, Subject, Work};
+use std::time::Duration;
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_seconds(seconds)
+}
+
+fn cus(id: &str) -> StripeCustomerId {
+    StripeCustomerId::parse(id).unwrap()
+}
+
+fn subject(id: &str) -> Subject {
+    Subject::Customer(cus(id))
+}
+
+fn memory() -> Store {
+    Store::open_backend(
+        redb::backends::InMemoryBackend::new(),
+        StoreOptions::default(),
+    )
+    .unwrap()
+}
+
+/// One story, committed.
+fn write<R>(store: &Store, story: impl FnOnce(&mut WriteTx<'_>) -> R) -> R {
+    store.commit(|tx| Ok(story(tx))).unwrap()
+}
+
+fn event(number: u64) -> Event {
+    Event {
+        id: EventId::parse(&format!("evt_{number}")).unwrap(),
+        kind: "customer.updated".into(),
+        object: "cus_1".into(),
+        account: None,
+        created: at(10),
+        api_version: None,
+        channel: Channel::Webhook,
+        received_at: at(i64::try_from(number).unwrap()),
+        payload: format!("{{\"number\": {number}}}").into_bytes(),
+    }
+}
+
+fn insert(store: &Store, numbers: std::ops::RangeInclusive<u64>) {
+    write(store, |tx| {
+        for number in numbers {
+            let prepared = PreparedEvent::new(&event(number)).unwrap();
+            tx.insert_event(&prepared).unwrap();
+        }
+    });
+}
+
+fn take_in(store: &Store, limit: usize) -> TakenIn {
+    write(store, |tx| {
+        tx.take_in(limit, at(100), |_, stored| {
+            Ok(Sorted::Work(subject(&stored.head.object)))
+        })
+        .unwrap()
+    })
+}
+
+fn link(stripe: &str, zenskar: &str) -> Link {
+    Link {
+        stripe: cus(stripe),
+        zenskar: ZenskarCustomerId::parse(zenskar).unwrap(),
+        version: 1,
+        base: [].into(),
+        state: LinkState::Active,
+        proof: LinkProof::Mapping,
+        made_at: at(1),
+    }
+}
+
+fn intent(link: &str, number: u64) -> Intent {
+    let change = Change {
+        from: Value::Blank,
+        to: Value::text("x"),
+    };
+    Intent {
+        number,
+        link: cus(link),
+        target: Side::Zenskar,
+        changes: [(crate::model::customer::Field::Name, change)].into(),
+        progress: Progress::Waiting,
+        attempts: 0,
+        decided_at: at(1),
+        observed_at: at(1),
+    }
+}
+
+#[test]
+fn an_event_is_one_event_however_often_it_comes() {
+    let store = memory();
+    let prepared = PreparedEvent::new(&event(1)).unwrap();
+    let first = write(&store, |tx| tx.insert_event(&prepared).unwrap());
+    let again = write(&store, |tx| tx.insert_event(&prepared).unwrap());
+    assert_eq!((first, again), (Inserted::New(1), Inserted::Known(1)));
+    let view = store.read().unwrap();
+    assert_eq!(view.event(1).unwrap().unwrap().event, event(1));
+    assert_eq!(view.event_by_id(&event(1).id).unwrap().unwrap().seq, 1);
+    assert_eq!(view.event_by_id(&event(2).id).unwrap(), None);
+    assert_eq!(view.last_seq().unwrap(), 1);
+    assert_eq!(view.rows().unwrap()["events"], 1);
+}
+
+#[test]
+fn events_are_listed_by_pages_both_ways() {
+    let store = memory();
+    insert(&store, 1..=5);
+    let view = store.read().unwrap();
+    let seqs = |heads: Vec<StoredHead>| heads.iter().map(|head| head.seq).collect::<Vec<_>>();
+    assert_eq!(seqs(view.events_newest(None, 2).unwrap()), [5, 4]);
+    assert_eq!(seqs(view.events_newest(Some(4), 9).unwrap()), [3, 2, 1]);
+    assert_eq!(seqs(view.events_after(3, 9).unwrap()), [4, 5]);
+    assert_eq!(seqs(view.events_after(0, 0).unwrap()), [0; 0]);
+    assert!(view.event_bytes(3).unwrap().unwrap() > 20);
+    assert_eq!(memory().read().unwrap().event_bytes(3).unwrap(), None);
+}
+
+#[test]
+fn many_events_of_one_customer_are_one_piece_of_work() {
+    let store = memory();
+    insert(&store, 1..=5);
+    let taken = take_in(&store, 3);
+    assert_eq!((taken.events, taken.work, taken.cursor), (3, 3, 3));
+    assert_eq!(take_in(&store, 9).events, 2);
+    assert_eq!(take_in(&store, 9).events, 0);
+    let view = store.read().unwrap();
+    let work = view.work(&subject("cus_1")).unwrap().unwrap();
+    assert_eq!((work.events, work.asked), (vec![1, 2, 3, 4, 5], 5));
+    assert_eq!(view.work_count().unwrap(), 1);
+    assert_eq!(view.intake_cursor().unwrap(), 5);
+}
+
+#[test]
+fn work_is_due_the_oldest_first_and_once() {
+    let store = memory();
+    let work = |id: &str, due| Work {
+        due_at: at(due),
+        ..Work::new(subject(id), at(0))
+    };
+    write(&store, |tx| {
+        tx.put_work(&work("cus_1", 30)).unwrap();
+        tx.put_work(&work("cus_2", 10)).unwrap();
+        tx.put_work(&work("cus_3", 99)).unwrap();
+        tx.put_work(&work("cus_1", 20)).unwrap();
+    });
+    let view = store.read().unwrap();
+    let due: Vec<_> = view
+        .due_work(at(50), 9)
+        .unwrap()
+        .into_iter()
+        .map(|work| work.due_at)
+        .collect();
+    assert_eq!(due, [at(10), at(20)]);
+    assert_eq!(view.due_work(at(50), 1).unwrap().len(), 1);
+    assert_eq!(view.next_work_due().unwrap(), Some(at(10)));
+    write(&store, |tx| {
+        assert!(tx.remove_work(&subject("cus_2")).unwrap().is_some());
+        assert!(tx.remove_work(&subject("cus_2")).unwrap().is_none());
+    });
+    let view = store.read().unwrap();
+    assert_eq!(view.next_work_due().unwrap(), Some(at(20)));
+    let after = subject("cus_1");
+    assert_eq!(
+        view.work_list(Some(&after), 9).unwrap()[0].subject,
+        subject("cus_3")
+    );
+}
+
+#[test]
+fn parked_work_comes_back_with_all_that_asked_for_it() {
+    let store = memory();
+    let mut first = Work::new(subject("cus_1"), at(5));
+    first.add_event(3);
+    let mut second = Work::new(subject("cus_1"), at(9));
+    second.add_event(1);
+    write(&store, |tx| {
+        tx.put_work(&first).unwrap();
+        tx.park(&first).unwrap();
+        assert_eq!(tx.work(&subject("cus_1")).unwrap(), None);
+        tx.park(&second).unwrap();
+        assert_eq!(
+            (tx.parked_count().unwrap(), tx.work_count().unwrap()),
+            (1, 0)
+        );
+        let work = tx.unpark(&subject("cus_1"), at(20)).unwrap().unwrap();
+        assert_eq!(
+            (work.events.clone(), work.asked, work.since),
+            (vec![1, 3], 2, at(5))
+        );
+        assert_eq!(tx.due_work(at(20), 9).unwrap(), [work]);
+        assert_eq!(tx.unpark(&subject("cus_1"), at(20)).unwrap(), None);
+    });
+}
+
+#[test]
+fn a_customer_is_in_one_link_at_most() {
+    let store = memory();
+    write(&store, |tx| {
+        assert_eq!(tx.put_link(&link("cus_1", "z-1")).unwrap(), Placed::Stored);
+        assert_eq!(tx.put_link(&link("cus_1", "z-1")).unwrap(), Placed::Stored);
+        let claimed = Placed::Claimed(Box::new(link("cus_1", "z-1")));
+        assert_eq!(tx.put_link(&link("cus_2", "z-1")).unwrap(), claimed);
+        assert_eq!(tx.put_link(&link("cus_1", "z-2")).unwrap(), claimed);
+        assert_eq!(tx.link(&cus("cus_2")).unwrap(), None);
+        tx.remove_link(&cus("cus_1")).unwrap();
+        assert_eq!(tx.put_link(&link("cus_2", "z-1")).unwrap(), Placed::Stored);
+    });
+    let view = store.read().unwrap();
+    let found = view
+        .link_by_zenskar(&ZenskarCustomerId::parse("z-1").unwrap())
+        .unwrap();
+    assert_eq!(found, Some(link("cus_2", "z-1")));
+    assert_eq!(view.link_count().unwrap(), 1);
+    assert_eq!(view.links(Some(&cus("cus_1")), 9).unwrap().len(), 1);
+}
+
+#[test]
+fn writes_of_one_link_go_out_one_after_the_other() {
+    let store = memory();
+    write(&store, |tx| {
+        for expected in 1..=2 {
+            let number = tx.next_intent_number(&cus("cus_1")).unwrap();
+            assert_eq!(number, expected);
+            tx.put_intent(&intent("cus_1", number), Some(at(10)))
+                .unwrap();
+        }
+        tx.put_intent(&intent("cus_2", 1), Some(at(5))).unwrap();
+        let due = tx.due_intents(at(50), 9).unwrap();
+        assert_eq!(due, [intent("cus_2", 1), intent("cus_1", 1)]);
+        // The first backs off; the second waits behind it.
+        tx.put_intent(&intent("cus_1", 1), Some(at(90))).unwrap();
+        assert_eq!(tx.due_intents(at(50), 9).unwrap().len(), 1);
+        let mut dead = intent("cus_1", 1);
+        dead.progress = Progress::Dead(at(20));
+        tx.put_intent(&dead, None).unwrap();
+        assert_eq!(tx.due_intents(at(50), 9).unwrap()[1], intent("cus_1", 2));
+        tx.remove_intent(&cus("cus_2"), 1).unwrap();
+        assert_eq!(tx.next_intent_due().unwrap(), Some(at(10)));
+        assert_eq!(
+            tx.intents(&cus("cus_1")).unwrap(),
+            [dead, intent("cus_1", 2)]
+        );
+        tx.remove_intent(&cus("cus_1"), 2).unwrap();
+        assert_eq!(tx.next_intent_due().unwrap(), None);
+        assert_eq!(tx.next_intent_number(&cus("cus_1")).unwrap(), 3);
+    });
+}
+
+#[test]
+fn numbers_of_dead_letters_are_not_used_twice() {
+    let store = memory();
+    write(&store, |tx| {
+        let what = DeadWork::Intent(cus("cus_1"), 1);
+        let first = tx.add_dead_letter(what.clone(), "no", at(1), 3).unwrap();
+        assert_eq!(tx.dead_letter(first.number).unwrap(), Some(first.clone()));
+        assert_eq!(tx.remove_dead_letter(first.number).unwrap(), Some(first));
+        assert_eq!(tx.add_dead_letter(what, "no", at(1), 3).unwrap().number, 2);
+        assert_eq!(tx.dead_letters(Some(1), 9).unwrap().len(), 1);
+        assert_eq!(tx.dead_count().unwrap(), 1);
+    });
+}
+
+#[test]
+fn differences_are_counted_by_reason() {
+    let store = memory();
+    let difference = |why| Difference {
+        field: crate::model::customer::Field::Name,
+        stripe: Value::Blank,
+        zenskar: Value::text("x"),
+        base: None,
+        why,
+    };
+    write(&store, |tx| {
+        let two = [difference(Held::NoBase), difference(Held::Conflict)];
+        tx.put_differences(&cus("cus_1"), &two).unwrap();
+        tx.put_differences(&cus("cus_2"), &[difference(Held::NoBase)])
+            .unwrap();
+        let counts = tx.difference_counts().unwrap();
+        assert_eq!(counts, [(Held::NoBase, 2), (Held::Conflict, 1)].into());
+        tx.put_differences(&cus("cus_1"), &[]).unwrap();
+        assert_eq!(tx.difference_counts().unwrap(), [(Held::NoBase, 1)].into());
+        assert_eq!(tx.differing_links().unwrap(), 1);
+        assert_eq!(tx.differences(&cus("cus_1")).unwrap(), []);
+        assert_eq!(tx.differences_list(None, 9).unwrap()[0].0, cus("cus_2"));
+    });
+}
+
+#[test]
+fn mirrors_cursors_reads_and_identity_come_back() {
+    let store = memory();
+    let mirror = Mirror {
+        observed_at: at(4),
+        deleted: false,
+        payload: b"{}".repeat(100),
+    };
+    let identity = Identity {
+        account: AccountId::parse("acct_1").unwrap(),
+        mode: Mode::Test,
+        organisation: OrganisationId::parse("org").unwrap(),
+    };
+    write(&store, |tx| {
+        let prepared = PreparedMirror::new(Side::Zenskar, "z-1", &mirror).unwrap();
+        tx.put_mirror(&prepared).unwrap();
+        tx.set_identity(&identity).unwrap();
+        tx.add_reads(20_000, 2).unwrap();
+        tx.add_reads(20_000, 3).unwrap();
+        tx.add_reads(20_001, 1).unwrap();
+    });
+    write(&store, |tx| {
+        assert_eq!(tx.mirror(Side::Zenskar, "z-1").unwrap(), Some(mirror));
+        assert_eq!(tx.mirror(Side::Stripe, "z-1").unwrap(), None);
+        assert_eq!(tx.identity().unwrap(), Some(identity));
+        assert_eq!(
+            (tx.reads_since(0).unwrap(), tx.reads_since(20_001).unwrap()),
+            (6, 1)
+        );
+        assert_eq!(tx.prune_reads(20_001, 9).unwrap(), 1);
+        assert_eq!(tx.reads_since(0).unwrap(), 1);
+        assert_eq!(tx.poll_cursor().unwrap(), Default::default());
+        assert_eq!(tx.scan_cursor().unwrap(), Default::default());
+        assert!(tx.remove_mirror(Side::Zenskar, "z-1").unwrap());
+    });
+}
+
+#[test]
+fn the_journal_is_read_newest_first_and_keeps_its_last_entry() {
+    let store = memory();
+    write(&store, |tx| {
+        for second in 1..=6 {
+            let subject = if second % 2 == 0 { "even" } else { "odd" };
+            tx.append_journal(&Entry::engine(at(second), "counted", &subject))
+                .unwrap();
+        }
+        let page = tx.journal(None, 2).unwrap();
+        assert_eq!((page.entries[0].number, page.next), (6, Some(5)));
+        let page = tx.journal(page.next, 9).unwrap();
+        assert_eq!((page.entries.len(), page.next), (4, None));
+        let page = tx.journal_of("odd", None, 9, 3).unwrap();
+        assert_eq!((page.entries.len(), page.next), (1, Some(4)));
+        assert_eq!(tx.prune_journal(at(3), 9).unwrap(), 2);
+        assert_eq!(tx.prune_journal(at(99), 9).unwrap(), 3);
+        assert_eq!(
+            tx.append_journal(&Entry::engine(at(7), "counted", &"odd"))
+                .unwrap(),
+            7
+        );
+        assert_eq!(tx.journal_count().unwrap(), 2);
+    });
+}
+
+#[test]
+fn events_are_pruned_when_nothing_needs_them() {
+    let store = memory();
+    insert(&store, 1..=6);
+    take_in(&store, 5);
+    write(&store, |tx| {
+        // Events 1 to 5 are sorted; work names all, then only 2.
+        let mut work = tx.work(&subject("cus_1")).unwrap().unwrap();
+        work.events = vec![2];
+        tx.put_work(&work).unwrap();
+    });
+    let prune = |payload_before, id_before, limit| {
+        let prunable = store
+            .read()
+            .unwrap()
+            .prunable_events(at(payload_before), at(id_before), limit)
+            .unwrap();
+        write(&store, |tx| tx.prune_events(&prunable).unwrap());
+        prunable.counts()
+    };
+    assert_eq!(prune(4, 0, 9), (2, 0));
+    let view = store.read().unwrap();
+    assert!(view.event(1).unwrap().unwrap().pruned);
+    assert!(!view.event(2).unwrap().unwrap().pruned);
+    assert_eq!(prune(4, 0, 9), (0, 0));
+    assert_eq!(prune(99, 4, 1), (1, 1));
+    assert_eq!(prune(99, 99, 9), (0, 3));
+    let view = store.read().unwrap();
+    let left: Vec<_> = view
+        .events_after(0, 9)
+        .unwrap()
+        .iter()
+        .map(|head| head.seq)
+        .collect();
+    assert_eq!(left, [2, 6]);
+    // A pruned event is new when it comes again, under a new number.
+    write(&store, |tx| {
+        let prepared = PreparedEvent::new(&event(1)).unwrap();
+        assert_eq!(tx.insert_event(&prepared).unwrap(), Inserted::New(7));
+    });
+}
+
+#[test]
+fn sequence_numbers_go_on_after_all_events_are_pruned() {
+    let store = memory();
+    insert(&store, 1..=3);
+    write(&store, |tx| {
+        tx.take_in(9, at(1), |_, _| Ok(Sorted::Ignored)).unwrap()
+    });
+    let prunable = store
+        .read()
+        .unwrap()
+        .prunable_events(at(99), at(99), 9)
+        .unwrap();
+    write(&store, |tx| tx.prune_events(&prunable).unwrap());
+    assert_eq!(store.read().unwrap().rows().unwrap()["event_ids"], 0);
+    insert(&store, 4..=4);
+    assert_eq!(store.read().unwrap().events_after(0, 9).unwrap()[0].seq, 4);
+}
+
+#[test]
+fn damage_is_an_error_with_table_and_key() {
+    let store = memory();
+    write(&store, |tx| {
+        tx.put_bytes(tables::LINKS, b"cus_1", b"rubbish").unwrap();
+        tx.put_bytes(tables::WORK_DUE, &key::due(at(1), b"customer/cus_1"), &[])
+            .unwrap();
+    });
+    let view = store.read().unwrap();
+    let error = view.link(&cus("cus_1")).unwrap_err();
+    assert_eq!(error.to_string(), "row cus_1 of table links is corrupt");
+    assert!(matches!(
+        view.due_work(at(5), 9),
+        Err(StoreError::Corrupt {
+            table: "work_due",
+            ..
+        })
+    ));
+}
+
+#[test]
+fn one_process_opens_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store.redb");
+    let store = Store::open(&path, StoreOptions::default()).unwrap();
+    let id = store.read().unwrap().installation_id().unwrap();
+    assert_eq!(id.len(), 32);
+    let again = Store::open(&path, StoreOptions::default());
+    assert!(matches!(again, Err(StoreError::InUse)), "{again:?}");
+    assert!(matches!(Store::check_header(&path), Err(StoreError::InUse)));
+    assert!(store.file_bytes().unwrap().unwrap() > 0);
+    drop(store);
+    assert_eq!(Store::check_header(&path).unwrap(), SCHEMA_VERSION);
+    let store = Store::open(&path, StoreOptions::default()).unwrap();
+    assert_eq!(store.read().unwrap().installation_id().unwrap(), id);
+    let names: Vec<_> = std::fs::read_dir(directory.path()).unwrap().collect();
+    assert_eq!(names.len(), 1);
+    let mode = std::os::unix::fs::PermissionsExt::mode(&path.metadata().unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_file_that_is_no_store_is_refused_and_not_touched() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = directory.path().join("text");
+    std::fs::write(&text, b"not a database").unwrap();
+    let other = directory.path().join("other.redb");
+    let table: redb::TableDefinition<'_, u64, u64> = redb::TableDefinition::new("other");
+    let database = redb::Database::create(&other).unwrap();
+    let transaction = database.begin_write().unwrap();
+    transaction.open_table(table).unwrap();
+    transaction.commit().unwrap();
+    drop(database);
+    let empty = directory.path().join("empty");
+    std::fs::write(&empty, b"").unwrap();
+    for path in [&text, &other] {
+        let opened = Store::open(path, StoreOptions::default());
+        assert!(
+            matches!(opened, Err(StoreError::Foreign { .. })),
+            "{opened:?}"
+        );
+        let checked = Store::check_header(path);
+        assert!(
+            matches!(checked, Err(StoreError::Foreign { .. })),
+            "{checked:?}"
+        );
+    }
+    assert_eq!(std::fs::read(&text).unwrap(), b"not a database");
+}
+
+#[test]
+fn a_newer_store_is_refused_unless_it_says_otherwise() {
+    let store = memory();
+    let newer = |oldest_reader| codec::Schema {
+        version: 9,
+        oldest_reader,
+    };
+    write(&store, |tx| {
+        tx.put(tables::META, meta::SCHEMA, &newer(1)).unwrap();
+    });
+    assert_eq!(schema::check(&store.read().unwrap()).unwrap(), 9);
+    write(&store, |tx| {
+        tx.put(tables::META, meta::SCHEMA, &newer(2)).unwrap();
+    });
+    let error = schema::check(&store.read().unwrap()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the store has schema 9, readable from schema 2 on; this release knows schema 1"
+    );
+}
+
+#[test]
+fn secrets_open_with_their_key_under_their_name_only() {
+    let store = memory();
+    let sealer = Sealer::new(&[1; KEY_BYTES]).unwrap();
+    let sealed = sealer.seal("stripe", b"sk_live").unwrap();
+    write(&store, |tx| tx.put_secret("stripe", &sealed).unwrap());
+    let found = store.read().unwrap().secret("stripe").unwrap().unwrap();
+    assert_eq!(
+        sealer.open("stripe", &found).unwrap().as_slice(),
+        b"sk_live"
+    );
+    assert_eq!(sealer.open("zenskar", &found), Err(SealError::Altered));
+    let other = Sealer::new(&[2; KEY_BYTES]).unwrap();
+    assert_eq!(other.open("stripe", &found), Err(SealError::OtherKey));
+    let mut altered = found;
+    altered.ciphertext[0] ^= 1;
+    assert_eq!(sealer.open("stripe", &altered), Err(SealError::Altered));
+    assert_ne!(sealer.seal("stripe", b"sk_live").unwrap(), sealed);
+    write(&store, |tx| assert!(tx.remove_secret("stripe").unwrap()));
+}
+
+#[test]
+fn a_key_file_is_made_once_and_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store.key");
+    let sealed = Sealer::from_file(&path).unwrap().seal("a", b"b").unwrap();
+    let again = Sealer::from_file(&path).unwrap();
+    assert_eq!(again.open("a", &sealed).unwrap().as_slice(), b"b");
+    let mode = |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode));
+    mode(0o640).unwrap();
+    let error = Sealer::from_file(&path).unwrap_err();
+    assert!(matches!(error, StoreError::KeyFile { .. }), "{error:?}");
+    mode(0o600).unwrap();
+    std::fs::write(&path, [0; 5]).unwrap();
+    assert!(Sealer::from_file(&path).is_err());
+}
+
+#[test]
+fn a_snapshot_does_not_see_what_comes_after_it() {
+    let store = memory();
+    let before = store.read().unwrap();
+    insert(&store, 1..=1);
+    assert_eq!(before.last_seq().unwrap(), 0);
+    assert_eq!(store.read().unwrap().last_seq().unwrap(), 1);
+}
+
+#[test]
+fn transactions_can_move_between_threads() {
+    const fn is_send<T: Send>() {}
+    is_send::<ReadTx<'static>>();
+    is_send::<Writer>();
+    is_send::<Store>();
+}
+
+#[tokio::test]
+async fn the_thread_commits_what_is_brought_together_and_ends_when_closed() {
+    let store = memory();
+    let writer = Writer::spawn(store.clone()).unwrap();
+    let inserts: Vec<_> = (1..=50)
+        .map(|number| {
+            let prepared = PreparedEvent::new(&event(number)).unwrap();
+            writer.try_insert_event(prepared).unwrap()
+        })
+        .collect();
+    let answers = futures_util::future::join_all(inserts).await;
+    for (index, answer) in answers.into_iter().enumerate() {
+        let seq = u64::try_from(index).unwrap() + 1;
+        assert_eq!(answer.unwrap(), Inserted::New(seq));
+    }
+    let counted = writer.write("count", |tx| tx.last_seq()).await.unwrap();
+    assert_eq!(counted, 50);
+    let stats = writer.stats();
+    assert_eq!(stats.jobs, 51);
+    assert!(stats.commits < 51, "{stats:?}");
+    assert_eq!(stats.stories["receive event"], 50);
+    assert_eq!(stats.commit_times.iter().sum::<u64>(), stats.commits);
+    let last = writer.write("not awaited", |tx| tx.add_reads(1, 1));
+    drop(last);
+    writer.close().await;
+    let late = writer.write("late", |_| Ok(())).await;
+    assert!(matches!(late, Err(WriteError::WriterGone)));
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_events_and_lets_stories_wait() {
+    let store = memory();
+    let writer = Writer::inline(store);
+    let mut large = event(1);
+    large.payload = {
+        let random = crate::clock::Random::from_seed(1);
+        (0..1024 * 1024)
+            .map(|_| random.next().to_le_bytes()[0])
+            .collect()
+    };
+    let prepared = PreparedEvent::new(&large).unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(answer) = writer.try_insert_event(prepared.clone()) {
+        waiting.push(answer);
+    }
+    assert_eq!(waiting.len(), 31);
+    assert_eq!(writer.stats().queued, 31);
+    let answers = futures_util::future::join_all(waiting).await;
+    assert!(answers.into_iter().all(|answer| answer.is_ok()));
+    assert!(writer.stats().commits >= 8, "{:?}", writer.stats());
+    assert!(writer.try_insert_event(prepared).is_ok());
+}
+
+#[tokio::test]
+async fn a_panic_in_a_story_ends_the_writer_loudly() {
+    let store = memory();
+    let writer = Writer::spawn(store).unwrap();
+    let failed = writer.failed();
+    let story = writer
+        .write("broken", |_| -> Result<(), StoreError> { panic!("a bug") })
+        .await;
+    assert!(matches!(story, Err(WriteError::WriterGone)));
+    assert!(matches!(*failed.await, StoreError::Panicked));
+    writer.close().await;
+}
+
+#[tokio::test]
+async fn an_error_in_a_story_undoes_its_commit_and_ends_the_writer() {
+    let store = memory();
+    let writer = Writer::inline(store.clone());
+    let good = writer.write("good", |tx| tx.add_reads(1, 1));
+    let bad = writer.write("bad", |tx| tx.put_intent(&empty(), None));
+    let after = writer.write("after", |tx| tx.add_reads(1, 1));
+    let (good, bad, after) = tokio::join!(good, bad, after);
+    assert!(matches!(
+        good,
+        Err(WriteError::Failed { story: "good", .. })
+    ));
+    assert!(matches!(bad, Err(WriteError::Failed { story: "bad", .. })));
+    assert!(matches!(after, Err(WriteError::WriterGone)));
+    assert!(matches!(*writer.failed().await, StoreError::Refused { .. }));
+    assert_eq!(store.read().unwrap().reads_since(0).unwrap(), 0);
+}
+
+fn empty() -> Intent {
+    Intent {
+        changes: [].into(),
+        ..intent("cus_1", 1)
+    }
+}
+
+#[test]
+fn a_writer_that_is_dropped_commits_what_it_took() {
+    let store = memory();
+    let writer = Writer::spawn(store.clone()).unwrap();
+    drop(
+        writer
+            .try_insert_event(PreparedEvent::new(&event(1)).unwrap())
+            .unwrap(),
+    );
+    drop(writer);
+    let seen = (0..500).any(|_| {
+        std::thread::park_timeout(Duration::from_millis(10));
+        store.read().unwrap().last_seq().unwrap() == 1
+    });
+    assert!(seen);
+}
+
+/// Everything a store can hold, once.
+fn fill(store: &Store) {
+    insert(store, 1..=3);
+    take_in(store, 2);
+    let sealer = Sealer::new(&[1; KEY_BYTES]).unwrap();
+    let sealed = sealer.seal("stripe", b"sk_test").unwrap();
+    let mirror = Mirror {
+        observed_at: at(4),
+        deleted: false,
+        payload: b"{\"id\": \"cus_1\"}".repeat(10),
+    };
+    write(store, |tx| {
+        tx.set_identity(&Identity {
+            account: AccountId::parse("acct_1").unwrap(),
+            mode: Mode::Test,
+            organisation: OrganisationId::parse("org").unwrap(),
+        })
+        .unwrap();
+        tx.park(&Work::new(subject("cus_2"), at(1))).unwrap();
+        tx.put_link(&link("cus_1", "z-1")).unwrap();
+        let number = tx.next_intent_number(&cus("cus_1")).unwrap();
+        tx.put_intent(&intent("cus_1", number), Some(at(10)))
+            .unwrap();
+        let dead = DeadWork::Work(Work::new(subject("cus_3"), at(1)));
+        tx.add_dead_letter(dead, "gone", at(2), 4).unwrap();
+        let difference = Difference {
+            field: crate::model::customer::Field::Name,
+            stripe: Value::Blank,
+            zenskar: Value::text("x"),
+            base: None,
+            why: Held::Drift,
+        };
+        tx.put_differences(&cus("cus_1"), &[difference]).unwrap();
+        let prepared = PreparedMirror::new(Side::Stripe, "cus_1", &mirror).unwrap();
+        tx.put_mirror(&prepared).unwrap();
+        tx.append_journal(&Entry::engine(at(5), "linked", &"customer/cus_1"))
+            .unwrap();
+        tx.put_secret("stripe", &sealed).unwrap();
+        tx.add_reads(20_000, 7).unwrap();
+    });
+}
+
+/// A store that a release wrote stays in the repository as it was, and every later release opens
+/// it. A release with a new schema finds its own file missing: it is written, and is to be kept.
+#[test]
+fn stores_of_all_releases_open() {
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/store");
+    let own = kept.join(format!("v{SCHEMA_VERSION}.redb"));
+    if !own.exists() {
+        std::fs::create_dir_all(&kept).unwrap();
+        let options = StoreOptions {
+            installation_id: Some([7; 16]),
+            ..StoreOptions::default()
+        };
+        fill(&Store::open(&own, options).unwrap());
+    }
+    for version in 1..=SCHEMA_VERSION {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("store.redb");
+        std::fs::copy(kept.join(format!("v{version}.redb")), &path).unwrap();
+        assert_eq!(Store::check_header(&path).unwrap(), version);
+        let store = Store::open(&path, StoreOptions::default()).unwrap();
+        let view = store.read().unwrap();
+        assert_eq!(view.installation_id().unwrap(), "07".repeat(16));
+        assert_eq!(view.event(3).unwrap().unwrap().event, event(3));
+        assert_eq!(
+            view.work(&subject("cus_1")).unwrap().unwrap().events,
+            [1, 2]
+        );
+        assert_eq!(
+            view.parked_list(None, 9).unwrap()[0].subject,
+            subject("cus_2")
+        );
+        assert_eq!(
+            view.link(&cus("cus_1")).unwrap(),
+            Some(link("cus_1", "z-1"))
+        );
+        assert_eq!(view.due_intents(at(10), 9).unwrap(), [intent("cus_1", 1)]);
+        assert_eq!(view.dead_letter(1).unwrap().unwrap().reason, "gone");
+        assert_eq!(view.difference_counts().unwrap(), [(Held::Drift, 1)].into());
+        let mirror = view.mirror(Side::Stripe, "cus_1").unwrap().unwrap();
+        assert_eq!(mirror.payload, b"{\"id\": \"cus_1\"}".repeat(10));
+        assert_eq!(
+            view.journal(None, 9).unwrap().entries[0].entry.what,
+            "linked"
+        );
+        let sealer = Sealer::new(&[1; KEY_BYTES]).unwrap();
+        let secret = view.secret("stripe").unwrap().unwrap();
+        assert_eq!(
+            sealer.open("stripe", &secret).unwrap().as_slice(),
+            b"sk_test"
+        );
+        assert_eq!(view.reads_since(0).unwrap(), 7);
+        // Every table but the index-only ones was named above; none may be empty in the file.
+        let empty: Vec<_> = view
+            .rows()
+            .unwrap()
+            .into_iter()
+            .filter(|row| row.1 == 0)
+            .collect();
+        assert_eq!(empty, []);
+    }
+}

@@ -1,0 +1,16 @@
+//! The sandbox as its clients see it.
+
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod http;
+#[cfg(test)]
+mod scale;
+#[cfg(test)]
+mod stripe;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod webhooks;
+#[cfg(test)]
+mod zenskar;

@@ -1,0 +1,156 @@
+//! The model that is obviously right: who wrote what last, field by field.
+//!
+//! It watches people edit both sides and the engine write to Zenskar, and knows nothing of links,
+//! bases or intents. Import only: Stripe's changes move, Zenskar's edits stay until Stripe's field
+//! changes again.
+
+use crate::world::zenskar_fields;
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+use zenstripe::model::customer::Field;
+use zenstripe::model::difference::Held;
+
+/// One field of one customer.
+#[derive(Clone, Debug, Default)]
+struct Story {
+    /// Every value Stripe held, oldest first.
+    stripe: Vec<String>,
+    /// The newest of them that Zenskar was seen to hold.
+    landed: Option<usize>,
+    /// What Zenskar holds.
+    zenskar: String,
+    /// Whether a person edited Zenskar's field after that.
+    edited_since: bool,
+    /// When Stripe's field last changed, and when a person last edited Zenskar's: in steps.
+    stripe_at: u64,
+    zenskar_at: u64,
+}
+
+/// All fields of all customers, by Zenskar's id.
+#[derive(Debug, Default)]
+pub(crate) struct Reference {
+    stories: BTreeMap<(String, Field), Story>,
+    steps: u64,
+    /// What the engine did wrong.
+    pub(crate) wrong: Vec<String>,
+    /// Fields the engine wrote.
+    pub(crate) written: u64,
+}
+
+impl Reference {
+    /// A customer as both sides hold it at the start.
+    pub(crate) fn begin(
+        &mut self,
+        id: &str,
+        stripe: &BTreeMap<Field, String>,
+        zenskar: &BTreeMap<Field, String>,
+    ) {
+        for (field, value) in stripe {
+            let theirs = &zenskar[field];
+            let story = Story {
+                stripe: vec![value.clone()],
+                landed: (value == theirs).then_some(0),
+                zenskar: theirs.clone(),
+                ..Story::default()
+            };
+            self.stories.insert((id.to_owned(), *field), story);
+        }
+    }
+
+    /// Stripe's customer was edited.
+    pub(crate) fn stripe_edited(&mut self, id: &str, now: &BTreeMap<Field, String>) {
+        self.steps += 1;
+        for (field, value) in now {
+            let Some(story) = self.stories.get_mut(&(id.to_owned(), *field)) else {
+                continue;
+            };
+            if story.stripe.last() != Some(value) {
+                story.stripe.push(value.clone());
+                story.stripe_at = self.steps;
+            }
+        }
+    }
+
+    /// A person edited Zenskar's customer.
+    pub(crate) fn zenskar_edited(&mut self, id: &str, now: &BTreeMap<Field, String>) {
+        self.steps += 1;
+        for (field, value) in now {
+            let Some(story) = self.stories.get_mut(&(id.to_owned(), *field)) else {
+                continue;
+            };
+            if story.zenskar != *value {
+                story.zenskar.clone_from(value);
+                story.zenskar_at = self.steps;
+                story.edited_since = true;
+            }
+        }
+    }
+
+    /// The engine wrote to Zenskar.
+    pub(crate) fn engine_wrote(&mut self, id: &str, before: &Json, after: &Json) {
+        let before = zenskar_fields(before);
+        for (field, value) in zenskar_fields(after) {
+            if before[&field] == value {
+                continue;
+            }
+            self.written += 1;
+            let key = (id.to_owned(), field);
+            let Some(story) = self.stories.get_mut(&key) else {
+                self.wrong
+                    .push(format!("{id} {field}: written though it is nobody's"));
+                continue;
+            };
+            let Some(index) = story.stripe.iter().rposition(|held| *held == value) else {
+                self.wrong
+                    .push(format!("{id} {field}: wrote what Stripe never held"));
+                continue;
+            };
+            if story.landed.is_some_and(|landed| index < landed) {
+                self.wrong.push(format!(
+                    "{id} {field}: wrote an older value over a newer one"
+                ));
+            }
+            if story.landed == Some(index) && story.edited_since {
+                self.wrong.push(format!(
+                    "{id} {field}: repeated a write over a person's edit"
+                ));
+            }
+            story.zenskar = value;
+            story.land(index);
+        }
+    }
+
+    /// Whether this field may differ when all is quiet, given that the store shows it.
+    pub(crate) fn may_differ(&self, id: &str, field: Field, why: Option<Held>) -> bool {
+        let Some(story) = self.stories.get(&(id.to_owned(), field)) else {
+            return false;
+        };
+        let now = story.stripe.last().map_or("", String::as_str);
+        // A blank never erases.
+        now.is_empty()
+            // A person edited Zenskar after Stripe's last change.
+            || story.zenskar_at > story.stripe_at
+            // Stripe went back to what Zenskar had when a person edited it: no change to move.
+            || story.landed.is_some_and(|landed| story.stripe[landed] == now)
+            // Stripe left a value and came back to it, and nobody can tell whether the first time
+            // arrived and was edited away.
+            || (why == Some(Held::Conflict) && story.returned())
+            // Never equal, and never changed since.
+            || (story.landed.is_none() && story.stripe.len() == 1)
+    }
+}
+
+impl Story {
+    /// Whether Stripe holds a value that it held, and left, before.
+    fn returned(&self) -> bool {
+        let Some((now, before)) = self.stripe.split_last() else {
+            return false;
+        };
+        before.contains(now)
+    }
+
+    fn land(&mut self, index: usize) {
+        self.landed = self.landed.max(Some(index));
+        self.edited_since = false;
+    }
+}

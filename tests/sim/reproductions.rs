@@ -1,0 +1,1 @@
+//! Every seed that ever failed, by the name of what was wrong.

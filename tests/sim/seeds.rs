@@ -1,0 +1,179 @@
+//! Many seeds, and proof that they would find what they are there to find.
+
+use crate::run::{Report, run};
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::RwLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Seeds of a run when nobody says otherwise.
+const SEEDS_DEFAULT: u64 = 200;
+
+/// Seeds within which a mutant must be found.
+const MUTANT_SEEDS: u64 = 500;
+
+/// The mutants are one for the process: while one is on, no other run may be under way.
+static MUTANTS: RwLock<()> = RwLock::new(());
+
+/// Every fault that must have fired at least once over all seeds.
+const FAULTS: [&str; 20] = [
+    "request lost",
+    "response lost",
+    "429",
+    "lock_timeout",
+    "500, applied",
+    "500, not applied",
+    "503",
+    "webhook dropped",
+    "webhook twice",
+    "webhook late",
+    "webhooks out of order",
+    "event listed late",
+    "event sent again",
+    "crash before a request",
+    "crash before an answer",
+    "crash at a sync",
+    "restart",
+    "deleted in Stripe",
+    "deleted in Zenskar",
+    "gap of a month",
+];
+
+fn seeds() -> (u64, u64) {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the number of seeds is the caller's choice"
+    )]
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    (
+        number("ZENSTRIPE_SIM_FIRST").unwrap_or(1),
+        number("ZENSTRIPE_SIM_SEEDS").unwrap_or(SEEDS_DEFAULT),
+    )
+}
+
+#[test]
+fn every_seed_converges_and_loses_nothing() {
+    let _held = MUTANTS.read().unwrap();
+    let (first, count) = seeds();
+    let next = AtomicU64::new(first);
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let outcomes: Vec<(Vec<String>, BTreeMap<&'static str, u64>)> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads)
+            .map(|_| {
+                scope.spawn(|| {
+                    let (mut failures, mut fired) = (Vec::new(), BTreeMap::new());
+                    loop {
+                        let seed = next.fetch_add(1, Ordering::SeqCst);
+                        if seed >= first + count {
+                            return (failures, fired);
+                        }
+                        match guarded(seed) {
+                            Ok(report) => {
+                                for (name, times) in report.fired {
+                                    *fired.entry(name).or_default() += times;
+                                }
+                            }
+                            Err(failure) => failures.push(failure),
+                        }
+                    }
+                })
+            })
+            .collect();
+        workers
+            .into_iter()
+            .map(|worker| worker.join().unwrap())
+            .collect()
+    });
+    let mut fired: BTreeMap<&'static str, u64> = BTreeMap::new();
+    let mut failures = Vec::new();
+    for (some, counts) in outcomes {
+        failures.extend(some);
+        for (name, times) in counts {
+            *fired.entry(name).or_default() += times;
+        }
+    }
+    show(&format!(
+        "{count} seeds from {first}; faults fired: {fired:#?}"
+    ));
+    assert!(
+        failures.is_empty(),
+        "{} of {count} fail:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
+    if count >= SEEDS_DEFAULT {
+        for fault in FAULTS {
+            assert!(
+                fired.get(fault).is_some_and(|times| *times > 0),
+                "never fired: {fault}"
+            );
+        }
+    }
+}
+
+#[test]
+fn one_seed_run_twice_writes_the_same_journal() {
+    let _held = MUTANTS.read().unwrap();
+    for seed in 1..=20 {
+        let (one, other) = (run(seed).unwrap(), run(seed).unwrap());
+        assert_eq!(one, other, "seed {seed}");
+    }
+}
+
+/// A panic of one seed is its failure, not the end of the others.
+fn guarded(seed: u64) -> Result<Report, String> {
+    catch_unwind(AssertUnwindSafe(|| run(seed))).unwrap_or_else(|panic| {
+        let text = panic
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        Err(format!(
+            "seed {seed}: panicked: {}",
+            text.unwrap_or_default()
+        ))
+    })
+}
+
+#[expect(clippy::print_stderr, reason = "the run says what it did")]
+fn show(text: &str) {
+    eprintln!("{text}");
+}
+
+#[cfg(feature = "mutants")]
+mod mutants {
+    use super::{MUTANT_SEEDS, MUTANTS, guarded, show};
+    use zenstripe::mutants::{Mutant, switch};
+
+    fn is_found(mutant: Mutant) {
+        let _alone = MUTANTS
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        switch(Some(mutant));
+        let found = (1..=MUTANT_SEEDS).find_map(|seed| guarded(seed).err());
+        switch(None);
+        match found {
+            Some(failure) => show(&format!("{mutant:?} is found: {failure}")),
+            None => panic!("{mutant:?} is not found within {MUTANT_SEEDS} seeds"),
+        }
+    }
+
+    #[test]
+    fn intents_that_are_not_settled_are_found() {
+        is_found(Mutant::IntentsNotSettled);
+    }
+
+    #[test]
+    fn an_answer_before_the_commit_is_found() {
+        is_found(Mutant::AckBeforeCommit);
+    }
+
+    #[test]
+    fn a_cursor_moved_by_a_webhook_is_found() {
+        is_found(Mutant::CursorMovedByWebhook);
+    }
+
+    #[test]
+    fn a_repeat_without_a_look_is_found() {
+        is_found(Mutant::RepeatWithoutLook);
+    }
+}

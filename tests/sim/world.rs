@@ -1,0 +1,448 @@
+//! The world of one run: the real engine, store and clients over the sandbox, a disk that breaks,
+//! and one clock for all of them.
+
+use crate::crash_backend::{CrashBackend, Survive};
+use crate::reference::Reference;
+use bytes::Bytes;
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::watch;
+use zenstripe::clock::{BoxFuture, Clock, Random};
+use zenstripe::engine::Engine;
+use zenstripe::engine::error::EngineError;
+use zenstripe::engine::settings::{Poll, Settings};
+use zenstripe::http::webhook::{
+    Acceptance, Audience, BUDGET_BYTES, BodyBudget, LogThrottles, StripeWebhook,
+};
+use zenstripe::model::customer::Field;
+use zenstripe::model::id::{AccountId, OrganisationId};
+use zenstripe::model::link::Side;
+use zenstripe::model::time::Timestamp;
+use zenstripe::remote::client::ApiKey;
+use zenstripe::remote::limiter::Rates;
+use zenstripe::remote::transport::{Request, Response, Transport, TransportError};
+use zenstripe::store::{Store, StoreOptions, Writer};
+use zenstripe::stripe::client::{StripeClient, StripeClientOptions};
+use zenstripe::stripe::signature::SigningSecrets;
+use zenstripe::sync::policy::{Direction, Policy};
+use zenstripe::telemetry::metrics::Metrics;
+use zenstripe::zenskar::client::{ZenskarClient, ZenskarClientOptions};
+use zenstripe_sandbox::{Delivery, Options, Outcome, Remote, Request as SandboxRequest, Sandbox};
+
+/// The API version that the endpoint and the clients speak.
+const API_VERSION: &str = "2026-05-27.dahlia";
+
+/// The secret of the webhook endpoint.
+const SECRET: &str = "whsec_simulation";
+
+/// How long a request of unknown outcome may still arrive.
+const SETTLE: Duration = Duration::from_secs(120);
+
+/// The clock of the sandbox as the daemon's host shows it: set wrong by a constant.
+#[derive(Clone)]
+pub(crate) struct HostClock {
+    sandbox: Sandbox,
+    skew: Duration,
+}
+
+impl fmt::Debug for HostClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HostClock")
+    }
+}
+
+impl Clock for HostClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.sandbox.clock().now_ms() * 1_000).plus(self.skew)
+    }
+
+    fn sleep(&self, span: Duration) -> BoxFuture<'static, ()> {
+        let millis = i64::try_from(span.as_millis().max(1)).unwrap();
+        self.sandbox.clock().advance_ms(millis);
+        Box::pin(std::future::ready(()))
+    }
+}
+
+/// What happens to the process at one of its next requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// It dies before the request leaves.
+    Before,
+    /// It dies when the request has been carried out, before the answer.
+    After,
+}
+
+/// The network: the sandbox in process, with an eye on what is written to Zenskar.
+#[derive(Clone)]
+pub(crate) struct Wire {
+    sandbox: Sandbox,
+    disk: CrashBackend,
+    cut: Arc<Mutex<Option<(u32, Cut)>>>,
+    reference: Arc<Mutex<Reference>>,
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Wire")
+    }
+}
+
+impl Wire {
+    fn is_cut(&self, when: Cut) -> bool {
+        let mut cut = self.cut.lock().unwrap();
+        match *cut {
+            Some((0, wanted)) if wanted == when => {
+                *cut = None;
+                self.disk.freeze(Survive::Nothing);
+                true
+            }
+            Some((left, wanted)) if when == Cut::After && left > 0 => {
+                *cut = Some((left - 1, wanted));
+                false
+            }
+            _ => false,
+        }
+    }
+
+    fn carry(&self, request: &Request) -> Result<Response, TransportError> {
+        let lost = || TransportError::Lost("connection reset".into());
+        if self.disk.is_frozen() || self.is_cut(Cut::Before) {
+            return Err(lost());
+        }
+        let (remote, target) = match request.url.strip_prefix("http://stripe") {
+            Some(target) => (Remote::Stripe, target),
+            None => (
+                Remote::Zenskar,
+                request.url.strip_prefix("http://zenskar").unwrap(),
+            ),
+        };
+        let mut forwarded =
+            SandboxRequest::new(request.method.as_str(), target).with_body(request.body.clone());
+        for (name, value) in &request.headers {
+            forwarded = forwarded.with_header(name, value.expose());
+        }
+        let id = forwarded
+            .path
+            .rsplit('/')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        let writes = remote == Remote::Zenskar && forwarded.method == "PATCH";
+        let before = writes.then(|| self.sandbox.zenskar_customer(&id));
+        let handled = self.sandbox.handle(remote, &forwarded);
+        if let Some(before) = before {
+            let after = self.sandbox.zenskar_customer(&id);
+            self.reference
+                .lock()
+                .unwrap()
+                .engine_wrote(&id, &before, &after);
+        }
+        if self.is_cut(Cut::After) {
+            return Err(lost());
+        }
+        match handled.outcome {
+            Outcome::ConnectionLost => Err(lost()),
+            Outcome::Answer(answer) => Ok(response(&answer)),
+        }
+    }
+}
+
+fn response(answer: &zenstripe_sandbox::Response) -> Response {
+    let mut headers = http::HeaderMap::new();
+    for (name, value) in &answer.headers {
+        let name = http::HeaderName::from_bytes(name.as_bytes()).unwrap();
+        headers.append(name, http::HeaderValue::from_str(value).unwrap());
+    }
+    Response {
+        status: answer.status,
+        headers,
+        body: Bytes::clone(&answer.body),
+    }
+}
+
+impl Transport for Wire {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, TransportError>> {
+        Box::pin(std::future::ready(self.carry(&request)))
+    }
+}
+
+/// How one run is set up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setup {
+    pub(crate) seed: u64,
+    pub(crate) polling: bool,
+    pub(crate) webhooks: bool,
+    pub(crate) skew: Duration,
+}
+
+/// The world.
+pub(crate) struct World {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) reference: Arc<Mutex<Reference>>,
+    pub(crate) setup: Setup,
+    pub(crate) crashes: u32,
+    /// Events that were answered 200, and when, in Unix seconds.
+    pub(crate) acknowledged: Vec<(String, i64)>,
+    pub(crate) process: Process,
+    /// The end of the run's set-up, in Unix seconds.
+    pub(crate) polling_since: i64,
+    random: Random,
+}
+
+/// What a crash takes away.
+pub(crate) struct Process {
+    pub(crate) disk: CrashBackend,
+    pub(crate) engine: Arc<Engine>,
+    webhook: StripeWebhook,
+    wire: Wire,
+    // Keeps the webhook's acceptance alive.
+    _acceptance: watch::Sender<Acceptance>,
+}
+
+impl World {
+    pub(crate) fn new(setup: Setup) -> Self {
+        let sandbox = Sandbox::new(Options {
+            seed: setup.seed,
+            keep_exchanges: 0,
+            ..Options::default()
+        });
+        let reference = Arc::new(Mutex::new(Reference::default()));
+        if setup.webhooks {
+            sandbox
+                .add_webhook("http://daemon/webhooks/stripe", SECRET)
+                .unwrap();
+        }
+        let disk = CrashBackend::new(Vec::new());
+        let process = Process::start(&sandbox, disk, &reference, setup);
+        let random = Random::from_seed(setup.seed ^ 0xD15C);
+        Self {
+            sandbox,
+            reference,
+            setup,
+            crashes: 0,
+            acknowledged: Vec::new(),
+            process,
+            polling_since: 0,
+            random,
+        }
+    }
+
+    /// Power fails at the `number`-th sync from now.
+    pub(crate) fn crash_at_sync(&self, number: u64) {
+        let survive = match self.random.between(0, 2) {
+            0 => Survive::Nothing,
+            1 => Survive::Everything,
+            _ => Survive::Torn(self.random.next()),
+        };
+        self.process
+            .disk
+            .crash_at_sync(self.process.disk.syncs() + number, survive);
+    }
+
+    /// The process dies at the `number`-th request from now.
+    pub(crate) fn crash_at_request(&self, number: u32, cut: Cut) {
+        *self.process.wire.cut.lock().unwrap() = Some((number, cut));
+    }
+
+    /// A new process over what the disk kept.
+    pub(crate) fn restart(&mut self) {
+        if self.process.disk.is_frozen() {
+            self.crashes += 1;
+        } else {
+            self.process.disk.freeze(Survive::Nothing);
+        }
+        let disk = self.process.disk.revive();
+        self.process = Process::start(&self.sandbox, disk, &self.reference, self.setup);
+    }
+
+    /// Runs one step of the engine; a dead process starts again.
+    pub(crate) async fn step<T>(
+        &mut self,
+        step: impl AsyncFnOnce(&Engine) -> Result<T, EngineError>,
+    ) -> Option<T> {
+        let engine = Arc::clone(&self.process.engine);
+        let outcome = step(&engine).await;
+        drop(engine);
+        match outcome {
+            Ok(value) if !self.process.disk.is_frozen() => Some(value),
+            Err(EngineError::Remote(_)) if !self.process.disk.is_frozen() => None,
+            outcome => {
+                assert!(
+                    self.process.disk.is_frozen(),
+                    "the store failed while the disk has power: {:?}",
+                    outcome.err()
+                );
+                self.restart();
+                None
+            }
+        }
+    }
+
+    /// Delivers a webhook to the process and tells Stripe what came of it.
+    pub(crate) async fn deliver(&mut self, delivery: &Delivery) {
+        let signature = delivery
+            .headers
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case("stripe-signature"))
+            .map(|(_, value)| value.as_bytes());
+        let status = self
+            .process
+            .webhook
+            .receive_bytes(signature, &delivery.body)
+            .await;
+        // A process that died after its commit and before its answer answered nothing.
+        let frozen = self.process.disk.is_frozen();
+        let status = (!frozen).then_some(status.as_u16());
+        self.sandbox.delivery_result(delivery.id, status);
+        if status == Some(200) {
+            let now = self.sandbox.clock().now();
+            self.acknowledged.push((delivery.event_id.clone(), now));
+        }
+        if frozen {
+            self.restart();
+        }
+    }
+
+    /// Deliveries that Stripe would send now.
+    pub(crate) fn due_deliveries(&self) -> Vec<Delivery> {
+        self.sandbox
+            .due_deliveries(self.process.engine.clock.now().seconds())
+    }
+
+    /// Everything the journal holds, oldest first.
+    pub(crate) fn journal(&self) -> String {
+        let read = self.process.engine.store.read().unwrap();
+        let mut entries = read.journal(None, usize::MAX).unwrap().entries;
+        entries.reverse();
+        format!("{entries:#?}")
+    }
+}
+
+impl Process {
+    fn start(
+        sandbox: &Sandbox,
+        disk: CrashBackend,
+        reference: &Arc<Mutex<Reference>>,
+        setup: Setup,
+    ) -> Self {
+        let options = StoreOptions {
+            cache_bytes: 1024 * 1024,
+            installation_id: Some([7; 16]),
+        };
+        let store = Store::open_backend(disk.clone(), options).unwrap();
+        let writer = Writer::inline(store.clone());
+        let clock: Arc<dyn Clock> = Arc::new(HostClock {
+            sandbox: sandbox.clone(),
+            skew: setup.skew,
+        });
+        let wire = Wire {
+            sandbox: sandbox.clone(),
+            disk: disk.clone(),
+            cut: Arc::default(),
+            reference: Arc::clone(reference),
+        };
+        let transport: Arc<dyn Transport> = Arc::new(wire.clone());
+        let stripe = StripeClient::new(
+            StripeClientOptions {
+                api_base: "http://stripe".to_owned(),
+                key: ApiKey::parse("sk_test_sandbox").unwrap(),
+                account: None,
+                api_version: API_VERSION.to_owned(),
+                live: false,
+                requests_per_second: 25,
+            },
+            Arc::clone(&transport),
+            Arc::clone(&clock),
+        );
+        let zenskar = ZenskarClient::new(
+            ZenskarClientOptions {
+                api_base: "http://zenskar".to_owned(),
+                key: ApiKey::parse("sandbox_key").unwrap(),
+                organisation: OrganisationId::parse(&Options::default().organisation).unwrap(),
+                rates: Rates { start: 20, max: 50 },
+            },
+            transport,
+            Arc::clone(&clock),
+        );
+        let engine = Engine::new(
+            (store, writer.clone()),
+            stripe,
+            zenskar,
+            Arc::clone(&clock),
+            settings(setup),
+        );
+        let (acceptance, receiver) = watch::channel(Acceptance {
+            secrets: SigningSecrets::new([SECRET.as_bytes()]),
+            audience: Audience::Own(AccountId::parse(zenstripe_sandbox::ACCOUNT).unwrap()),
+            livemode: false,
+        });
+        let webhook = StripeWebhook {
+            acceptance: receiver,
+            writer,
+            known_type: |_| true,
+            wake: Arc::clone(&engine.wake.intake),
+            budget: BodyBudget::new(BUDGET_BYTES),
+            clock,
+            metrics: Arc::new(Metrics::new("simulation")),
+            log: LogThrottles::default(),
+        };
+        Self {
+            disk,
+            engine: Arc::new(engine),
+            webhook,
+            wire,
+            _acceptance: acceptance,
+        }
+    }
+}
+
+fn settings(setup: Setup) -> Settings {
+    Settings {
+        policy: Policy {
+            direction: Some(Direction::From(Side::Stripe)),
+            fields: Field::ALL.into(),
+            allow_blank: false,
+        },
+        settle: SETTLE,
+        poll: if setup.polling {
+            Poll::Adaptive
+        } else {
+            Poll::Off
+        },
+        api_version: API_VERSION.to_owned(),
+        account: None,
+        live: false,
+        ingress: setup.webhooks,
+        retention: Duration::from_secs(35 * 86_400),
+    }
+}
+
+/// The text of each field as Stripe shows it; an address by its first line.
+pub(crate) fn stripe_fields(customer: &Json) -> BTreeMap<Field, String> {
+    fields(customer, ["name", "email", "phone"])
+}
+
+/// The same as Zenskar shows it.
+pub(crate) fn zenskar_fields(customer: &Json) -> BTreeMap<Field, String> {
+    fields(customer, ["customer_name", "email", "phone_number"])
+}
+
+fn fields(customer: &Json, names: [&str; 3]) -> BTreeMap<Field, String> {
+    let text = |value: Option<&Json>| value.and_then(Json::as_str).unwrap_or_default().to_owned();
+    let [name, email, phone] = names.map(|name| text(customer.get(name)));
+    let line1 = text(
+        customer
+            .get("address")
+            .and_then(|address| address.get("line1")),
+    );
+    [
+        (Field::Name, name),
+        (Field::Email, email),
+        (Field::Phone, phone),
+        (Field::Address, line1),
+    ]
+    .into()
+}
