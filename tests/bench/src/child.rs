@@ -1,15 +1,71 @@
-//! A child process that never outlives its owner: ended by its id when the guard goes.
+//! A child process that never outlives its owner: ended by its id when the guard goes, and when
+//! this process is told to end.
 
 use crate::Outcome;
 use crate::clock;
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// How long a process may take to end when asked to.
 const STOP_DEADLINE: Duration = Duration::from_secs(60);
 /// How often it is looked at meanwhile.
 const STOP_STEP: Duration = Duration::from_millis(2);
+
+/// Children that run now.
+static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+fn running() -> MutexGuard<'static, BTreeSet<u32>> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// From now on SIGINT and SIGTERM end the children, run `last`, and end this process.
+#[expect(clippy::exit, reason = "nothing else here looks for signals")]
+pub(crate) fn end_on_signal(last: impl FnOnce() + Send + 'static) -> Outcome<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let (mut interrupt, mut terminate) = runtime.block_on(async {
+        let interrupt = signal(SignalKind::interrupt())?;
+        Ok::<_, std::io::Error>((interrupt, signal(SignalKind::terminate())?))
+    })?;
+    thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                }
+            });
+            // Held to the end: whoever would start another child waits here.
+            let running = running();
+            for pid in running.iter() {
+                drop(send("-KILL", *pid));
+            }
+            last();
+            std::process::exit(1);
+        })?;
+    Ok(())
+}
+
+/// Sends a signal to a process.
+fn send(signal: &str, pid: u32) -> Outcome<()> {
+    let sent = Command::new("kill")
+        .arg(signal)
+        .arg(pid.to_string())
+        .status()?;
+    if sent.success() {
+        Ok(())
+    } else {
+        Err(format!("kill {signal} {pid} failed").into())
+    }
+}
 
 /// A running child.
 #[derive(Debug)]
@@ -22,10 +78,12 @@ impl Guard {
     /// ours notices when we are gone.
     pub(crate) fn start(command: &mut Command) -> Outcome<Self> {
         let name = command.get_program().to_string_lossy().into_owned();
+        let mut running = running();
         let child = command
             .stdin(Stdio::piped())
             .spawn()
             .map_err(|error| format!("start {name}: {error}"))?;
+        running.insert(child.id());
         Ok(Self { child })
     }
 
@@ -49,13 +107,7 @@ impl Guard {
 
     /// Asks the child to end and waits until it has.
     pub(crate) fn stop(mut self) -> Outcome<ExitStatus> {
-        let asked = Command::new("kill")
-            .arg("-TERM")
-            .arg(self.child.id().to_string())
-            .status()?;
-        if !asked.success() {
-            return Err(format!("kill -TERM {} failed", self.child.id()).into());
-        }
+        send("-TERM", self.child.id())?;
         let deadline = clock::now() + STOP_DEADLINE;
         loop {
             if let Some(status) = self.child.try_wait()? {
@@ -79,7 +131,9 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         // Both fail only when the process has ended and was waited for: what is wanted here.
+        let mut running = running();
         drop(self.child.kill());
         drop(self.child.wait());
+        running.remove(&self.child.id());
     }
 }

@@ -5,7 +5,7 @@ mod figures;
 mod million;
 
 use crate::args::{Options, Topic};
-use crate::child::Guard;
+use crate::child::{self, Guard};
 use crate::daemon::{self, Daemon, Setting};
 use crate::num::{float, median, ratio};
 use crate::report::Record;
@@ -87,6 +87,7 @@ struct Fleet {
 pub(crate) fn run(options: &Options) -> Outcome<bool> {
     let sizes = Sizes::of(options);
     let yard = Yard::new(options.dir.as_deref())?;
+    child::end_on_signal(yard.remover())?;
     let binary = binary(options)?;
     let run = ids::mix(clock::unix().as_secs());
     let mut fleet = Fleet {

@@ -32,6 +32,12 @@ impl Yard {
         })
     }
 
+    /// What removes the directory where no guard can.
+    pub(crate) fn remover(&self) -> impl FnOnce() + Send + 'static {
+        let dir = self.dir.clone();
+        move || remove(&dir)
+    }
+
     /// A new directory of this name.
     pub(crate) fn room(&self, name: &str) -> Outcome<PathBuf> {
         let room = self.dir.join(name);
@@ -42,9 +48,13 @@ impl Yard {
 
 impl Drop for Yard {
     fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.dir) {
-            out::note(&format!("left behind {}: {error}", self.dir.display()));
-        }
+        remove(&self.dir);
+    }
+}
+
+fn remove(dir: &Path) {
+    if let Err(error) = fs::remove_dir_all(dir) {
+        out::note(&format!("left behind {}: {error}", dir.display()));
     }
 }
 
