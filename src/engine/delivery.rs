@@ -13,14 +13,15 @@ use crate::model::customer::Customer;
 use crate::model::id::ZenskarCustomerId;
 use crate::model::intent::{Changes, Intent, Progress};
 use crate::model::link::{Link, Side};
+use crate::model::mirror::Mirror;
 use crate::model::time::Timestamp;
 use crate::model::work::{DeadWork, Subject, Work};
 use crate::remote::limiter::Priority;
 use crate::remote::outcome::{Class, Failure};
-use crate::store::StoreError;
-use crate::store::WriteTx;
+use crate::store::{PreparedMirror, StoreError, WriteTx};
 use crate::sync::sending::{Before, after_answer, before_sending};
 use crate::zenskar::client::{Found, Look};
+use crate::zenskar::object::ZenskarCustomer;
 use std::time::Duration;
 
 /// Wait before a look that is to show whether a write with an unreadable answer arrived.
@@ -108,8 +109,8 @@ impl Engine {
         let now = self.clock.now();
         match before {
             Before::Arrived => {
-                let seen = &look.seen().customer;
-                self.settle("change seen to have arrived", intent, seen, now)
+                let (date, seen) = (look.date(), look.into_seen());
+                self.settle("change seen to have arrived", intent, seen, date, now)
                     .await
             }
             Before::Replan => self.plan_again(intent).await,
@@ -150,8 +151,8 @@ impl Engine {
                 self.gate.open(Side::Zenskar);
                 let now = self.clock.now();
                 match answer.value {
-                    Some(customer) => {
-                        self.settle("change delivered", intent, &customer, now)
+                    Some(shown) => {
+                        self.settle("change delivered", intent, shown, answer.date, now)
                             .await
                     }
                     None => {
@@ -174,10 +175,16 @@ impl Engine {
         &self,
         what: &'static str,
         intent: Intent,
-        shown: &Customer,
+        shown: ZenskarCustomer,
+        date: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<Delivered, EngineError> {
-        let shown = shown.clone();
+        let mirror = Mirror {
+            observed_at: date.unwrap_or(Timestamp::MIN),
+            deleted: false,
+            payload: shown.payload.clone(),
+        };
+        let mirror = PreparedMirror::new(Side::Zenskar, shown.id.as_str(), &mirror)?;
         tracing::info!(
             event = "change_settled",
             customer = %intent.link,
@@ -187,7 +194,8 @@ impl Engine {
         );
         self.writer
             .write("record delivery", move |tx| {
-                settle(tx, what, &intent, &shown, now)
+                settle(tx, what, &intent, &shown.customer, now)?;
+                tx.put_mirror(&mirror)
             })
             .await?;
         Ok(Delivered::Done)

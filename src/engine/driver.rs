@@ -21,6 +21,9 @@ pub const CONCURRENT_MAX: usize = 16;
 /// A loop runs at the latest after this, whatever signal was lost.
 const PERIOD: Duration = Duration::from_secs(5);
 
+/// How long the intake lets events gather after the first.
+const GATHER: Duration = Duration::from_millis(20);
+
 /// Pause after a remote failed a loop that has no record to put off.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(30);
 
@@ -76,6 +79,9 @@ async fn intake(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), Engi
     while !stop.is_cancelled() {
         if engine.sort_events().await? == 0 {
             wait(&engine, &stop, &engine.wake.intake, PERIOD).await;
+            // What comes together is sorted together: a transaction for each event would hold up
+            // the acknowledgement of the next.
+            engine.clock.sleep(GATHER).await;
         }
     }
     Ok(())

@@ -25,11 +25,15 @@ impl Engine {
         }
         drop(read);
         let now = self.clock.now();
+        let is_off = self.settings().policy.direction.is_none();
         let taken = self
             .writer
             .write("sort events", move |tx| {
                 tx.take_in(SORT_MAX, now, |_, stored| {
                     let subject = subject::of_event(&stored.head.kind, &stored.head.object);
+                    // While sync is off nothing moves, and what differs when it is switched on is
+                    // a question for a person: no event asks for a look.
+                    let subject = subject.filter(|_| !is_off);
                     Ok(subject.map_or(Sorted::Ignored, Sorted::Work))
                 })
             })

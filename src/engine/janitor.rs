@@ -1,4 +1,4 @@
-//! What is old goes, a little at a time.
+//! What is old goes, a little at a time; and what was read of Stripe is counted.
 
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
@@ -38,6 +38,12 @@ impl Engine {
         let oldest_day = self
             .today()
             .saturating_sub(READS_DAYS.saturating_add(READS_SPARE_DAYS));
+        let (today, reads) = (self.today(), self.unbooked_reads());
+        if reads > 0 {
+            self.writer
+                .write("count reads", move |tx| tx.add_reads(today, reads))
+                .await?;
+        }
         let rest = self
             .writer
             .write("prune journal", move |tx| {

@@ -178,6 +178,18 @@ fn work_is_due_the_oldest_first_and_once() {
 }
 
 #[test]
+fn an_old_event_can_be_asked_for_again() {
+    let store = memory();
+    let mut work = Work::new(subject("cus_1"), at(5));
+    for seq in [7, 2, 5] {
+        work.add_event(seq);
+    }
+    write(&store, |tx| tx.put_work(&work).unwrap());
+    let found = store.read().unwrap().work(&subject("cus_1")).unwrap();
+    assert_eq!(found.unwrap().events, [2, 5, 7]);
+}
+
+#[test]
 fn parked_work_comes_back_with_all_that_asked_for_it() {
     let store = memory();
     let mut first = Work::new(subject("cus_1"), at(5));

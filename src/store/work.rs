@@ -196,7 +196,7 @@ impl WriteTx<'_> {
             self.put_work(work)?;
         }
         for work in parked.values() {
-            self.put(PARKED, work.subject.to_string().as_bytes(), work)?;
+            self.put_in_order(PARKED, work)?;
         }
         if taken.cursor != cursor {
             self.set_intake_cursor(taken.cursor)?;
@@ -238,7 +238,15 @@ impl WriteTx<'_> {
             }
             self.put_bytes(WORK_DUE, &key::due(work.due_at, subject), &[])?;
         }
-        self.put(WORK, subject, work)
+        self.put_in_order(WORK, work)
+    }
+
+    /// Writes work with its events in order: one that is asked for again is older than the others.
+    fn put_in_order(&mut self, table: Table, work: &Work) -> Result<(), StoreError> {
+        let mut ordered = work.clone();
+        ordered.events.sort_unstable();
+        ordered.events.dedup();
+        self.put(table, ordered.subject.to_string().as_bytes(), &ordered)
     }
 
     /// Removes the work on `subject`; gives what was there.
@@ -267,7 +275,7 @@ impl WriteTx<'_> {
             Some(known) => merge(known, work),
             None => work.clone(),
         };
-        self.put(PARKED, work.subject.to_string().as_bytes(), &merged)
+        self.put_in_order(PARKED, &merged)
     }
 
     /// Puts what waits on `subject` back to work, due now; gives the work, unless nothing waited.

@@ -10,7 +10,7 @@
 //!   makes a [`Look`], and [`ZenskarClient::update_customer`] uses it up.
 
 use crate::clock::Clock;
-use crate::model::customer::{Customer, Presence};
+use crate::model::customer::Presence;
 use crate::model::id::{OrganisationId, StripeCustomerId, ZenskarCustomerId};
 use crate::model::intent::Changes;
 use crate::model::link::Side;
@@ -274,7 +274,7 @@ impl ZenskarClient {
         look: Look,
         changes: &Changes,
         priority: Priority,
-    ) -> Outcome<Option<Customer>> {
+    ) -> Outcome<Option<ZenskarCustomer>> {
         let seen = look.seen;
         let path = format!("/customers/{}", path_segment(seen.id.as_str()));
         let body = patch_body(changes, &seen).to_string();
@@ -291,8 +291,7 @@ impl ZenskarClient {
             .map_err(|failed| failed.failure)?;
         let now = ZenskarCustomer::parse(reply.response.body.to_vec())
             .ok()
-            .filter(|now| now.id == seen.id)
-            .map(|now| now.customer);
+            .filter(|now| now.id == seen.id);
         Ok(answer(&reply, now))
     }
 

@@ -245,7 +245,8 @@ impl Run {
                 let difference = shown.iter().find(|difference| difference.field == field);
                 let why = difference.map(|difference| difference.why);
                 if !never_agreed && !self.reference(|all| all.may_differ(zenskar, field, why)) {
-                    wrong.push(format!("{values} should be equal ({shown:?})"));
+                    let history = self.reference(|all| all.history(zenskar, field));
+                    wrong.push(format!("{values} should be equal, {why:?} ({history})"));
                 } else if difference.is_none() {
                     wrong.push(format!("{values} differ and nothing shows it"));
                 }

@@ -35,6 +35,8 @@ pub(crate) struct Reference {
     pub(crate) wrong: Vec<String>,
     /// Fields the engine wrote.
     pub(crate) written: u64,
+    /// What happened to each field, for whoever reads a failure.
+    log: Vec<(String, Field, String)>,
 }
 
 impl Reference {
@@ -65,6 +67,8 @@ impl Reference {
                 continue;
             };
             if story.stripe.last() != Some(value) {
+                self.log
+                    .push((id.to_owned(), *field, format!("stripe: {value}")));
                 story.stripe.push(value.clone());
                 story.stripe_at = self.steps;
             }
@@ -79,6 +83,8 @@ impl Reference {
                 continue;
             };
             if story.zenskar != *value {
+                self.log
+                    .push((id.to_owned(), *field, format!("person: {value}")));
                 story.zenskar.clone_from(value);
                 story.zenskar_at = self.steps;
                 story.edited_since = true;
@@ -94,30 +100,58 @@ impl Reference {
                 continue;
             }
             self.written += 1;
+            self.log
+                .push((id.to_owned(), field, format!("engine: {value}")));
             let key = (id.to_owned(), field);
             let Some(story) = self.stories.get_mut(&key) else {
                 self.wrong
                     .push(format!("{id} {field}: written though it is nobody's"));
                 continue;
             };
-            let Some(index) = story.stripe.iter().rposition(|held| *held == value) else {
-                self.wrong
-                    .push(format!("{id} {field}: wrote what Stripe never held"));
-                continue;
+            // Stripe may have held the value several times: the first time that keeps the order is
+            // the one, and after a person's edit it takes another time to be a new change.
+            let from = match story.landed {
+                Some(landed) if story.edited_since => landed + 1,
+                Some(landed) => landed,
+                None => 0,
             };
-            if story.landed.is_some_and(|landed| index < landed) {
-                self.wrong.push(format!(
-                    "{id} {field}: wrote an older value over a newer one"
-                ));
-            }
-            if story.landed == Some(index) && story.edited_since {
-                self.wrong.push(format!(
-                    "{id} {field}: repeated a write over a person's edit"
-                ));
-            }
+            let position = |from: usize| {
+                let mut later = story.stripe.iter().enumerate().skip(from);
+                later
+                    .find(|(_, held)| **held == value)
+                    .map(|(index, _)| index)
+            };
+            let fault = match (position(from), position(0)) {
+                (Some(_), _) => None,
+                (None, None) => Some("wrote what Stripe never held"),
+                (None, Some(_)) if position(from.saturating_sub(1)).is_some() => {
+                    Some("repeated a write over a person's edit")
+                }
+                (None, Some(_)) => Some("wrote an older value over a newer one"),
+            };
+            let landed = position(from);
             story.zenskar = value;
-            story.land(index);
+            if let Some(index) = landed {
+                story.land(index);
+            }
+            if let Some(fault) = fault {
+                let history = self.history(id, field);
+                self.wrong
+                    .push(format!("{id} {field}: {fault} ({history})"));
+            }
         }
+    }
+
+    /// What happened to a field, in order.
+    pub(crate) fn history(&self, id: &str, field: Field) -> String {
+        let of_field = |(other, one, _): &&(String, Field, String)| other == id && *one == field;
+        let lines: Vec<_> = self
+            .log
+            .iter()
+            .filter(of_field)
+            .map(|(.., what)| what.as_str())
+            .collect();
+        lines.join(", ")
     }
 
     /// Whether this field may differ when all is quiet, given that the store shows it.
@@ -132,9 +166,11 @@ impl Reference {
             || story.zenskar_at > story.stripe_at
             // Stripe went back to what Zenskar had when a person edited it: no change to move.
             || story.landed.is_some_and(|landed| story.stripe[landed] == now)
-            // Stripe left a value and came back to it, and nobody can tell whether the first time
-            // arrived and was edited away.
-            || (why == Some(Held::Conflict) && story.returned())
+            // Stripe left a value and came back to it while a person edited Zenskar: nobody can
+            // tell whether what was written in between arrived and was edited away.
+            || (matches!(why, Some(Held::Conflict | Held::Drift))
+                && story.edited_since
+                && story.returned())
             // Never equal, and never changed since.
             || (story.landed.is_none() && story.stripe.len() == 1)
     }

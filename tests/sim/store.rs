@@ -3,11 +3,13 @@
 //! What must hold after each: all that was acknowledged is there; of what was not acknowledged,
 //! either a whole commit is there or nothing of it; no half of a story is; and the work goes on.
 
+mod reading;
 mod story;
 
 use crate::crash_backend::{CrashBackend, Survive};
 use futures_util::future::join_all;
-use story::{Given, Model, Story, read_all, stories};
+use reading::read_all;
+use story::{Given, Model, Story, stories};
 use zenstripe::clock::Random;
 use zenstripe::store::{PreparedEvent, Store, StoreError, StoreOptions, WriteError, Writer};
 
