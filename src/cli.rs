@@ -6,7 +6,7 @@
 //! - Printing and the environment are here and nowhere else.
 //! - A secret is never an argument and never printed.
 //! - Every action is the daemon's: commands are doors to its `/api/v1`, but for those that need no
-//!   daemon (`run`, `check`, `doctor`, `version`).
+//!   daemon (`run`, `init`, `check`, `doctor`, `version`).
 
 pub mod args;
 pub mod check;
@@ -18,6 +18,7 @@ pub mod doctor;
 pub mod environment;
 pub mod error;
 pub mod events;
+pub mod init;
 pub mod out;
 pub mod prepare;
 pub mod run;
@@ -77,6 +78,7 @@ fn ended_by_clap(error: &clap::Error) -> ExitCode {
 fn dispatch(args: &Args, env: &Environment, out: &Out) -> Outcome {
     match &args.command {
         Command::Run => run::run(&args.config, env, out),
+        Command::Init => init::init(&args.config, out),
         Command::Check => check::check(&args.config, env, out),
         Command::Version => Ok(version(out)),
         Command::Doctor => in_runtime(doctor::doctor(&args.config, env, out)),

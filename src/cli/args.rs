@@ -14,7 +14,7 @@ pub const CONFIG: &str = "/etc/zenstripe/zenstripe.toml";
     version,
     about = "Connects one Stripe account with one Zenskar organisation",
     long_about = "Connects one Stripe account with one Zenskar organisation.\n\n\
-        `zenstripe run` is the daemon. `check` and `doctor` need none; the other commands talk to \
+        `zenstripe run` is the daemon. `init`, `check` and `doctor` need none; the other commands talk to \
         the one that runs, over the socket that the configuration names.",
     after_long_help = EXIT_CODES,
     args_override_self = true,
@@ -55,6 +55,8 @@ Exit codes:
 pub enum Command {
     /// Run the daemon until it is told to stop
     Run,
+    /// Write a commented configuration and files for the keys
+    Init,
     /// Check the configuration, and change nothing
     Check,
     /// Show how the daemon is doing

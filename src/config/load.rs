@@ -102,7 +102,7 @@ pub enum LoadError {
     /// Nothing was written yet.
     #[error(
         "no configuration at {path}\n\
-         \x20 1. zenstripe --config {path} init     writes a commented one and makes keys\n\
+         \x20 1. zenstripe --config {path} init     writes a commented one and files for keys\n\
          \x20 2. put the Stripe and Zenskar API keys into the files it names\n\
          \x20 3. zenstripe --config {path} check    says what is still missing\n\
          \x20 4. zenstripe --config {path} run      or: systemctl start zenstripe",

@@ -1,1 +1,18 @@
+//! What a person or a peer sees of the real program, beside the sandbox, over real HTTP.
+//!
+//! Nothing here waits for a time: it waits for a state, for as long as a busy machine may need.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a failed set-up is a failed test"
+)]
+
+mod cli;
+mod customer;
+mod kill;
+mod reload;
+mod start;
+mod support;
+mod webhook;

@@ -132,7 +132,7 @@ impl State {
         let waiting =
             std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
         for asked in waiting {
-            // One that no longer waits needs no answer.
+            // One that gave up waiting needs no answer.
             drop(asked.send(reload.clone()));
         }
     }

@@ -467,7 +467,7 @@ fn without_a_file_people_are_told_what_to_do() {
     let error = load(Path::new("/nonexistent/zenstripe.toml")).unwrap_err();
     insta::assert_snapshot!(error, @r#"
     no configuration at /nonexistent/zenstripe.toml
-      1. zenstripe --config /nonexistent/zenstripe.toml init     writes a commented one and makes keys
+      1. zenstripe --config /nonexistent/zenstripe.toml init     writes a commented one and files for keys
       2. put the Stripe and Zenskar API keys into the files it names
       3. zenstripe --config /nonexistent/zenstripe.toml check    says what is still missing
       4. zenstripe --config /nonexistent/zenstripe.toml run      or: systemctl start zenstripe

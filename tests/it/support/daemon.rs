@@ -25,8 +25,8 @@ pub(crate) struct Place {
     pub(crate) directory: PathBuf,
     /// Port of the public listener. Fixed, so that webhooks find the daemon after a restart.
     pub(crate) port: u16,
-    stripe: SocketAddr,
-    zenskar: SocketAddr,
+    /// Where Stripe and Zenskar are.
+    pub(crate) remotes: (SocketAddr, SocketAddr),
 }
 
 impl Place {
@@ -34,15 +34,14 @@ impl Place {
     pub(crate) fn new(
         binary: &Path,
         directory: &Path,
-        (stripe, zenskar): (SocketAddr, SocketAddr),
+        remotes: (SocketAddr, SocketAddr),
     ) -> io::Result<Self> {
         let place = Self {
             binary: binary.to_owned(),
             directory: directory.to_owned(),
             // Free a moment ago, and nobody but this machine's own programs competes for it.
             port: TcpListener::bind("127.0.0.1:0")?.local_addr()?.port(),
-            stripe,
-            zenskar,
+            remotes,
         };
         let options = zenstripe_sandbox::Options::default();
         let key = options.stripe_keys.first().cloned().unwrap_or_default();
@@ -86,13 +85,13 @@ impl Place {
             "[stripe]\n\
              api_base = \"http://{}\"\n\
              account = \"{account}\"\n\
-             secret_key_file = \"./stripe-key\"\n\
-             webhook_secret_files = [\"./webhook-secret\"]\n\
+             secret_key_file = \"stripe-key\"\n\
+             webhook_secret_files = [\"webhook-secret\"]\n\
              requests_per_second = 1000\n\
              [zenskar]\n\
              api_base = \"http://{}\"\n\
              organisation = \"{organisation}\"\n\
-             api_key_file = \"./zenskar-key\"\n\
+             api_key_file = \"zenskar-key\"\n\
              requests_per_second = {{ start = 500, max = 1000 }}\n\
              settle = \"2s\"\n\
              [listen]\n\
@@ -102,7 +101,7 @@ impl Place {
              [store]\n\
              path = \"zenstripe.redb\"\n\
              {more}\n",
-            self.stripe, self.zenskar, self.port,
+            self.remotes.0, self.remotes.1, self.port,
         )
     }
 
