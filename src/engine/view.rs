@@ -164,6 +164,9 @@ pub struct ScanStatus {
 pub struct StoreStatus {
     /// Size of the file in bytes.
     pub bytes: u64,
+    /// Size that it will have, in bytes, once as many events go as come, at today's rate.
+    #[serde(default)]
+    pub forecast_bytes: u64,
     /// Rows by table.
     pub rows: BTreeMap<String, u64>,
 }

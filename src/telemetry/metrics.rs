@@ -72,8 +72,6 @@ pub struct Webhooks {
     pub unknown_type: Each<Remote, Counter>,
     /// From the request's head to the answer to a stored delivery.
     pub ack_seconds: Each<Remote, Histogram>,
-    /// From Stripe's `created` to the change being applied.
-    pub event_age_seconds: Each<Remote, Histogram>,
 }
 
 /// What listens.
@@ -107,10 +105,6 @@ pub struct Remotes {
     pub calls: Each<(Remote, CallClass), Counter>,
     /// How long calls took.
     pub call_seconds: Each<Remote, Histogram>,
-    /// How long calls waited for our own limiter.
-    pub limiter_wait_seconds: Each<Remote, Histogram>,
-    /// Calls made again.
-    pub retries: Each<Remote, Counter>,
     /// How far polling is behind.
     pub poll_lag_seconds: Each<Remote, FloatGauge>,
     /// Share of the remote's allowance for reads that is used up, from 0 to 1.
@@ -122,14 +116,12 @@ pub struct Remotes {
 pub struct Store {
     /// Group commits.
     pub commits: Counter,
-    /// How long a group commit took.
-    pub commit_seconds: Histogram,
+    /// Time that group commits took.
+    pub commit_seconds: Counter<f64, AtomicU64>,
     /// Size of the file.
     pub file_bytes: Gauge,
     /// Size the file will have once retention balances intake.
     pub forecast_bytes: Gauge,
-    /// When the last backup ended, in seconds since the epoch; zero without one.
-    pub last_backup: Gauge,
 }
 
 /// Configuration.
@@ -196,12 +188,6 @@ impl Webhooks {
                 "Webhook deliveries stored whose type is not known",
             ),
             ack_seconds: histograms(r, "webhook_ack_seconds", "Time to acknowledge", fast),
-            event_age_seconds: histograms(
-                r,
-                "event_age_seconds",
-                "Age of an event when its change was applied",
-                slow,
-            ),
         }
     }
 }
@@ -236,13 +222,6 @@ impl Remotes {
         Self {
             calls: counters(r, "api_calls", "Calls to the remotes"),
             call_seconds: histograms(r, "api_call_seconds", "Time of a call", slow),
-            limiter_wait_seconds: histograms(
-                r,
-                "limiter_wait_seconds",
-                "Time a call waited for our own limiter",
-                slow,
-            ),
-            retries: counters(r, "retries", "Calls made again"),
             poll_lag_seconds: gauges(r, "poll_lag_seconds", "How far polling is behind"),
             read_allowance_used: gauges(
                 r,
@@ -257,17 +236,12 @@ impl Store {
     fn register(r: &mut Registry) -> Self {
         Self {
             commits: one(r, "store_commits", "Group commits"),
-            commit_seconds: histogram(r, "store_commit_seconds", "Time of a group commit", fast),
+            commit_seconds: one(r, "store_commit_seconds", "Time that group commits took"),
             file_bytes: one(r, "store_file_bytes", "Size of the store's file"),
             forecast_bytes: one(
                 r,
                 "store_forecast_bytes",
                 "Size the file will have once retention balances intake",
-            ),
-            last_backup: one(
-                r,
-                "store_last_backup_timestamp_seconds",
-                "When the last backup ended; 0 without one",
             ),
         }
     }
@@ -308,17 +282,6 @@ fn one<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &
     metric
 }
 
-fn histogram(
-    registry: &mut Registry,
-    name: &str,
-    help: &str,
-    make: fn() -> Histogram,
-) -> Histogram {
-    let metric = make();
-    registry.register(named(name), help, metric.clone());
-    metric
-}
-
 fn counters<K: Key>(registry: &mut Registry, name: &str, help: &str) -> Each<K, Counter> {
     Each::register(registry, &named(name), help, Counter::default)
 }
@@ -353,7 +316,7 @@ mod tests {
             "zenstripe_queue_depth_entries{queue=\"inbox\"} 0",
             "zenstripe_queue_oldest_age_seconds{queue=\"dead\"} 0.0",
             "zenstripe_api_calls_total{remote=\"zenskar\",class=\"unknown\"} 0",
-            "zenstripe_store_commit_seconds_count 0",
+            "zenstripe_store_commit_seconds_total 0.0",
             "zenstripe_config_last_reload_successful 0",
             "# EOF",
         ] {

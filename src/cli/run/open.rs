@@ -7,8 +7,9 @@ use crate::cli::prepare::Prepared;
 use crate::cli::settings;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::http::listener::{BindError, Certificate, Limits, Listener, Socket};
+use crate::http::listener::{self, BindError, Certificate, Limits, Listener, Socket};
 use crate::http::webhook::{Acceptance, Audience};
+use crate::model::time::Timestamp;
 use crate::remote::transport::Transport;
 use crate::store::{Identity, Mode, Store, StoreError, StoreOptions, Writer};
 use crate::stripe::client::{StripeClient, StripeClientOptions};
@@ -161,13 +162,21 @@ impl Listeners {
             .map(Socket::tcp)
             .transpose()
             .map_err(|error| not_bound(&error))?;
-        let listener =
+        let listening =
             |socket, door, limits| Listener::new(socket, door, limits, Arc::clone(metrics));
+        let expiry = prepared
+            .tls
+            .as_ref()
+            .and_then(listener::Identity::not_after);
+        metrics
+            .http
+            .certificate_expiry
+            .set(expiry.map_or(0, Timestamp::seconds));
         let certificate = prepared
             .tls
             .clone()
             .map(|tls| Arc::new(Certificate::new(tls)));
-        let mut public = public.map(|socket| listener(socket, Door::Public, Limits::public()));
+        let mut public = public.map(|socket| listening(socket, Door::Public, Limits::public()));
         if let Some(certificate) = &certificate {
             let secured = public
                 .map(|public| public.with_tls(certificate))
@@ -176,8 +185,8 @@ impl Listeners {
         }
         Ok(Self {
             public,
-            console: listener(console, Door::Console, Limits::console()),
-            socket: listener(socket, Door::Socket, Limits::socket()),
+            console: listening(console, Door::Console, Limits::console()),
+            socket: listening(socket, Door::Socket, Limits::socket()),
             certificate,
             socket_path: listen.socket.display().to_string(),
         })

@@ -27,6 +27,8 @@ pub(super) async fn run(
             .store
             .commits
             .inc_by(stats.commits.saturating_sub(before.commits));
+        let took = stats.commit_time.saturating_sub(before.commit_time);
+        metrics.store.commit_seconds.inc_by(took.as_secs_f64());
         before = stats;
         if let Some(status) = status(&engine).await {
             copy(&status, &metrics);
@@ -86,6 +88,8 @@ fn copy(status: &Status, metrics: &Metrics) {
     }
     let bytes = i64::try_from(status.store.bytes).unwrap_or(i64::MAX);
     metrics.store.file_bytes.set(bytes);
+    let forecast = i64::try_from(status.store.forecast_bytes).unwrap_or(i64::MAX);
+    metrics.store.forecast_bytes.set(forecast);
 }
 
 fn line(status: &Status) -> String {

@@ -12,6 +12,9 @@ use crate::store::ReadTx;
 use crate::sync::policy::Direction;
 use std::collections::BTreeMap;
 
+/// Newest events from which the rate and the size of events are taken.
+const RATE_SAMPLE: usize = 256;
+
 impl Engine {
     pub(super) fn status(&self) -> Result<Status, CommandError> {
         let read = self.store.read()?;
@@ -56,14 +59,7 @@ impl Engine {
             differences,
             poll: self.poll_status(&read)?,
             scan: scan_status(&read.scan_cursor()?),
-            store: StoreStatus {
-                bytes: self.store.file_bytes()?.unwrap_or(0),
-                rows: read
-                    .rows()?
-                    .into_iter()
-                    .map(|(table, rows)| (table.to_owned(), rows))
-                    .collect(),
-            },
+            store: self.store_status(&read)?,
             daemon: Daemon::default(),
         };
         status.problems = problems(&status);
@@ -71,6 +67,37 @@ impl Engine {
             "degraded".clone_into(&mut status.state);
         }
         Ok(status)
+    }
+
+    fn store_status(&self, read: &ReadTx<'_>) -> Result<StoreStatus, CommandError> {
+        let bytes = self.store.file_bytes()?.unwrap_or(0);
+        let rows: BTreeMap<String, u64> = read
+            .rows()?
+            .into_iter()
+            .map(|(table, rows)| (table.to_owned(), rows))
+            .collect();
+        let mut forecast_bytes = bytes;
+        let newest = read.events_newest(None, RATE_SAMPLE)?;
+        if let (Some(oldest), Some(each)) = (newest.last(), read.event_bytes(RATE_SAMPLE)?) {
+            let span = self
+                .clock
+                .now()
+                .since(oldest.head.received_at)
+                .as_secs()
+                .max(60);
+            let count = u64::try_from(newest.len()).unwrap_or(u64::MAX);
+            let kept = count.saturating_mul(self.settings().retention.as_secs()) / span;
+            let stored = read
+                .last_seq()?
+                .min(rows.get("events").copied().unwrap_or(0));
+            let to_come = kept.saturating_sub(stored);
+            forecast_bytes = bytes.saturating_add(to_come.saturating_mul(each));
+        }
+        Ok(StoreStatus {
+            bytes,
+            forecast_bytes,
+            rows,
+        })
     }
 
     fn remote(&self, side: Side, limiters: &[LimiterStats]) -> Remote {

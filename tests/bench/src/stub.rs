@@ -110,7 +110,7 @@ impl Stub {
         unknown.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Waits until `patches` have come, or none came for `quiet`, and no longer than `most`.
+    /// Waits until `patches` have come, or none came for `quiet`, and at most `most`.
     /// Returns how many have.
     pub(crate) fn wait_for(&self, patches: u64, quiet: Duration, most: Duration) -> u64 {
         let mut seen = self.patches();

@@ -19,7 +19,7 @@ const BUSY: u64 = 2_000;
 const CONNECTIONS: usize = 64;
 /// A pipeline that does nothing for this long has done all it will.
 const QUIET: Duration = Duration::from_secs(3);
-/// A round waits no longer than this for a pipeline.
+/// A round waits at most this long for a pipeline.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(120);
 /// Signs events whose signature is to be refused.
 const FORGED: &str = "whsec_of_somebody_else";
