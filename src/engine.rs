@@ -28,6 +28,8 @@ pub mod look;
 pub mod poller;
 pub mod scan;
 pub mod settings;
+#[cfg(test)]
+mod testing;
 pub mod view;
 
 use crate::clock::Clock;
@@ -35,6 +37,7 @@ use crate::engine::claims::Claims;
 use crate::engine::error::EngineError;
 use crate::engine::gate::Gate;
 use crate::engine::look::Looks;
+use crate::engine::poller::LeftOut;
 use crate::engine::settings::Settings;
 use crate::model::intent::Intent;
 use crate::model::time::Timestamp;
@@ -67,6 +70,7 @@ pub struct Engine {
     /// Signals between the loops.
     pub wake: Wake,
     looks: Looks,
+    left_out: LeftOut,
     reads_booked: AtomicU64,
     settings: RwLock<Arc<Settings>>,
 }
@@ -106,6 +110,7 @@ impl Engine {
             gate: Gate::default(),
             wake: Wake::default(),
             looks: Looks::default(),
+            left_out: LeftOut::default(),
             reads_booked: AtomicU64::new(0),
             settings: RwLock::new(Arc::new(settings)),
         }

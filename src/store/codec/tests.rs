@@ -131,6 +131,9 @@ fn poll() -> PollCursor {
             from: at(1),
             to: at(2),
             after: Some(EventId::parse("evt_2").unwrap()),
+            found: 3,
+            restarts: 4,
+            gap: true,
         }),
     }
 }
@@ -142,6 +145,8 @@ fn scan() -> ScanCursor {
         stripe_started_at: Some(at(3)),
         finished_at: Some(at(2)),
         wanted: true,
+        unread_at: Some(at(4)),
+        unread_again: Some(at(5)),
         found: ScanCounts {
             stripe: 1,
             zenskar: 2,
@@ -150,6 +155,10 @@ fn scan() -> ScanCursor {
             claimed_twice: 5,
             missed: 6,
         },
+        before: Some(cus("cus_8")),
+        handled: Some(ZenskarCustomerId::parse("z-7").unwrap()),
+        restarts: 9,
+        stopped: Some("no".into()),
     }
 }
 
