@@ -10,7 +10,7 @@ use crate::remote::client::ApiKey;
 use crate::remote::limiter::Rates;
 use crate::remote::testing::{Scripted, StillClock, response, run};
 use crate::remote::transport::{Response, TransportError};
-use crate::store::{Store, StoreError, StoreOptions, WriteTx, Writer};
+use crate::store::{Store, StoreError, WriteTx, Writer};
 use crate::stripe::client::{StripeClient, StripeClientOptions};
 use crate::sync::policy::{Direction, Policy};
 use crate::zenskar::client::{ZenskarClient, ZenskarClientOptions};
@@ -23,7 +23,6 @@ pub(super) type Script = Vec<Result<Response, TransportError>>;
 pub(super) struct Bench {
     pub(super) engine: Engine,
     pub(super) clock: StillClock,
-    pub(super) stripe: Arc<Scripted>,
     pub(super) zenskar: Arc<Scripted>,
 }
 
@@ -31,11 +30,7 @@ impl Bench {
     pub(super) fn new(stripe: Script, zenskar: Script) -> Self {
         let clock = StillClock::new();
         let (stripe, zenskar) = (Scripted::new(stripe), Scripted::new(zenskar));
-        let store = Store::open_backend(
-            redb::backends::InMemoryBackend::new(),
-            StoreOptions::default(),
-        )
-        .unwrap();
+        let store = Store::in_memory();
         let writer = Writer::inline(store.clone());
         let stripe_client = StripeClient::new(
             StripeClientOptions {
@@ -46,7 +41,7 @@ impl Bench {
                 live: false,
                 requests_per_second: 25,
             },
-            stripe.clone(),
+            stripe,
             Arc::new(clock.clone()),
         );
         let zenskar_client = ZenskarClient::new(
@@ -69,7 +64,6 @@ impl Bench {
         Self {
             engine,
             clock,
-            stripe,
             zenskar,
         }
     }
@@ -89,7 +83,10 @@ impl Bench {
     pub(super) fn journal(&self) -> Vec<String> {
         let read = self.engine.store.read().unwrap();
         let entries = read.journal(None, 99).unwrap().entries;
-        entries.into_iter().map(|numbered| numbered.entry.what).collect()
+        entries
+            .into_iter()
+            .map(|numbered| numbered.entry.what)
+            .collect()
     }
 }
 
@@ -99,7 +96,7 @@ pub(super) fn says(status: u16, at: i64, body: &str) -> Result<Response, Transpo
     Ok(response(status, &[("date", &date)], body))
 }
 
-/// The `Date` of a time of day on the first of January 1970.
+/// The `Date` of an instant in 1970 or soon after.
 fn date(at: i64) -> String {
     let text = Timestamp::from_seconds(at).to_string();
     let (day, time) = text.trim_end_matches('Z').split_once('T').unwrap();

@@ -37,7 +37,7 @@ pub(in crate::engine) fn want(tx: &mut WriteTx<'_>) -> Result<bool, StoreError> 
 }
 
 /// Asks for a scan because events could not be read: now, or, since the same event is met in
-/// several windows and each scan costs reads, a day after the last one. Whether it is for now.
+/// several windows and each scan costs reads, a day after the last one. Whether it is due at once.
 pub(in crate::engine) fn want_for_unread(
     tx: &mut WriteTx<'_>,
     now: Timestamp,

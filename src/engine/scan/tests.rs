@@ -101,7 +101,7 @@ fn asking_for_a_scan_moves_no_place() {
 #[test]
 fn a_mapping_that_is_refused_says_nothing_and_stops_nothing() {
     for status in [403, 409, 422, 500, 503] {
-        let names = r#"{"customer_id_connector":"cus_2"}"#;
+        let names = r#"{"reference_id":"cus_2"}"#;
         let bench = Bench::new(
             Vec::new(),
             vec![
@@ -112,7 +112,8 @@ fn a_mapping_that_is_refused_says_nothing_and_stops_nothing() {
         );
         bench.at_phase(ScanPhase::Zenskar(None));
         assert_eq!(bench.scan().unwrap(), Scanned::Finished, "{status}");
-        assert_eq!(bench.place().found.unanswered, 1, "{status}");
+        let found = bench.place().found;
+        assert_eq!((found.unanswered, found.linked), (1, 1), "{status}");
     }
 }
 
