@@ -353,8 +353,10 @@ impl Engine {
 }
 
 /// The adaptive period: fast while only polling sees events or there is nothing else, slow while
-/// webhooks are healthy. Half of the allowance is spent like this; what remains then is spread over
-/// the `days` until there is more, so that it is never used up by polling.
+/// webhooks are healthy.
+///
+/// Half of the allowance is spent like this; what remains then is spread over the `days` until
+/// there is more, so that it is never used up by polling.
 #[must_use]
 pub fn adaptive(ingress: bool, found: u64, reads_used: u64, days: u32) -> Duration {
     let wished = match (found > 0, ingress) {
