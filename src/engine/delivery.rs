@@ -64,7 +64,11 @@ impl Engine {
         let Some(link) = read.link(&intent.link)? else {
             return Ok(Delivered::Skipped);
         };
+        let outdated = read.activations()?.outdates(&intent);
         drop(read);
+        if outdated {
+            return self.plan_again(intent).await;
+        }
         match self.look_first(&intent, &link.zenskar).await {
             Ok(Some((look, before))) => self.act(intent, look, before).await,
             Ok(None) => self.plan_again(intent).await,

@@ -20,9 +20,11 @@ use crate::store::PreparedMirror;
 use crate::store::StoreError;
 use crate::store::WriteTx;
 use crate::stripe;
+use crate::sync::activation::Activations;
 use crate::sync::customer::{Plan, State, plan};
 use crate::sync::evidence::Evidence;
 use crate::sync::policy::Policy;
+use crate::telemetry::chain;
 use crate::zenskar::client::{Found, Look};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -111,6 +113,7 @@ impl Engine {
         };
         match self.examine(&work).await {
             Err(EngineError::Remote(failure)) => self.postpone(work, failure).await,
+            Err(error) if !error.is_fatal() => self.bury_work(work, chain(&error)).await,
             outcome => outcome,
         }
     }
@@ -136,15 +139,18 @@ impl Engine {
         let zenskar = self.see_zenskar(&link.zenskar).await?;
         let now = self.clock.now();
         let read = self.store.read()?;
-        let (intents, held) = (read.intents(id)?, read.differences(id)?);
+        let active = read.activations()?;
+        let intents = active.counting_intents(read.intents(id)?);
+        let held = read.differences(id)?;
         drop(read);
+        let counting = active.counting(&link);
         let state = State {
-            link: &link,
+            link: &counting,
             stripe: &stripe.presence,
             zenskar: &zenskar.presence,
             intents: &intents,
             held: &held,
-            evidence: &evidence(&link, &events, &settings.policy),
+            evidence: &evidence(&counting, &events, &settings.policy, &active),
             now,
             settle: settings.settle,
         };
@@ -161,6 +167,7 @@ impl Engine {
             work: work.clone(),
             link,
             plan,
+            active,
             now,
         };
         let applied = self
@@ -344,7 +351,7 @@ impl Engine {
 }
 
 /// What the events prove, read only where the base leaves a selected field open.
-fn evidence(link: &Link, events: &[Event], policy: &Policy) -> Evidence {
+fn evidence(link: &Link, events: &[Event], policy: &Policy, active: &Activations) -> Evidence {
     let mut evidence = Evidence::default();
     if policy
         .fields
@@ -358,9 +365,15 @@ fn evidence(link: &Link, events: &[Event], policy: &Policy) -> Evidence {
         .filter(|event| event.kind == "customer.updated")
     {
         match stripe::event::previous_attributes(&event.payload) {
-            stripe::event::Evidence::Unspecified => evidence.unspecified(),
+            stripe::event::Evidence::Unspecified => {
+                let mut open = policy.fields.iter();
+                if open.all(|field| link.base.contains_key(field) || active.hears(*field, event)) {
+                    evidence.unspecified();
+                }
+            }
             stripe::event::Evidence::Named(before) => {
-                for (field, value) in before {
+                let heard = before.into_iter();
+                for (field, value) in heard.filter(|(field, _)| active.hears(*field, event)) {
                     evidence.name(field, value);
                 }
             }
@@ -374,6 +387,7 @@ struct Decision {
     work: Work,
     link: Link,
     plan: Plan,
+    active: Activations,
     stripe: PreparedMirror,
     zenskar: PreparedMirror,
     observed_at: Timestamp,
@@ -381,12 +395,13 @@ struct Decision {
 }
 
 impl Decision {
-    /// Applies the plan, unless the link moved since it was read.
+    /// Applies the plan, unless the link moved since it was read, or the rules did.
     fn apply(&self, tx: &mut WriteTx<'_>) -> Result<bool, StoreError> {
         let id = &self.link.stripe;
         let unmoved = tx
             .link(id)?
-            .is_some_and(|link| link.version == self.link.version);
+            .is_some_and(|link| link.version == self.link.version)
+            && tx.activations()? == self.active;
         if !unmoved {
             return Ok(false);
         }
@@ -400,7 +415,9 @@ impl Decision {
     }
 
     fn put_link(&self, tx: &mut WriteTx<'_>) -> Result<(), StoreError> {
-        if self.link.base == self.plan.base && self.link.state == self.plan.state {
+        let planned_at = self.active.planned_at(&self.link, self.now);
+        let settled = planned_at == self.link.planned_at && self.link.base == self.plan.base;
+        if settled && self.link.state == self.plan.state {
             return Ok(());
         }
         if let (LinkState::Deleted(side), true) =
@@ -414,6 +431,7 @@ impl Decision {
         tx.put_link(&Link {
             base: self.plan.base.clone(),
             state: self.plan.state,
+            planned_at,
             version: self.link.version.saturating_add(1),
             ..self.link.clone()
         })?;
