@@ -207,3 +207,18 @@ async fn a_field_selected_anew_by_a_restart_begins_with_a_question() {
     world.sandbox.stripe_update_customer(&pair.stripe, &patch);
     world.until_zenskar(&pair, "customer_name", "Later").await;
 }
+
+#[tokio::test]
+async fn a_rolled_webhook_secret_is_used_without_a_restart() {
+    let world = World::new().await;
+    world.configure(POLLING);
+    let _daemon = world.start().await;
+    let body = r#"{"id":"evt_rolled","object":"event"}"#;
+    assert_eq!(world.post_webhook(body, "whsec_rolled").await, 400);
+    world
+        .place
+        .write_secret("webhook-secret", "whsec_rolled")
+        .unwrap();
+    assert!(world.output(&["reload"]).await.status.success());
+    assert_eq!(world.post_webhook(body, "whsec_rolled").await, 200);
+}

@@ -165,11 +165,7 @@ fn what_was_decided_before_is_decided_anew() {
         number: 1,
         link: StripeCustomerId::parse("cus_1").unwrap(),
         target: Side::Zenskar,
-        changes: [
-            (Field::Name, change.clone()),
-            (Field::Email, change.clone()),
-        ]
-        .into(),
+        changes: [(Field::Name, change.clone()), (Field::Email, change)].into(),
         progress: Progress::Waiting,
         attempts: 0,
         decided_at: at(5),

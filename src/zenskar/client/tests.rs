@@ -310,14 +310,14 @@ fn too_many_slows_the_client_and_a_key_can_be_swapped() {
     let read = || run(&b.clock, b.client.customer(&id("z1"), Priority::Sync));
     let start = b.clock.now();
     let wait = Class::Retry {
-        after: Some(std::time::Duration::from_secs(4)),
+        after: Some(Duration::from_secs(4)),
     };
     assert_eq!(read().unwrap_err().class, wait);
     assert_eq!(b.client.limiters()[0].milli_rate, 2_500);
     b.client.set_key(ApiKey::parse("key-2").unwrap());
     assert!(read().is_err());
     let waited = b.clock.now().since(start);
-    assert_eq!(waited, std::time::Duration::from_secs(4));
+    assert_eq!(waited, Duration::from_secs(4));
     assert_eq!(b.client.limiters()[0].milli_rate, 1_250);
     assert!(read().is_ok());
     let seen = b.transport.seen();
