@@ -19,6 +19,7 @@ pub mod environment;
 pub mod error;
 pub mod events;
 pub mod init;
+pub mod key;
 pub mod out;
 pub mod prepare;
 pub mod run;

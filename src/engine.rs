@@ -14,6 +14,7 @@
 //! - A failure of a remote is a state (retry at, parked, dead letter), never an end of the process.
 //!   Only a failure of the store is: what is durable is then known by opening it again.
 
+pub mod activation;
 pub mod backoff;
 pub mod claims;
 pub mod command;
@@ -168,7 +169,8 @@ impl Engine {
         EngineError::Remote(failure)
     }
 
-    /// Puts new settings in force: the next look and the next delivery use them.
+    /// Puts new settings in force: the next look and the next delivery use them. What becomes
+    /// active by them is to be noted first ([`Engine::activate`]).
     pub fn set_settings(&self, settings: Settings) {
         *self
             .settings

@@ -15,6 +15,7 @@
 //!
 //! Not here: how the two systems spell a customer, and when anything runs.
 
+pub mod activation;
 pub mod customer;
 pub mod evidence;
 pub mod matching;

@@ -3,6 +3,7 @@
 use crate::cli::client::not_loaded;
 use crate::cli::environment::Environment;
 use crate::cli::error::{Exit, Failure, Outcome};
+use crate::cli::key::KeyFile;
 use crate::cli::out::{Out, Tone};
 use crate::cli::prepare::{Finding, Prepared, SecretPlaces, prepare};
 use crate::cli::settings;
@@ -23,6 +24,7 @@ pub fn check(path: &Path, env: &Environment, out: &Out) -> Outcome {
         .err()
         .unwrap_or_default();
     let store = store_header(&loaded.config.store.path)?;
+    let key = KeyFile::of(&loaded.config, &places).state()?;
     let advice = advice(&loaded.config);
     if out.is_json() {
         let problems: Vec<_> = findings.iter().map(finding_json).collect();
@@ -31,6 +33,7 @@ pub fn check(path: &Path, env: &Environment, out: &Out) -> Outcome {
             "problems": problems,
             "advice": advice,
             "store": store,
+            "key": key,
             "files": loaded.files,
         }));
     } else {
@@ -40,6 +43,7 @@ pub fn check(path: &Path, env: &Environment, out: &Out) -> Outcome {
             out.painted_line(&format!("{word} {line}"));
         }
         out.line(&format!("store: {store}"));
+        out.line(&format!("key: {key}"));
         if findings.is_empty() {
             let word = out.paint(Tone::Good, "ok:");
             out.painted_line(&format!("{word} the configuration can be used"));

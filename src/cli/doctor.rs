@@ -9,6 +9,7 @@ use crate::cli::check;
 use crate::cli::client::Client;
 use crate::cli::environment::Environment;
 use crate::cli::error::{Exit, Failure, Outcome};
+use crate::cli::key::KeyFile;
 use crate::cli::out::{Out, Tone};
 use crate::cli::prepare::{SecretPlaces, prepare};
 use crate::engine::view::Status;
@@ -117,6 +118,7 @@ pub async fn doctor(path: &Path, env: &Environment, out: &Out) -> Outcome {
     checks.push(daemon(path).await);
     checks.push(machine::socket(config));
     checks.extend(machine::store(config));
+    checks.push(machine::key(&KeyFile::of(config, &places)));
     match &prepared {
         Some(prepared) => checks.extend(remotes::checks(config, prepared).await),
         None => checks.push(Check::warning(

@@ -72,7 +72,9 @@ impl SecretPlaces {
         }
     }
 
-    fn borrowed(&self) -> Places<'_> {
+    /// The same, as the configuration takes it.
+    #[must_use]
+    pub fn borrowed(&self) -> Places<'_> {
         Places {
             config: &self.config,
             credentials: self.credentials.as_deref(),

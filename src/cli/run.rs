@@ -14,6 +14,7 @@ mod metered;
 mod open;
 mod reload;
 mod sample;
+mod seal;
 mod serve;
 mod signals;
 mod state;
@@ -22,6 +23,7 @@ mod systemd;
 use crate::cli::check;
 use crate::cli::environment::Environment;
 use crate::cli::error::{Exit, Failure, Outcome};
+use crate::cli::key::KeyFile;
 use crate::cli::out::Out;
 use crate::cli::prepare::{Prepared, SecretPlaces};
 use crate::cli::settings;
@@ -198,13 +200,19 @@ async fn join_around(start: Start<'_>, (store, writer): (Store, Writer)) -> Outc
         return Err(account::refused(&account, found));
     }
     open::bind(&store, &writer, &prepared.identity, &config.store.path).await?;
+    let key = KeyFile::of(&config, &places);
+    let sealer = seal::open(&key, &store, &config.store.path)?;
     let listeners = Listeners::bind(&config, &prepared, &metrics).await?;
-    let state = State::new(&loaded, &prepared, listeners.addresses(), path);
+    let state = State::new(&loaded, &prepared, sealer, listeners.addresses(), path);
+    let (sealer, file) = (state.sealer(), &config.store.path);
+    seal::prove(sealer, &key, (&store, &writer), file).await?;
     let state = Arc::new(state);
     let watcher = Watcher::new(path, loaded.fingerprint, state.asked())
         .map_err(|error| Failure::of(Exit::Config, &error))?;
     let settings = settings::engine(&config);
     let engine = Engine::new((store, writer), stripe, zenskar, clock, settings);
+    let noted = engine.activate(&engine.settings().policy).await;
+    noted.map_err(|error| store_failure(&error))?;
     let engine = Arc::new(engine);
     let (acceptance_in, acceptance) = watch::channel(open::acceptance(&prepared, &config));
     let manager = Manager::default();

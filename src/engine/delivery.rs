@@ -62,6 +62,7 @@ impl Engine {
             return Ok(Delivered::Skipped);
         };
         let link = read.link(&intent.link)?;
+        let outdated = read.activations()?.outdates(&intent);
         drop(read);
         let Some(link) = link.filter(|link| link.state == LinkState::Active) else {
             // Nothing moves over a link that is gone, and a row that stayed would be due for ever.
@@ -72,6 +73,9 @@ impl Engine {
                 .await?;
             return Ok(Delivered::Skipped);
         };
+        if outdated {
+            return self.plan_again(intent).await;
+        }
         match self.look_first(&intent, &link.zenskar).await {
             Ok(Some((look, before))) => self.act(intent, look, before).await,
             Ok(None) => self.plan_again(intent).await,

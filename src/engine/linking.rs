@@ -189,6 +189,7 @@ pub(super) fn new_link(
         state: LinkState::Active,
         proof,
         made_at: now,
+        planned_at: now,
     }
 }
 

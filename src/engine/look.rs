@@ -20,9 +20,9 @@ use crate::store::PreparedMirror;
 use crate::store::StoreError;
 use crate::store::WriteTx;
 use crate::stripe;
+use crate::sync::activation::Activations;
 use crate::sync::customer::{Plan, State, plan};
-use crate::sync::evidence::Evidence;
-use crate::sync::policy::Policy;
+use crate::telemetry::chain;
 use crate::zenskar::client::{Found, Look};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -115,6 +115,7 @@ impl Engine {
         };
         match self.examine(&work).await {
             Err(EngineError::Remote(failure)) => self.postpone(work, failure).await,
+            Err(error) if !error.is_fatal() => self.bury_work(work, chain(&error)).await,
             outcome => outcome,
         }
     }
@@ -148,16 +149,14 @@ impl Engine {
                 return self.confirm_gone(work, &link, &zenskar.mirror).await;
             }
         }
-        let read = self.store.read()?;
-        let (intents, held) = (read.intents(id)?, read.differences(id)?);
-        drop(read);
+        let known = self.known(&link)?;
         let state = State {
-            link: &link,
+            link: &known.link,
             stripe: &stripe.presence,
             zenskar: &zenskar.presence,
-            intents: &intents,
-            held: &held,
-            evidence: &evidence(&link, &events, &settings.policy),
+            intents: &known.intents,
+            held: &known.held,
+            evidence: &known.evidence(&events, &settings.policy),
             now,
             settle: settings.settle,
         };
@@ -174,6 +173,7 @@ impl Engine {
             work: work.clone(),
             link,
             plan,
+            active: known.active,
             now,
         };
         let applied = self
@@ -400,37 +400,12 @@ impl Engine {
     }
 }
 
-/// What the events prove, read only where the base leaves a selected field open.
-fn evidence(link: &Link, events: &[Event], policy: &Policy) -> Evidence {
-    let mut evidence = Evidence::default();
-    if policy
-        .fields
-        .iter()
-        .all(|field| link.base.contains_key(field))
-    {
-        return evidence;
-    }
-    for event in events
-        .iter()
-        .filter(|event| event.kind == "customer.updated")
-    {
-        match stripe::event::previous_attributes(&event.payload) {
-            stripe::event::Evidence::Unspecified => evidence.unspecified(),
-            stripe::event::Evidence::Named(before) => {
-                for (field, value) in before {
-                    evidence.name(field, value);
-                }
-            }
-        }
-    }
-    evidence
-}
-
 /// A plan with everything that goes into its transaction.
 struct Decision {
     work: Work,
     link: Link,
     plan: Plan,
+    active: Activations,
     stripe: PreparedMirror,
     zenskar: PreparedMirror,
     observed_at: Timestamp,
@@ -438,7 +413,7 @@ struct Decision {
 }
 
 impl Decision {
-    /// Applies the plan, unless the link moved since it was read.
+    /// Applies the plan, unless the link moved since it was read, or the rules did.
     fn apply(&self, tx: &mut WriteTx<'_>) -> Result<bool, StoreError> {
         let id = &self.link.stripe;
         let unmoved = tx.link(id)?.is_some_and(|link| {
@@ -446,6 +421,7 @@ impl Decision {
                 && link.zenskar == self.link.zenskar
                 && link.made_at == self.link.made_at
         });
+        let unmoved = unmoved && tx.activations()? == self.active;
         if !unmoved {
             return Ok(false);
         }
@@ -459,7 +435,9 @@ impl Decision {
     }
 
     fn put_link(&self, tx: &mut WriteTx<'_>) -> Result<(), StoreError> {
-        if self.link.base == self.plan.base && self.link.state == self.plan.state {
+        let planned_at = self.active.planned_at(&self.link, self.now);
+        let settled = planned_at == self.link.planned_at && self.link.base == self.plan.base;
+        if settled && self.link.state == self.plan.state {
             return Ok(());
         }
         if let (LinkState::Deleted(side), true) =
@@ -473,6 +451,7 @@ impl Decision {
         tx.put_link(&Link {
             base: self.plan.base.clone(),
             state: self.plan.state,
+            planned_at,
             version: self.link.version.saturating_add(1),
             ..self.link.clone()
         })?;

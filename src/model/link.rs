@@ -52,6 +52,9 @@ pub struct Link {
     pub proof: LinkProof,
     /// When it was made.
     pub made_at: Timestamp,
+    /// When a plan last settled its base anew. What the base says of a field that became active
+    /// later was agreed under other rules and does not count.
+    pub planned_at: Timestamp,
 }
 
 /// Whether a link is in force.

@@ -19,6 +19,11 @@ use zeroize::Zeroizing;
 /// each stays below it.
 pub const RESPONSE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// Longest single object that is taken, in bytes: a customer, an event. Both remotes' own are far
+/// below 1 MiB. Less than the store keeps, so that an object that was taken is never too large for
+/// it.
+pub const OBJECT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// Longest wait for a connection, TLS included. Shorter than every request's own time-out, so that
 /// an unreachable remote is known to be one: nothing was sent.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

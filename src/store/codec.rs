@@ -12,6 +12,7 @@
 //!
 //! Not here: which table holds what (`store/tables.rs`), and keys (`store/key.rs`).
 
+mod activation;
 mod cursor;
 mod event;
 mod fields;
@@ -61,6 +62,7 @@ pub(super) enum Tag {
     Sealed,
     PollCursor,
     ScanCursor,
+    Activations,
 }
 
 impl Tag {
@@ -82,6 +84,7 @@ impl Tag {
             Self::Sealed => 14,
             Self::PollCursor => 15,
             Self::ScanCursor => 16,
+            Self::Activations => 17,
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::store::codec::Installation;
 use crate::store::error::{RecordError, StoreError};
 use crate::store::tables::{COUNTERS, META};
 use crate::store::tx::{ReadTx, WriteTx};
+use crate::sync::activation::Activations;
 
 /// Row of [`META`] with the schema.
 pub(super) const SCHEMA: &[u8] = b"schema";
@@ -12,6 +13,8 @@ pub(super) const SCHEMA: &[u8] = b"schema";
 pub(super) const INSTALLATION: &[u8] = b"installation";
 /// Row of [`META`] with the account and organisation.
 const IDENTITY: &[u8] = b"identity";
+/// Row of [`META`] with what is active, and since when.
+const ACTIVATIONS: &[u8] = b"activations";
 
 /// The one Stripe account and the one Zenskar organisation that this store is bound to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +62,15 @@ impl ReadTx<'_> {
         self.record(META, IDENTITY)
     }
 
+    /// What is active, and since when; nothing in a new store.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or the row is damaged.
+    pub fn activations(&self) -> Result<Activations, StoreError> {
+        Ok(self.record(META, ACTIVATIONS)?.unwrap_or_default())
+    }
+
     /// The last number given under `name`; zero when none was.
     pub(super) fn counter(&self, name: &[u8]) -> Result<u64, StoreError> {
         Ok(self.record(COUNTERS, name)?.unwrap_or(0))
@@ -73,6 +85,15 @@ impl WriteTx<'_> {
     /// The file cannot be written.
     pub fn set_identity(&mut self, identity: &Identity) -> Result<(), StoreError> {
         self.put(META, IDENTITY, identity)
+    }
+
+    /// Writes what is active, and since when.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn set_activations(&mut self, activations: &Activations) -> Result<(), StoreError> {
+        self.put(META, ACTIVATIONS, activations)
     }
 
     /// The next number under `name`, never given before.

@@ -88,16 +88,25 @@ impl Sealer {
     ///
     /// The file cannot be read or made, others than its owner may read it, or it holds no key.
     pub fn from_file(path: &Path) -> Result<Self, StoreError> {
-        let failed = |source: Cause| StoreError::KeyFile {
-            path: path.to_owned(),
-            source,
-        };
-        let key = match read_key(path) {
-            Ok(Some(key)) => key,
-            Ok(None) => make_key(path).map_err(failed)?,
-            Err(error) => return Err(failed(error)),
-        };
+        if let Some(known) = Self::from_known_file(path, false)? {
+            return Ok(known);
+        }
+        let failed = |source| key_file(path, source);
+        let key = make_key(path).map_err(failed)?;
         Self::new(&key).map_err(|error| failed(error.into()))
+    }
+
+    /// A sealer with the key in the file `path`; `None` when there is no file. What lies in a
+    /// guarded directory, such as systemd's for credentials, is for its owner whatever its mode.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, others than its owner may read it, or it holds no key.
+    pub fn from_known_file(path: &Path, guarded: bool) -> Result<Option<Self>, StoreError> {
+        let failed = |source| key_file(path, source);
+        let key = read_key(path, guarded).map_err(failed)?;
+        key.map(|key| Self::new(&key).map_err(|error| failed(error.into())))
+            .transpose()
     }
 
     /// Seals `secret` for `name`.
@@ -157,19 +166,33 @@ fn bound_to(name: &str) -> Vec<u8> {
     bytes
 }
 
+fn key_file(path: &Path, source: Cause) -> StoreError {
+    StoreError::KeyFile {
+        path: path.to_owned(),
+        source,
+    }
+}
+
 /// The key in the file, or nothing when there is no file.
-fn read_key(path: &Path) -> Result<Option<Zeroizing<[u8; KEY_BYTES]>>, Cause> {
+fn read_key(path: &Path, guarded: bool) -> Result<Option<Zeroizing<[u8; KEY_BYTES]>>, Cause> {
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.into()),
     };
     let mode = file.metadata()?.permissions().mode();
-    if mode & 0o077 != 0 {
+    if !guarded && mode & 0o077 != 0 {
         return Err(format!("others than its owner may use it (mode {:o})", mode & 0o777).into());
     }
     let mut key = Zeroizing::new([0_u8; KEY_BYTES]);
-    file.read_exact(key.as_mut_slice())?;
+    if let Err(error) = file.read_exact(key.as_mut_slice()) {
+        return Err(match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => {
+                format!("it holds less than a key of {KEY_BYTES} bytes").into()
+            }
+            _ => error.into(),
+        });
+    }
     if file.read(&mut [0_u8])? == 0 {
         Ok(Some(key))
     } else {

@@ -26,7 +26,8 @@ impl Table {
     }
 }
 
-/// Name → value: schema, installation id, the account and organisation this store is bound to.
+/// Name → value: schema, installation id, the account and organisation this store is bound to,
+/// what is active and since when.
 pub(super) const META: Table = Table("meta");
 
 /// Name → last number given. Numbers that must never be given twice although the rows that carried

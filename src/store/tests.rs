@@ -84,6 +84,7 @@ fn link(stripe: &str, zenskar: &str) -> Link {
         state: LinkState::Active,
         proof: LinkProof::Mapping,
         made_at: at(1),
+        planned_at: at(2),
     }
 }
 

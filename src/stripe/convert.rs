@@ -9,6 +9,7 @@
 
 use crate::model::customer::{Address, Customer, Field, Presence, Value};
 use crate::model::id::StripeCustomerId;
+use crate::remote::transport::OBJECT_BYTES_MAX;
 use crate::stripe::object;
 
 /// An object that is not what its place says.
@@ -17,6 +18,9 @@ pub enum ObjectError {
     /// It is not JSON, or a part of it has not the documented type.
     #[error("not a customer of stripe")]
     Shape(#[source] serde_json::Error),
+    /// It is longer than is taken.
+    #[error("a customer of stripe of more than {OBJECT_BYTES_MAX} bytes")]
+    TooLarge,
     /// Its id cannot be one.
     #[error("a customer of stripe without a usable id")]
     Id(#[source] crate::model::id::InvalidId),
@@ -42,6 +46,9 @@ pub struct Observed {
 ///
 /// Bytes that are not a customer object.
 pub fn observed(payload: Vec<u8>) -> Result<Observed, ObjectError> {
+    if payload.len() > OBJECT_BYTES_MAX {
+        return Err(ObjectError::TooLarge);
+    }
     let wire: object::Customer = serde_json::from_slice(&payload).map_err(ObjectError::Shape)?;
     Ok(Observed {
         id: StripeCustomerId::parse(&wire.id).map_err(ObjectError::Id)?,

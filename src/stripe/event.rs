@@ -12,6 +12,7 @@ use crate::model::customer::{Field, Fields, Presence, Value};
 use crate::model::event::{Channel, Event};
 use crate::model::id::{AccountId, EventId};
 use crate::model::time::Timestamp;
+use crate::remote::transport::OBJECT_BYTES_MAX;
 use crate::stripe::convert::{self, ObjectError, Observed};
 use crate::stripe::object;
 use serde::Deserialize;
@@ -19,7 +20,7 @@ use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
 /// Longest event that is read, in bytes. Stripe's own are far below 1 MiB.
-pub const EVENT_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub const EVENT_BYTES_MAX: usize = OBJECT_BYTES_MAX;
 
 /// Longest type name or version of an event that is read, in bytes.
 const WORD_BYTES_MAX: usize = 255;
@@ -176,9 +177,10 @@ pub fn customer(payload: &[u8]) -> Result<Observed, EventError> {
 /// What an event proves about which fields of its customer were changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Evidence {
-    /// Nothing: the event does not say what changed, or says it in a way we cannot read.
+    /// The event is readable and does not say what changed: anything may have.
     Unspecified,
-    /// These fields, and no others of ours, were changed; each with the value it had before.
+    /// These fields were changed; each with the value it had before. Of any other it proves
+    /// nothing.
     Named(Fields),
 }
 
@@ -186,17 +188,29 @@ pub enum Evidence {
 ///
 /// `previous_attributes` holds the old values of changed top-level attributes; of a nested object
 /// it holds the changed parts alone ("the Event object": `data.previous_attributes`), so the old
-/// address is the event's address with those parts put back. It can be absent or `null`. Never
-/// fails: what cannot be read proves nothing.
+/// address is the event's address with those parts put back. It can be absent or `null`.
+///
+/// Never fails: what cannot be read proves nothing. That holds for a field, for all of
+/// `previous_attributes`, and for a payload that was pruned: taken for an event that names nothing,
+/// it would let values be written that nobody changed.
 #[must_use]
 pub fn previous_attributes(payload: &[u8]) -> Evidence {
-    read_previous(payload).unwrap_or(Evidence::Unspecified)
+    let nothing = Evidence::Named(Fields::new());
+    let Ok(event) = decode::<Snapshot<'_>>(payload) else {
+        return nothing;
+    };
+    let Some(previous) = event.data.previous_attributes else {
+        return Evidence::Unspecified;
+    };
+    match serde_json::from_str::<Json>(previous.get()) {
+        Ok(Json::Object(previous)) => Evidence::Named(named(event.data.object, &previous)),
+        Ok(Json::Null) => Evidence::Unspecified,
+        _ => nothing,
+    }
 }
 
-fn read_previous(payload: &[u8]) -> Option<Evidence> {
-    let event: Snapshot<'_> = decode(payload).ok()?;
-    let previous: Json = serde_json::from_str(event.data.previous_attributes?.get()).ok()?;
-    let previous = previous.as_object()?;
+/// The old values that can be read.
+fn named(object: &RawValue, previous: &serde_json::Map<String, Json>) -> Fields {
     let mut named = Fields::new();
     for (field, key) in [
         (Field::Name, "name"),
@@ -204,20 +218,20 @@ fn read_previous(payload: &[u8]) -> Option<Evidence> {
         (Field::Phone, "phone"),
     ] {
         match previous.get(key) {
-            None => {}
             Some(Json::Null) => {
                 named.insert(field, Value::Blank);
             }
-            Some(old) => {
-                named.insert(field, Value::text(old.as_str()?));
+            Some(Json::String(old)) => {
+                named.insert(field, Value::text(old));
             }
+            Some(_) | None => {}
         }
     }
-    if let Some(old) = previous.get("address") {
-        let old = old_address(event.data.object, old)?;
+    let old = previous.get("address");
+    if let Some(old) = old.and_then(|old| old_address(object, old)) {
         named.insert(Field::Address, old);
     }
-    Some(Evidence::Named(named))
+    named
 }
 
 /// The address before the event: its parts in `previous` over those in the event's object.

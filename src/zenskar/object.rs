@@ -8,6 +8,7 @@
 use crate::model::customer::Customer;
 use crate::model::id::{InvalidId, ZenskarCustomerId};
 use crate::model::time::Timestamp;
+use crate::remote::transport::OBJECT_BYTES_MAX;
 use crate::zenskar::convert;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
@@ -19,6 +20,9 @@ pub enum ObjectError {
     /// It is not JSON, or not an object.
     #[error("not a customer of zenskar")]
     Shape(#[source] serde_json::Error),
+    /// It is longer than is taken.
+    #[error("a customer of zenskar of more than {OBJECT_BYTES_MAX} bytes")]
+    TooLarge,
     /// Its id cannot be one.
     #[error("a customer of zenskar without a usable id")]
     Id(#[source] InvalidId),
@@ -49,6 +53,9 @@ impl ZenskarCustomer {
     ///
     /// Bytes that are not a customer object.
     pub fn parse(payload: Vec<u8>) -> Result<Self, ObjectError> {
+        if payload.len() > OBJECT_BYTES_MAX {
+            return Err(ObjectError::TooLarge);
+        }
         let raw: Map<String, Json> =
             serde_json::from_slice(&payload).map_err(ObjectError::Shape)?;
         let id = text(&raw, &["id"]).unwrap_or_default();

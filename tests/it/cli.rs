@@ -36,6 +36,7 @@ async fn a_configuration_is_checked_with_every_problem() {
     insta::assert_snapshot!(told(&world, &["check"]).await, @r#"
     note: `events.poll` is "off": an event whose webhook is lost is lost
     store: DIR/zenstripe.redb is made at the first start
+    key: DIR/zenstripe.key is made at the first start
     ok: the configuration can be used
     exit 0
     "#);
@@ -95,6 +96,7 @@ async fn secrets_that_others_can_read_are_refused() {
       fix: chmod 600 DIR/zenskar-key
     note: `events.poll` is "off": an event whose webhook is lost is lost
     store: DIR/zenstripe.redb is made at the first start
+    key: DIR/zenstripe.key is made at the first start
     error: 1 problem in the configuration DIR/zenstripe.toml
     hint: correct it and run: zenstripe --config DIR/zenstripe.toml check
     exit 78

@@ -1,10 +1,13 @@
 //! The configuration changes while the daemon runs.
 
-use crate::support::{POLLING, WEBHOOKS, World};
+use crate::support::{POLLING, Pair, WEBHOOKS, World};
 use serde_json::{Value, json};
 
 const EMAIL_ALONE: &str =
     "[customers]\nsync = \"import-only\"\nfields = [\"email\"]\n[events]\npoll = \"off\"\n";
+
+/// Nothing moves; webhooks come in all the same.
+const OFF: &str = "[customers]\nsync = \"off\"\n[events]\npoll = \"off\"\n";
 
 fn row<'a>(config: &'a Value, key: &str) -> &'a Value {
     let settings = config["settings"].as_array().unwrap();
@@ -130,6 +133,79 @@ async fn a_key_of_the_other_mode_is_refused_and_the_old_one_stays() {
     let what = status["problems"][0]["what"].as_str().unwrap();
     assert!(what.contains("the key is for live mode"), "{what}");
     assert!(!what.contains("sk_live_sandbox"), "{what}");
+}
+
+/// Edits the customer in Stripe, and waits until the daemon has taken the event in.
+async fn edit(world: &World, pair: &Pair, patch: &Value) {
+    let before = world.json(&["events", "list"]).await;
+    world.sandbox.stripe_update_customer(&pair.stripe, patch);
+    loop {
+        let sorted = world.json(&["status"]).await["queues"]["inbox"] == 0;
+        if sorted && world.json(&["events", "list"]).await != before {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn switching_sync_off_and_on_writes_nothing_of_what_happened_meanwhile() {
+    let world = World::new().await;
+    let pair = world.pairs(1).remove(0);
+    let _daemon = world.linked(WEBHOOKS, 1).await;
+    let patch = json!({ "email": "agreed@example.com" });
+    world.sandbox.stripe_update_customer(&pair.stripe, &patch);
+    world
+        .until_zenskar(&pair, "email", "agreed@example.com")
+        .await;
+
+    world.configure(OFF);
+    world.json(&["reload"]).await;
+    edit(&world, &pair, &json!({ "email": "meanwhile@example.com" })).await;
+    world.configure(WEBHOOKS);
+    world.json(&["reload"]).await;
+    let status = world
+        .until_status(|status| status["differences"]["no-base"] == 1)
+        .await;
+    assert_eq!(status["queues"]["outbox"], 0, "{status}");
+    // An event of another field is no leave to write this one.
+    let patch = json!({ "phone": "+33 1 23" });
+    world.sandbox.stripe_update_customer(&pair.stripe, &patch);
+    world.until_zenskar(&pair, "phone_number", "+33 1 23").await;
+    assert_eq!(world.in_zenskar(&pair, "email"), "agreed@example.com");
+
+    let patch = json!({ "email": "later@example.com" });
+    world.sandbox.stripe_update_customer(&pair.stripe, &patch);
+    world
+        .until_zenskar(&pair, "email", "later@example.com")
+        .await;
+    let shown = world.json(&["customers", "show", &pair.stripe]).await;
+    assert_eq!(shown["row"]["differences"], json!([]), "{shown}");
+}
+
+#[tokio::test]
+async fn a_field_selected_anew_by_a_restart_begins_with_a_question() {
+    let world = World::new().await;
+    let pair = world.pairs(1).remove(0);
+    let daemon = world.linked(WEBHOOKS, 1).await;
+    let patch = json!({ "name": "Agreed", "email": "agreed@example.com" });
+    world.sandbox.stripe_update_customer(&pair.stripe, &patch);
+    world.until_zenskar(&pair, "customer_name", "Agreed").await;
+    daemon.stop().await.unwrap();
+
+    world.configure(EMAIL_ALONE);
+    let daemon = world.start().await;
+    edit(&world, &pair, &json!({ "name": "Meanwhile" })).await;
+    daemon.stop().await.unwrap();
+
+    world.configure(WEBHOOKS);
+    let _daemon = world.start().await;
+    world
+        .until_status(|status| status["differences"]["no-base"] == 1)
+        .await;
+    assert_eq!(world.in_zenskar(&pair, "customer_name"), "Agreed");
+    let patch = json!({ "name": "Later" });
+    world.sandbox.stripe_update_customer(&pair.stripe, &patch);
+    world.until_zenskar(&pair, "customer_name", "Later").await;
 }
 
 #[tokio::test]

@@ -97,3 +97,42 @@ async fn an_interrupt_ends_it_in_order() {
     let said = String::from_utf8_lossy(&check.stdout).into_owned();
     assert!(said.contains("has schema"), "the store was closed: {said}");
 }
+
+#[tokio::test]
+async fn the_key_file_is_made_once_and_has_to_stay() {
+    let world = World::new().await;
+    world.configure(WEBHOOKS);
+    let check = world.output(&["check"]).await;
+    let said = String::from_utf8_lossy(&check.stdout).into_owned();
+    assert!(
+        said.contains("zenstripe.key is made at the first start"),
+        "{said}"
+    );
+    world.start().await.stop().await.unwrap();
+    let path = world.place.directory.join("zenstripe.key");
+    let key = std::fs::read(&path).unwrap();
+    world.start().await.stop().await.unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), key);
+    let check = world.output(&["check"]).await;
+    let said = String::from_utf8_lossy(&check.stdout).into_owned();
+    assert!(said.contains("zenstripe.key holds a key"), "{said}");
+
+    // Another one opens nothing; a missing one is not made again.
+    std::fs::write(&path, [1; 32]).unwrap();
+    let (code, said) = refused(&world).await;
+    assert_eq!(code, Some(78), "{said}");
+    let wanted = "the key file is not the one this store was sealed with; restore it";
+    assert!(said.contains(wanted), "{said}");
+    std::fs::remove_file(&path).unwrap();
+    let (code, said) = refused(&world).await;
+    assert_eq!(code, Some(78), "{said}");
+    assert!(said.contains("there is no key file"), "{said}");
+    assert!(!path.exists());
+
+    world.place.write_secret("zenstripe.key", "short").unwrap();
+    let (code, said) = refused(&world).await;
+    assert_eq!(code, Some(78), "{said}");
+    let doctor = world.output(&["doctor"]).await;
+    let said = String::from_utf8_lossy(&doctor.stdout).into_owned();
+    assert!(said.contains("less than a key of 32 bytes"), "{said}");
+}

@@ -4,6 +4,7 @@
 use crate::crash_backend::{CrashBackend, Survive};
 use crate::reference::Reference;
 use bytes::Bytes;
+use futures_util::FutureExt;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -374,6 +375,10 @@ impl Process {
             Arc::clone(&clock),
             settings(setup),
         );
+        // The writer does its work where it is asked, so there is nothing to wait for.
+        let policy = engine.settings().policy.clone();
+        let activated = engine.activate(&policy).now_or_never();
+        activated.unwrap().unwrap();
         let (acceptance, receiver) = watch::channel(Acceptance {
             secrets: SigningSecrets::new([SECRET.as_bytes()]),
             audience: Audience::Own(AccountId::parse(zenstripe_sandbox::ACCOUNT).unwrap()),

@@ -4,6 +4,7 @@
 use super::Check;
 use crate::cli::check::store_failed;
 use crate::cli::error::Exit;
+use crate::cli::key::KeyFile;
 use crate::cli::out::size;
 use crate::config::Config;
 use crate::store::{Store, StoreError};
@@ -62,6 +63,15 @@ fn file(path: &Path) -> Check {
         Err(StoreError::InUse) => Check::ok("store", format!("{shown} is in use by the daemon")),
         Err(error @ StoreError::Unclean) => Check::ok("store", format!("{shown}: {error}")),
         Err(error) => Check::of("store", &store_failed(path, &error)),
+    }
+}
+
+/// The key that seals what the store keeps secret.
+pub(super) fn key(key: &KeyFile) -> Check {
+    let name = "store's key";
+    match key.state() {
+        Ok(found) => Check::ok(name, found),
+        Err(failure) => Check::of(name, &failure),
     }
 }
 

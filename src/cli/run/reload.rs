@@ -141,6 +141,9 @@ impl Reloader {
         let before = self.state.effective();
         let changed = words(&changes(&before, &effective));
         let pending = changes(&effective, &loaded.config);
+        let policy = settings::engine(&effective).policy;
+        let noted = self.engine.activate(&policy).await;
+        noted.map_err(|error| chain(&error))?;
         let renewed = self.swap(&effective, &prepared, keys);
         let pending_words = words(&pending);
         self.state

@@ -5,7 +5,7 @@ use crate::clock::{BoxFuture, Clock, SystemClock};
 use crate::config::{Change, Config, Loaded};
 use crate::engine::view;
 use crate::http::commands::Daemon;
-use crate::store::Mode;
+use crate::store::{Mode, Sealer};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +19,7 @@ pub(super) type Reload = Result<view::Reloaded, String>;
 #[derive(Debug)]
 pub(super) struct State {
     fixed: view::Daemon,
+    sealer: Sealer,
     ready: AtomicBool,
     asked: Arc<Notify>,
     /// Who waits for a reload.
@@ -44,6 +45,7 @@ impl State {
     pub(super) fn new(
         loaded: &Loaded,
         prepared: &Prepared,
+        sealer: Sealer,
         listeners: BTreeMap<String, String>,
         path: &Path,
     ) -> Self {
@@ -66,6 +68,7 @@ impl State {
         };
         Self {
             fixed,
+            sealer,
             ready: AtomicBool::new(false),
             asked: Arc::default(),
             waiting: Mutex::default(),
@@ -79,6 +82,11 @@ impl State {
                 watch: None,
             }),
         }
+    }
+
+    /// Seals and opens what the store keeps secret.
+    pub(super) const fn sealer(&self) -> &Sealer {
+        &self.sealer
     }
 
     /// Whether the daemon does its work: not while it starts or drains.

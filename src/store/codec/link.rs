@@ -19,6 +19,7 @@ pub(in crate::store) struct LinkV1 {
     state: LinkStateV1,
     proof: LinkProofV1,
     made_at: i64,
+    planned_at: i64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -55,6 +56,7 @@ impl Record for Link {
                 LinkProof::Person => LinkProofV1::Person,
             },
             made_at: self.made_at.micros(),
+            planned_at: self.planned_at.micros(),
         })
     }
 
@@ -85,6 +87,7 @@ impl TryFrom<LinkV1> for Link {
                 LinkProofV1::Person => LinkProof::Person,
             },
             made_at: time(stored.made_at),
+            planned_at: time(stored.planned_at),
         })
     }
 }

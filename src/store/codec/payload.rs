@@ -1,14 +1,18 @@
 //! Bytes of others, compressed. They come back identical.
 
+use crate::remote::transport::OBJECT_BYTES_MAX;
 use crate::store::error::RecordError;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::cell::RefCell;
 use std::fmt;
 
-/// Largest payload, in bytes; larger than any body that is taken in (1 MiB), and small enough that
+/// Largest payload, in bytes; larger than any object that is taken in, and small enough that
 /// its record never meets the codec's limit.
 pub(super) const PAYLOAD_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// What the remotes' clients take, the store keeps.
+const _: () = assert!(OBJECT_BYTES_MAX < PAYLOAD_BYTES_MAX);
 
 /// zstd's level. Higher levels win a few percent on 4 KiB of JSON and cost several times the CPU.
 const LEVEL: i32 = 1;

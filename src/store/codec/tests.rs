@@ -13,6 +13,8 @@ use crate::model::work::{DeadLetter, DeadWork, Subject, Work};
 use crate::store::meta::{Identity, Mode};
 use crate::store::outbox::Scheduled;
 use crate::store::seal::Sealed;
+use crate::sync::activation::{Activations, Since};
+use crate::sync::policy::Direction;
 use proptest::prelude::{Just, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use std::fmt::Debug;
 
@@ -61,6 +63,7 @@ fn link() -> Link {
         state: LinkState::Deleted(Side::Zenskar),
         proof: LinkProof::Person,
         made_at: at(4),
+        planned_at: at(6),
     }
 }
 
@@ -182,6 +185,17 @@ fn sealed() -> Sealed {
     }
 }
 
+fn activations() -> Activations {
+    let since = Since {
+        here: at(1),
+        stripe: Some(at(2)),
+    };
+    Activations {
+        direction: Some(Direction::From(Side::Stripe)),
+        fields: [(Field::Email, since)].into(),
+    }
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -220,6 +234,7 @@ fn version_1_of_every_record_is_pinned() {
     pinned(&differences(), GOLDEN_DIFFERENCES);
     pinned(&entry(), GOLDEN_ENTRY);
     pinned(&sealed(), GOLDEN_SEALED);
+    pinned(&activations(), GOLDEN_ACTIVATIONS);
     pinned(&poll(), GOLDEN_POLL);
     pinned(&scan(), GOLDEN_SCAN);
     assert_eq!(hex(&encode_event(&event()).unwrap()), GOLDEN_EVENT);
@@ -386,6 +401,7 @@ proptest! {
         deleted in proptest::option::of(any_side()),
         person: bool,
         made_at in any_time(),
+        planned_at in any_time(),
     ) {
         let link = Link {
             stripe: id,
@@ -394,6 +410,7 @@ proptest! {
             state: deleted.map_or(LinkState::Active, LinkState::Deleted),
             proof: if person { LinkProof::Person } else { LinkProof::Mapping },
             made_at,
+            planned_at,
             ..link()
         };
         prop_assert_eq!(decode::<Link>(&encode(&link).unwrap()).unwrap(), link);
@@ -457,7 +474,7 @@ proptest! {
 
     #[test]
     fn no_bytes_make_a_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-        for tag in 1..=16 {
+        for tag in 1..=17 {
             let mut record = vec![tag, 1, 0];
             record.extend_from_slice(&bytes);
             drop(decode::<Schema>(&record));
@@ -470,6 +487,7 @@ proptest! {
             drop(decode::<Entry>(&record));
             drop(decode::<Sealed>(&record));
             drop(decode::<PollCursor>(&record));
+            drop(decode::<Activations>(&record));
             drop(decode::<ScanCursor>(&record));
             drop(decode_event(&record));
             drop(decode_mirror(&record));
@@ -490,7 +508,7 @@ const GOLDEN_LINK: &str = "\
     08010005000000000000006375735f3103000000000000007a2d310300000000000000030000000000000000\
     0000000100000001000000000000004102000000000000000300000002000000050000000000000031205275\
     6500000000000000000500000000000000506172697300000000000000000000000000000000020000000000\
-    0000465201000000010000000100000000093d0000000000";
+    0000465201000000010000000100000000093d0000000000808d5b0000000000";
 const GOLDEN_INTENT: &str = "\
     090100070000000000000005000000000000006375735f310100000001000000000000000100000000000000\
     0100000005000000000000006140622e6301000000404b4c000000000002000000c0c62d000000000080841e\
@@ -509,6 +527,8 @@ const GOLDEN_ENTRY: &str = "\
     735f310600000000000000656e67696e65010000000000000003000000000000007768790700000000000000\
     6d617070696e67";
 const GOLDEN_SEALED: &str = "0e0100010101010101010102020202020202020202020202000000000000000304";
+const GOLDEN_ACTIVATIONS: &str =
+    "11010001000000000000000001000000000000000100000040420f00000000000180841e0000000000";
 const GOLDEN_POLL: &str = "\
     0f01000140420f00000000000140420f000000000080841e00000000000105000000000000006576745f320300\
     0000000000000400000001";

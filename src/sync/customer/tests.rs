@@ -37,6 +37,7 @@ impl Case {
                 state: LinkState::Active,
                 proof: LinkProof::Mapping,
                 made_at: Timestamp::default(),
+                planned_at: Timestamp::default(),
             },
             stripe: agreed.clone(),
             zenskar: agreed,

@@ -97,6 +97,7 @@ fn linked(number: u64, now: Timestamp) -> Outcome<(Link, PreparedMirror)> {
         state: LinkState::Active,
         proof: LinkProof::Mapping,
         made_at: now,
+        planned_at: now,
     };
     let object = stripe_object(number, &phone).to_string();
     let mirror = PreparedMirror::new(Side::Stripe, &stripe, &mirror(object, now))?;

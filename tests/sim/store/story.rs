@@ -156,6 +156,7 @@ fn link(who: u64, with: u64, now: Timestamp) -> Link {
         state: LinkState::Active,
         proof: LinkProof::Mapping,
         made_at: now,
+        planned_at: now,
     }
 }
 

@@ -1,0 +1,126 @@
+//! Taking note of what becomes active, before anything is done under new rules.
+//!
+//! The pure part, what a field's becoming active does to what was agreed and decided before, is in
+//! [`crate::sync::activation`].
+
+use crate::engine::Engine;
+use crate::engine::error::EngineError;
+use crate::model::difference::Difference;
+use crate::model::event::Event;
+use crate::model::intent::Intent;
+use crate::model::journal::Entry;
+use crate::model::link::Link;
+use crate::store::{StoreError, WriteTx};
+use crate::stripe;
+use crate::sync::activation::{Activations, Since};
+use crate::sync::evidence::Evidence;
+use crate::sync::policy::Policy;
+
+/// What the store knows of a link, so far as it counts since its fields are active.
+pub(super) struct Known {
+    /// What is active.
+    pub(super) active: Activations,
+    /// The link with those entries of its base that count.
+    pub(super) link: Link,
+    /// Its intents with those changes that count.
+    pub(super) intents: Vec<Intent>,
+    /// The differences that the last plan left.
+    pub(super) held: Vec<Difference>,
+}
+
+impl Known {
+    /// What the events prove, read only where the base leaves a selected field open.
+    pub(super) fn evidence(&self, events: &[Event], policy: &Policy) -> Evidence {
+        let mut evidence = Evidence::default();
+        if policy
+            .fields
+            .iter()
+            .all(|field| self.link.base.contains_key(field))
+        {
+            return evidence;
+        }
+        for event in events
+            .iter()
+            .filter(|event| event.kind == "customer.updated")
+        {
+            match stripe::event::previous_attributes(&event.payload) {
+                stripe::event::Evidence::Unspecified => {
+                    let mut open = policy.fields.iter();
+                    if open.all(|field| {
+                        self.link.base.contains_key(field) || self.active.hears(*field, event)
+                    }) {
+                        evidence.unspecified();
+                    }
+                }
+                stripe::event::Evidence::Named(before) => {
+                    let heard = before.into_iter();
+                    for (field, value) in
+                        heard.filter(|(field, _)| self.active.hears(*field, event))
+                    {
+                        evidence.name(field, value);
+                    }
+                }
+            }
+        }
+        evidence
+    }
+}
+
+impl Engine {
+    /// What the store knows of a link.
+    pub(super) fn known(&self, link: &Link) -> Result<Known, EngineError> {
+        let read = self.store.read()?;
+        let active = read.activations()?;
+        Ok(Known {
+            link: active.counting(link),
+            intents: active.counting_intents(read.intents(&link.stripe)?),
+            held: read.differences(&link.stripe)?,
+            active,
+        })
+    }
+
+    /// Takes note that `policy` comes into force; to be called before it does, at the start and
+    /// whenever settings are swapped. Fields that were not active before begin anew.
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn activate(&self, policy: &Policy) -> Result<(), EngineError> {
+        let now = Since {
+            here: self.clock.now(),
+            stripe: self.stripe.remote_now(),
+        };
+        let known = self.store.read()?.activations()?;
+        if known.under(policy, now) == known {
+            return Ok(());
+        }
+        let policy = policy.clone();
+        let wants_scan = self
+            .writer
+            .write("activate fields", move |tx| activate(tx, &policy, now))
+            .await?;
+        if wants_scan {
+            self.wake.scan.notify_one();
+        }
+        Ok(())
+    }
+}
+
+/// Whether linked customers have to be looked at, which a scan does.
+fn activate(tx: &mut WriteTx<'_>, policy: &Policy, now: Since) -> Result<bool, StoreError> {
+    let before = tx.activations()?;
+    let after = before.under(policy, now);
+    tx.set_activations(&after)?;
+    let new = after.new_since(&before);
+    if new.is_empty() || tx.link_count()? == 0 {
+        return Ok(false);
+    }
+    let mut cursor = tx.scan_cursor()?;
+    cursor.wanted = true;
+    tx.set_scan_cursor(&cursor)?;
+    let names: Vec<&str> = new.into_iter().map(|field| field.as_str()).collect();
+    let entry =
+        Entry::engine(now.here, "fields active", &"customers").with("fields", &names.join(", "));
+    tx.append_journal(&entry)?;
+    Ok(true)
+}
