@@ -375,10 +375,7 @@ impl Process {
             Arc::clone(&clock),
             settings(setup),
         );
-        // The writer does its work where it is asked, so there is nothing to wait for.
-        let policy = engine.settings().policy.clone();
-        let activated = engine.activate(&policy).now_or_never();
-        activated.unwrap().unwrap();
+        activate(&engine);
         let (acceptance, receiver) = watch::channel(Acceptance {
             secrets: SigningSecrets::new([SECRET.as_bytes()]),
             audience: Audience::Own(AccountId::parse(zenstripe_sandbox::ACCOUNT).unwrap()),
@@ -402,6 +399,14 @@ impl Process {
             _acceptance: acceptance,
         }
     }
+}
+
+/// Takes note of what is active, as the daemon does at its start. The writer does its work where it
+/// is asked, so there is nothing to wait for.
+fn activate(engine: &Engine) {
+    let settings = engine.settings();
+    let activated = engine.activate(&settings.policy).now_or_never();
+    activated.unwrap().unwrap();
 }
 
 fn settings(setup: Setup) -> Settings {
