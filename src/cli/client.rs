@@ -225,19 +225,19 @@ struct Refusal {
 
 /// What the daemon answered instead of doing it.
 fn refused(answer: &Answer) -> Failure {
+    if let StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN = answer.status {
+        let message = "only root, the daemon's own user and its group may give orders";
+        return Failure::new(Exit::Permission, message);
+    }
     let Ok(Envelope { error }) = serde_json::from_slice(&answer.body) else {
         let message = format!("the daemon answered with status {}", answer.status);
         return Failure::new(Exit::Failed, message);
     };
-    let exit = match (error.code.as_str(), answer.status) {
-        ("configuration", _) => Exit::Config,
-        ("remote", _) => Exit::Unavailable,
-        ("store", _) => Exit::Io,
-        ("invalid", _) => Exit::Usage,
-        (_, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
-            let message = "only root, the daemon's own user and its group may give orders";
-            return Failure::new(Exit::Permission, message);
-        }
+    let exit = match error.code.as_str() {
+        "configuration" => Exit::Config,
+        "remote" => Exit::Unavailable,
+        "store" => Exit::Io,
+        "invalid" => Exit::Usage,
         _ => Exit::Failed,
     };
     Failure {

@@ -12,7 +12,7 @@ use crate::engine::look::{describe, reason};
 use crate::model::customer::Customer;
 use crate::model::id::ZenskarCustomerId;
 use crate::model::intent::{Changes, Intent, Progress};
-use crate::model::link::{Link, Side};
+use crate::model::link::{Link, LinkState, Side};
 use crate::model::mirror::Mirror;
 use crate::model::time::Timestamp;
 use crate::model::work::{DeadWork, Subject, Work};
@@ -61,16 +61,28 @@ impl Engine {
         let Some(intent) = intent.filter(Intent::is_open) else {
             return Ok(Delivered::Skipped);
         };
-        let Some(link) = read.link(&intent.link)? else {
+        let link = read.link(&intent.link)?;
+        drop(read);
+        let Some(link) = link.filter(|link| link.state == LinkState::Active) else {
+            // Nothing moves over a link that is gone, and a row that stayed would be due for ever.
+            self.writer
+                .write("drop change without link", move |tx| {
+                    tx.remove_intent(&intent.link, intent.number)
+                })
+                .await?;
             return Ok(Delivered::Skipped);
         };
-        drop(read);
         match self.look_first(&intent, &link.zenskar).await {
             Ok(Some((look, before))) => self.act(intent, look, before).await,
             Ok(None) => self.plan_again(intent).await,
             Err(EngineError::Remote(failure)) => {
-                let progress = intent.progress;
-                self.record_failure(intent, progress, failure).await
+                // A look that fails is an attempt too: it backs off, and comes to an end.
+                let row = intent.clone();
+                let tried = Intent {
+                    attempts: intent.attempts.saturating_add(1),
+                    ..intent
+                };
+                self.record_failure(tried, &row, failure).await
             }
             Err(error) => Err(error),
         }
@@ -84,7 +96,7 @@ impl Engine {
     ) -> Result<Option<(Look, Before)>, EngineError> {
         let policy = &self.settings().policy;
         let at_hand = self.looks.take(target, self.clock.now());
-        let look = match at_hand.filter(|_| intent.attempts == 0) {
+        let look = match at_hand.filter(|_| intent.progress == Progress::Waiting) {
             Some(look) => look,
             None => match self.zenskar.customer(target, Priority::Sync).await?.value {
                 Found::Here(look) => *look,
@@ -134,14 +146,18 @@ impl Engine {
         look: Look,
         changes: Changes,
     ) -> Result<Delivered, EngineError> {
-        let earlier = intent.progress;
+        let earlier = intent.clone();
         let now = self.clock.now();
         intent.attempts = intent.attempts.saturating_add(1);
         intent.progress = Progress::Unknown(now);
-        let row = intent.clone();
-        self.writer
-            .write("begin attempt", move |tx| tx.put_intent(&row, Some(now)))
+        let (before, row) = (earlier.clone(), intent.clone());
+        let begun = self
+            .writer
+            .write("begin attempt", move |tx| begin(tx, &before, &row, now))
             .await?;
+        if !begun {
+            return Ok(Delivered::Skipped);
+        }
         match self
             .zenskar
             .update_customer(look, &changes, Priority::Sync)
@@ -159,14 +175,14 @@ impl Engine {
                         let due_at = now.plus(CONFIRM_AFTER);
                         self.writer
                             .write("confirm by a look", move |tx| {
-                                tx.put_intent(&intent, Some(due_at))
+                                put_if_there(tx, &intent, Some(due_at)).map(drop)
                             })
                             .await?;
                         Ok(Delivered::Later)
                     }
                 }
             }
-            Err(failure) => self.record_failure(intent, earlier, failure).await,
+            Err(failure) => self.record_failure(intent, &earlier, failure).await,
         }
     }
 
@@ -201,11 +217,11 @@ impl Engine {
         Ok(Delivered::Done)
     }
 
-    /// Records a failed attempt. `earlier` is how far the intent was before it.
+    /// Records a failed attempt. `earlier` is the intent as it was before it.
     async fn record_failure(
         &self,
         mut intent: Intent,
-        earlier: Progress,
+        earlier: &Intent,
         failure: Failure,
     ) -> Result<Delivered, EngineError> {
         let now = self.clock.now();
@@ -214,18 +230,22 @@ impl Engine {
         let due_at = match failure.class {
             Class::Missing => return self.plan_again(intent).await,
             Class::Refused => return self.bury_intent(intent, reason, now).await,
-            Class::Unauthorized | Class::Forbidden => {
+            Class::Unauthorized => {
+                // The key is refused, not the change: it costs no attempt.
                 self.gate.park(failure.remote, &reason, now);
-                intent.progress = earlier;
-                intent.attempts = intent.attempts.saturating_sub(1);
+                intent = earlier.clone();
                 now.plus(PARKED_FOR)
             }
             Class::Retry { after } => {
-                intent.progress = earlier;
-                now.plus(backoff::wait(&key, intent.attempts.max(1), after))
+                intent.progress = earlier.progress;
+                now.plus(backoff::wait(&key, intent.attempts, after))
+            }
+            Class::Forbidden => {
+                intent.progress = earlier.progress;
+                now.plus(backoff::wait(&key, intent.attempts, Some(PARKED_FOR)))
             }
             Class::Unknown | Class::CursorGone => {
-                now.plus(backoff::wait(&key, intent.attempts.max(1), None))
+                now.plus(backoff::wait(&key, intent.attempts, None))
             }
         };
         if intent.attempts >= backoff::ATTEMPTS_MAX {
@@ -233,7 +253,7 @@ impl Engine {
         }
         self.writer
             .write("attempt later", move |tx| {
-                tx.put_intent(&intent, Some(due_at))
+                put_if_there(tx, &intent, Some(due_at)).map(drop)
             })
             .await?;
         Ok(Delivered::Later)
@@ -253,6 +273,9 @@ impl Engine {
         );
         self.writer
             .write("make dead letter of change", move |tx| {
+                if tx.intent(&intent.link, intent.number)?.is_none() {
+                    return Ok(());
+                }
                 let entry = describe(now, "change given up", &intent).with("why", &reason);
                 tx.append_journal(&entry)?;
                 let what = DeadWork::Intent(intent.link.clone(), intent.number);
@@ -276,7 +299,10 @@ fn settle(
     shown: &Customer,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let Some(link) = tx.link(&intent.link)? else {
+    tx.append_journal(&describe(now, what, intent))?;
+    // A row that is gone was taken away with its link: the answer proves nothing about another one.
+    let there = tx.remove_intent(&intent.link, intent.number)?.is_some();
+    let Some(link) = tx.link(&intent.link)?.filter(|_| there) else {
         return Ok(());
     };
     let after = after_answer(intent, shown, &link.base);
@@ -287,19 +313,52 @@ fn settle(
         version: link.version.saturating_add(1),
         ..link
     })?;
-    tx.remove_intent(&intent.link, intent.number)?;
     if !after.not_taken.is_empty() {
         let mut differences = tx.differences(&intent.link)?;
         differences.retain(|old| after.not_taken.iter().all(|new| new.field != old.field));
         differences.extend(after.not_taken);
         tx.put_differences(&intent.link, &differences)?;
     }
-    tx.append_journal(&describe(now, what, intent)).map(drop)
+    Ok(())
+}
+
+/// Records that an attempt begins, unless the intent or its link moved since it was read.
+fn begin(
+    tx: &mut WriteTx<'_>,
+    before: &Intent,
+    begun: &Intent,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let unmoved = tx
+        .intent(&before.link, before.number)?
+        .is_some_and(|row| row.intent == *before);
+    let linked = tx
+        .link(&before.link)?
+        .is_some_and(|link| link.state == LinkState::Active);
+    if unmoved && linked {
+        tx.put_intent(begun, Some(now))?;
+    }
+    Ok(unmoved && linked)
+}
+
+/// Writes an intent back, unless it was taken away meanwhile.
+fn put_if_there(
+    tx: &mut WriteTx<'_>,
+    intent: &Intent,
+    due_at: Option<Timestamp>,
+) -> Result<bool, StoreError> {
+    let there = tx.intent(&intent.link, intent.number)?.is_some();
+    if there {
+        tx.put_intent(intent, due_at)?;
+    }
+    Ok(there)
 }
 
 /// Leaves an intent to the next plan: it is not due, and the record is.
 fn plan_again(tx: &mut WriteTx<'_>, intent: &Intent, now: Timestamp) -> Result<(), StoreError> {
-    tx.put_intent(intent, None)?;
+    if !put_if_there(tx, intent, None)? {
+        return Ok(());
+    }
     let subject = Subject::Customer(intent.link.clone());
     let mut work = tx
         .work(&subject)?

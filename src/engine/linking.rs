@@ -30,6 +30,13 @@ pub(super) enum Found {
     Parked,
 }
 
+/// Customers of Zenskar that a search found.
+struct Candidates {
+    ids: Vec<ZenskarCustomerId>,
+    /// Whether the search surely saw all there are.
+    complete: bool,
+}
+
 impl Engine {
     /// Searches the Zenskar customer of an unlinked Stripe customer, proven by its mapping.
     pub(super) async fn find_link(
@@ -40,9 +47,10 @@ impl Engine {
         let Subject::Customer(id) = &work.subject;
         let now = self.clock.now();
         let mut candidates = Vec::new();
-        for look in self.candidates(id, events).await? {
-            let mapping = self.mapping(&look).await?;
-            candidates.push((look, mapping));
+        let found = self.candidates(id, events).await?;
+        for zenskar in found.ids {
+            let mapping = self.mapping(&zenskar).await?;
+            candidates.push((zenskar, mapping));
         }
         let why = match judge(id, &candidates) {
             Verdict::Link(zenskar) => {
@@ -61,6 +69,17 @@ impl Engine {
                         other.stripe
                     ),
                 }
+            }
+            Verdict::Unlinked if !found.complete => {
+                "Zenskar's search was not complete, and none of what it found is mapped to it"
+                    .to_owned()
+            }
+            Verdict::Unlinked
+                if candidates
+                    .iter()
+                    .any(|(_, says)| *says == Mapping::NoAnswer) =>
+            {
+                "Zenskar's mapping gave no answer for a customer that may be it".to_owned()
             }
             Verdict::Unlinked => "no customer of Zenskar is mapped to it".to_owned(),
             Verdict::Ambiguous(several) => {
@@ -92,23 +111,25 @@ impl Engine {
         &self,
         id: &StripeCustomerId,
         events: &[Event],
-    ) -> Result<Vec<ZenskarCustomerId>, EngineError> {
-        let mut found = Vec::new();
+    ) -> Result<Candidates, EngineError> {
+        let mut ids = Vec::new();
         let by_id = self
             .zenskar
-            .customers_by_external_id(id.as_str(), Priority::Sync)
+            .customers_by_external_id(id.as_str(), Priority::Scan)
             .await?;
-        found.extend(by_id.value.customers.into_iter().map(|seen| seen.id));
+        let mut complete = by_id.value.complete;
+        ids.extend(by_id.value.customers.into_iter().map(|seen| seen.id));
         if let Value::Text(email) = self.stripe_email(id, events).await? {
             let by_email = self
                 .zenskar
-                .customers_by_email(&email, Priority::Sync)
+                .customers_by_email(&email, Priority::Scan)
                 .await?;
-            found.extend(by_email.value.customers.into_iter().map(|seen| seen.id));
+            complete &= by_email.value.complete;
+            ids.extend(by_email.value.customers.into_iter().map(|seen| seen.id));
         }
-        found.sort();
-        found.dedup();
-        Ok(found)
+        ids.sort();
+        ids.dedup();
+        Ok(Candidates { ids, complete })
     }
 
     async fn stripe_email(
@@ -122,7 +143,7 @@ impl Engine {
             Some(observed) => observed.presence,
             None => {
                 self.stripe
-                    .customer(id, Priority::Sync)
+                    .customer(id, Priority::Scan)
                     .await?
                     .value
                     .presence
@@ -135,7 +156,7 @@ impl Engine {
 
     /// What Zenskar's mapping says of one of its customers; a customer that is gone says nothing.
     pub(super) async fn mapping(&self, id: &ZenskarCustomerId) -> Result<Mapping, EngineError> {
-        match self.zenskar.mapping(id, Priority::Sync).await {
+        match self.zenskar.mapping(id, Priority::Scan).await {
             Ok(answer) => Ok(proof(answer.value)),
             Err(failure) if failure.class == Class::Missing => Ok(Mapping::NoAnswer),
             Err(failure) => Err(failure.into()),

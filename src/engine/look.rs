@@ -32,6 +32,10 @@ use std::time::Duration;
 /// is wrong, shorter than anybody takes to open, edit and save a customer.
 pub const LOOK_FRESH: Duration = Duration::from_secs(5);
 
+/// Wait before a customer that Zenskar does not show is looked at once more. Reads there may lag
+/// behind writes for up to half a minute.
+const CONFIRM_GONE_AFTER: Duration = Duration::from_secs(30);
+
 /// Dead letters read at once while one is searched.
 const LETTERS_STEP: usize = 256;
 
@@ -130,11 +134,20 @@ impl Engine {
             },
         };
         if link.state == LinkState::Unlinked {
-            return self.pass_over(work).await;
+            return self.park_unlinked(work).await;
         }
         let stripe = self.see_stripe(id, work, &events).await?;
         let zenskar = self.see_zenskar(&link.zenskar).await?;
         let now = self.clock.now();
+        if zenskar.mirror.deleted && link.state == LinkState::Active {
+            let known = self
+                .store
+                .read()?
+                .mirror(Side::Zenskar, link.zenskar.as_str())?;
+            if !known.is_some_and(|known| known.deleted) {
+                return self.confirm_gone(work, &link, &zenskar.mirror).await;
+            }
+        }
         let read = self.store.read()?;
         let (intents, held) = (read.intents(id)?, read.differences(id)?);
         drop(read);
@@ -177,13 +190,61 @@ impl Engine {
         })
     }
 
-    /// Nothing follows from this work: sync is off, or a person took the link apart.
+    /// Zenskar's reads may lag behind its writes, so one answer does not end a link: the customer
+    /// is looked at once more before it counts as deleted.
+    async fn confirm_gone(
+        &self,
+        work: &Work,
+        link: &Link,
+        mirror: &Mirror,
+    ) -> Result<Looked, EngineError> {
+        let mirror = PreparedMirror::new(Side::Zenskar, link.zenskar.as_str(), mirror)?;
+        let subject = work.subject.clone();
+        let due_at = self.clock.now().plus(CONFIRM_GONE_AFTER);
+        self.writer
+            .write("confirm that a customer is gone", move |tx| {
+                tx.put_mirror(&mirror)?;
+                let Some(current) = tx.work(&subject)? else {
+                    return Ok(());
+                };
+                // It does not count as an attempt, and news does not shorten the wait.
+                let attempts = current.attempts.max(1);
+                tx.put_work(&Work {
+                    due_at,
+                    attempts,
+                    ..current
+                })
+            })
+            .await?;
+        Ok(Looked::Postponed)
+    }
+
+    /// Sync is off: nothing follows from this work, and nothing that was decided is sent.
     async fn pass_over(&self, work: &Work) -> Result<Looked, EngineError> {
         let work = work.clone();
         self.writer
             .write("pass over work", move |tx| pass_over(tx, &work))
             .await?;
         Ok(Looked::Applied)
+    }
+
+    /// A person took the link apart: the work waits until one links the customer anew.
+    async fn park_unlinked(&self, work: &Work) -> Result<Looked, EngineError> {
+        let last_error = Some("a person took its link apart".to_owned());
+        let parked = Work {
+            last_error,
+            attempts: 0,
+            ..work.clone()
+        };
+        self.writer
+            .write("park work", move |tx| {
+                let unmoved = tx
+                    .work(&parked.subject)?
+                    .is_some_and(|now| now.asked == parked.asked);
+                if unmoved { tx.park(&parked) } else { Ok(()) }
+            })
+            .await?;
+        Ok(Looked::Parked)
     }
 
     /// The events that ask for this work, oldest first, with their payloads.
@@ -288,7 +349,8 @@ impl Engine {
         let reason = reason(&failure);
         let mut asked = None;
         match failure.class {
-            Class::Unauthorized => {
+            // A key that may not read customers at all is a matter of the key, not of the record.
+            Class::Unauthorized | Class::Forbidden => {
                 self.gate.park(failure.remote, &reason, now);
                 work.due_at = now.plus(crate::engine::gate::PARKED_FOR);
             }
@@ -297,14 +359,14 @@ impl Engine {
                 asked = after;
                 work.attempts = work.attempts.saturating_add(1);
             }
-            Class::Unknown | Class::Missing | Class::CursorGone | Class::Forbidden => {
+            Class::Unknown | Class::Missing | Class::CursorGone => {
                 work.attempts = work.attempts.saturating_add(1);
             }
         }
         if work.attempts >= backoff::ATTEMPTS_MAX {
             return self.bury_work(work, reason).await;
         }
-        if failure.class != Class::Unauthorized {
+        if !matches!(failure.class, Class::Unauthorized | Class::Forbidden) {
             let key = work.subject.to_string();
             work.due_at = now.plus(backoff::wait(&key, work.attempts, asked));
         }
@@ -331,12 +393,7 @@ impl Engine {
         tracing::warn!(event = "dead_letter", subject = %work.subject, attempts = work.attempts);
         self.writer
             .write("make dead letter of work", move |tx| {
-                tx.remove_work(&work.subject)?;
-                let entry = Entry::engine(now, "look given up", &work.subject).with("why", &reason);
-                tx.append_journal(&entry)?;
-                let attempts = work.attempts;
-                tx.add_dead_letter(DeadWork::Work(work), &reason, now, attempts)?;
-                Ok(())
+                bury(tx, work, &reason, now)
             })
             .await?;
         Ok(Looked::Postponed)
@@ -384,9 +441,11 @@ impl Decision {
     /// Applies the plan, unless the link moved since it was read.
     fn apply(&self, tx: &mut WriteTx<'_>) -> Result<bool, StoreError> {
         let id = &self.link.stripe;
-        let unmoved = tx
-            .link(id)?
-            .is_some_and(|link| link.version == self.link.version);
+        let unmoved = tx.link(id)?.is_some_and(|link| {
+            link.version == self.link.version
+                && link.zenskar == self.link.zenskar
+                && link.made_at == self.link.made_at
+        });
         if !unmoved {
             return Ok(false);
         }
@@ -463,28 +522,61 @@ impl Decision {
     /// Takes the work off, but for what was asked since it was read.
     fn finish_work(&self, tx: &mut WriteTx<'_>) -> Result<(), StoreError> {
         let subject = &self.work.subject;
-        let mut rest = Work::new(subject.clone(), self.now);
-        if let Some(current) = tx.work(subject)? {
-            rest.asked = current.asked.saturating_sub(self.work.asked);
-            let seen = |sequence: &u64| self.work.events.contains(sequence);
-            rest.events = current
-                .events
-                .into_iter()
-                .filter(|event| !seen(event))
-                .collect();
-        }
-        if rest.asked > 0 {
+        remove_letters_of(tx, subject)?;
+        if let Some(rest) = asked_since(tx, &self.work, self.now)? {
             return tx.put_work(&rest);
         }
         match self.plan.recheck_at {
             Some(due_at) => tx.put_work(&Work {
                 due_at,
                 asked: 1,
-                ..rest
+                ..Work::new(subject.clone(), self.now)
             }),
             None => tx.remove_work(subject).map(drop),
         }
     }
+}
+
+/// Makes a dead letter of work; what was asked since it was read stays work.
+fn bury(tx: &mut WriteTx<'_>, work: Work, reason: &str, now: Timestamp) -> Result<(), StoreError> {
+    let entry = Entry::engine(now, "look given up", &work.subject).with("why", &reason);
+    tx.append_journal(&entry)?;
+    match asked_since(tx, &work, now)? {
+        Some(rest) => tx.put_work(&rest)?,
+        None => drop(tx.remove_work(&work.subject)?),
+    }
+    let Subject::Customer(id) = &work.subject;
+    for intent in tx.intents(id)?.into_iter().filter(Intent::is_open) {
+        // It waits for the next plan, which may be long in coming: it is tried by itself then.
+        tx.put_intent(&intent, Some(now.plus(backoff::WAIT_MAX)))?;
+    }
+    remove_letters_of(tx, &work.subject)?;
+    let attempts = work.attempts;
+    tx.add_dead_letter(DeadWork::Work(work), reason, now, attempts)?;
+    Ok(())
+}
+
+/// What was asked about a record since its work was read, as work that is due now.
+fn asked_since(tx: &WriteTx<'_>, work: &Work, now: Timestamp) -> Result<Option<Work>, StoreError> {
+    let mut rest = Work::new(work.subject.clone(), now);
+    if let Some(current) = tx.work(&work.subject)? {
+        rest.asked = current.asked.saturating_sub(work.asked);
+        let seen = |sequence: &u64| work.events.contains(sequence);
+        rest.events = current
+            .events
+            .into_iter()
+            .filter(|event| !seen(event))
+            .collect();
+    }
+    Ok((rest.asked > 0).then_some(rest))
+}
+
+/// Drops the dead letters about looks at a record, which a later look makes pointless.
+fn remove_letters_of(tx: &mut WriteTx<'_>, subject: &Subject) -> Result<(), StoreError> {
+    remove_letters(
+        tx,
+        |what| matches!(what, DeadWork::Work(work) if work.subject == *subject),
+    )
 }
 
 /// Takes off work that nothing follows from, unless something was added since it was read.
@@ -495,15 +587,33 @@ fn pass_over(tx: &mut WriteTx<'_>, work: &Work) -> Result<(), StoreError> {
     if unmoved {
         tx.remove_work(&work.subject)?;
     }
+    let Subject::Customer(id) = &work.subject;
+    for intent in tx.intents(id)? {
+        match intent.progress {
+            Progress::Waiting => drop(tx.remove_intent(id, intent.number)?),
+            Progress::Unknown(since) => {
+                let progress = Progress::Replaced(since);
+                tx.put_intent(&Intent { progress, ..intent }, None)?;
+            }
+            Progress::Replaced(_) | Progress::Dead(_) => {}
+        }
+    }
     Ok(())
 }
 
 /// Drops the dead letter of an intent that is gone.
-fn remove_dead_letter(tx: &mut WriteTx<'_>, intent: &Intent) -> Result<(), StoreError> {
+pub(super) fn remove_dead_letter(tx: &mut WriteTx<'_>, intent: &Intent) -> Result<(), StoreError> {
     if !matches!(intent.progress, Progress::Dead(_)) {
         return Ok(());
     }
     let gone = DeadWork::Intent(intent.link.clone(), intent.number);
+    remove_letters(tx, |what| *what == gone)
+}
+
+fn remove_letters(
+    tx: &mut WriteTx<'_>,
+    is_gone: impl Fn(&DeadWork) -> bool,
+) -> Result<(), StoreError> {
     let mut after = None;
     loop {
         let letters = tx.dead_letters(after, LETTERS_STEP)?;
@@ -511,7 +621,7 @@ fn remove_dead_letter(tx: &mut WriteTx<'_>, intent: &Intent) -> Result<(), Store
             return Ok(());
         };
         after = Some(last.number);
-        for letter in letters.iter().filter(|letter| letter.what == gone) {
+        for letter in letters.iter().filter(|letter| is_gone(&letter.what)) {
             tx.remove_dead_letter(letter.number)?;
         }
     }

@@ -160,7 +160,8 @@ impl WriteTx<'_> {
     ///
     /// `sort` says where an event goes; it may look at what the transaction has written so far, but
     /// not at the work of this batch, which is written at its end: many events of one subject cost
-    /// one row. Work that is there already keeps its attempts and its due time.
+    /// one row. Work that is there already keeps its attempts,
+    /// and with attempts its due time.
     ///
     /// # Errors
     ///
@@ -217,8 +218,12 @@ impl WriteTx<'_> {
             return Ok(());
         }
         let known = self.record(table, subject.to_string().as_bytes())?;
-        let mut work = known.unwrap_or_else(|| Work::new(subject.clone(), now));
+        let mut work: Work = known.unwrap_or_else(|| Work::new(subject.clone(), now));
         work.add_event(seq);
+        if work.attempts == 0 {
+            // It waits for a time of its own, not for a remote to come back: the event is news.
+            work.due_at = work.due_at.min(now);
+        }
         batch.insert(subject, work);
         Ok(())
     }

@@ -29,6 +29,7 @@ use queue::{Answer, Job, Queue};
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
+use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{Semaphore, TryAcquireError, oneshot, watch};
 
@@ -58,6 +59,8 @@ struct Handle {
     shared: Arc<Shared>,
     /// Whether callers run the step themselves.
     inline: bool,
+    /// The thread, until somebody waits for its end.
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What the handles and the thread share.
@@ -99,15 +102,18 @@ impl Writer {
     pub fn spawn(store: Store) -> Result<Self, StoreError> {
         let shared = Arc::new(Shared::new(store));
         let thread = Arc::clone(&shared);
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || thread.run())
             .map_err(|error| StoreError::Io {
                 doing: "start the store's writer",
                 source: error.into(),
             })?;
-        let inline = false;
-        let handle = Arc::new(Handle { shared, inline });
+        let handle = Arc::new(Handle {
+            shared,
+            inline: false,
+            thread: Mutex::new(Some(thread)),
+        });
         Ok(Self { handle })
     }
 
@@ -116,8 +122,11 @@ impl Writer {
     #[must_use]
     pub fn inline(store: Store) -> Self {
         let shared = Arc::new(Shared::new(store));
-        let inline = true;
-        let handle = Arc::new(Handle { shared, inline });
+        let handle = Arc::new(Handle {
+            shared,
+            inline: true,
+            thread: Mutex::new(None),
+        });
         Self { handle }
     }
 
@@ -199,6 +208,7 @@ impl Writer {
     }
 
     /// Takes nothing more, and ends when all that was taken is committed or the writer has failed.
+    /// The thread holds the store no more then: whoever drops it last closes the file.
     pub async fn close(&self) {
         let mut state = self.handle.shared.state.subscribe();
         self.handle.shared.close();
@@ -211,6 +221,12 @@ impl Writer {
             .await
             .map(drop)
             .unwrap_or_default();
+        // It said that it stopped, and has nothing left to do but to end.
+        let thread = lock(&self.handle.thread).take();
+        if let Some(Err(panic)) = thread.map(JoinHandle::join) {
+            // What it panicked about is the writer's failure, which was told.
+            drop(panic);
+        }
     }
 
     /// What the writer did so far.

@@ -123,7 +123,7 @@ fn deleted(state: &State<'_>, side: Side) -> Plan {
 
 fn merge_fields(state: &State<'_>, policy: &Policy, stripe: &Customer, zenskar: &Customer) -> Plan {
     let (settled, mut plan) = settle(state, stripe, zenskar);
-    let evidence = with_open_intents(state.evidence, &settled);
+    let evidence = with_intents(state.evidence, &settled);
     let mut changes: BTreeMap<Side, Changes> = BTreeMap::new();
     for field in &policy.fields {
         let field = *field;
@@ -144,6 +144,8 @@ fn merge_fields(state: &State<'_>, policy: &Policy, stripe: &Customer, zenskar: 
                 };
                 if is_refused(&settled, target, field, &change.to) {
                     Held::Refused
+                } else if let Some(held) = not_taken(state.held, target, field, &change) {
+                    held
                 } else if sides.base != Some(&change.from)
                     && is_disputed(state, &settled, target, field, &change)
                 {
@@ -215,11 +217,13 @@ fn settles() -> bool {
     true
 }
 
-/// An open intent is evidence too: its field was proven to have changed when it was decided.
-fn with_open_intents(evidence: &Evidence, intents: &[Intent]) -> Evidence {
+/// An intent is evidence too: its field was proven to have changed when it was decided. So is one
+/// that was given up, which would otherwise be forgotten as a difference without proof.
+fn with_intents(evidence: &Evidence, intents: &[Intent]) -> Evidence {
     let mut evidence = evidence.clone();
-    for intent in intents.iter().filter(|intent| intent.is_open()) {
-        if intent.target == Side::Zenskar {
+    for intent in intents {
+        let replaced = matches!(intent.progress, Progress::Replaced(_));
+        if intent.target == Side::Zenskar && !replaced {
             for (field, change) in &intent.changes {
                 evidence.name(*field, change.from.clone());
             }
@@ -238,6 +242,27 @@ fn is_refused(intents: &[Intent], target: Side, field: Field, value: &Value) -> 
                 .get(&field)
                 .is_some_and(|change| change.to == *value)
     })
+}
+
+/// Whether the target took this very value before in a form of its own.
+///
+/// While it holds that form, writing again would change nothing; when it holds something else,
+/// somebody edited it since, and the edit is not written over.
+fn not_taken(held: &[Difference], target: Side, field: Field, change: &Change) -> Option<Held> {
+    let before = held
+        .iter()
+        .find(|held| held.field == field && held.why == Held::NotTaken)?;
+    let (asked, shown) = match target {
+        Side::Zenskar => (&before.stripe, &before.zenskar),
+        Side::Stripe => (&before.zenskar, &before.stripe),
+    };
+    if *asked != change.to {
+        None
+    } else if *shown == change.from {
+        Some(Held::NotTaken)
+    } else {
+        Some(Held::Conflict)
+    }
 }
 
 /// Whether this very value may have arrived and been edited away since.

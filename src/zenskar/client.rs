@@ -16,7 +16,7 @@ use crate::model::intent::Changes;
 use crate::model::link::Side;
 use crate::model::time::Timestamp;
 use crate::remote::client::{ApiKey, Base, Limiter, Reply};
-use crate::remote::limiter::{LimiterStats, Priority, Rates};
+use crate::remote::limiter::{LimiterStats, Permit, Priority, Rates};
 use crate::remote::outcome::{Answer, Call, Class, Failure, Outcome, Page, Repeat};
 use crate::remote::text::{path_segment, query};
 use crate::remote::transport::{HeaderText, Transport};
@@ -26,6 +26,7 @@ use crate::zenskar::object::{List, ZenskarCustomer};
 use http::Method;
 use serde_json::Value as Json;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The API version that is spoken (Zenskar's documentation, overview: the default).
 pub const API_VERSION: &str = "20230501";
@@ -52,6 +53,10 @@ pub struct ZenskarClientOptions {
     pub rates: Rates,
 }
 
+/// How long a look serves a write, counted when the write's turn comes. An edit in between would be
+/// written over, and nobody opens, edits and saves a customer in less.
+pub const LOOK_SERVES: Duration = Duration::from_secs(30);
+
 /// A customer that was looked at just now: what a write needs, once.
 ///
 /// Not `Clone`: a write whose outcome is unknown is repeated after another look.
@@ -59,6 +64,8 @@ pub struct ZenskarClientOptions {
 pub struct Look {
     seen: ZenskarCustomer,
     date: Option<Timestamp>,
+    /// When it came, by this host's clock.
+    came_at: Timestamp,
 }
 
 impl Look {
@@ -177,6 +184,7 @@ impl ZenskarClient {
         let look = Look {
             seen,
             date: reply.date,
+            came_at: self.base.clock().now(),
         };
         Ok(answer(&reply, Found::Here(Box::new(look))))
     }
@@ -275,17 +283,25 @@ impl ZenskarClient {
         changes: &Changes,
         priority: Priority,
     ) -> Outcome<Option<ZenskarCustomer>> {
+        let permit = self.limiter.acquire(priority).await;
+        if self.base.clock().now().since(look.came_at) > LOOK_SERVES {
+            // Nothing was sent: whoever waited this long for a turn looks again first.
+            let mut stale =
+                Failure::new(Side::Zenskar, UPDATE_CUSTOMER, Class::Retry { after: None });
+            "the look before the write is too old".clone_into(&mut stale.message);
+            return Err(stale);
+        }
         let seen = look.seen;
         let path = format!("/customers/{}", path_segment(seen.id.as_str()));
         let body = patch_body(changes, &seen).to_string();
         let reply = self
-            .call(
+            .send(
+                permit,
                 UPDATE_CUSTOMER,
                 Method::PATCH,
                 &path,
                 Some(body),
                 false,
-                priority,
             )
             .await
             .map_err(|failed| failed.failure)?;
@@ -361,20 +377,20 @@ impl ZenskarClient {
         has_cursor: bool,
         priority: Priority,
     ) -> Result<Reply, Failed> {
-        self.call(call, Method::GET, path, None, has_cursor, priority)
+        let permit = self.limiter.acquire(priority).await;
+        self.send(permit, call, Method::GET, path, None, has_cursor)
             .await
     }
 
-    async fn call(
+    async fn send(
         &self,
+        permit: Permit<'_>,
         call: Call,
         method: Method,
         path: &str,
         body: Option<String>,
         has_cursor: bool,
-        priority: Priority,
     ) -> Result<Reply, Failed> {
-        let permit = self.limiter.acquire(priority).await;
         let mut request = self.base.request(method, path, self.headers());
         if let Some(body) = body {
             let json = HeaderText::plain("application/json");

@@ -131,3 +131,18 @@ async fn a_key_of_the_other_mode_is_refused_and_the_old_one_stays() {
     assert!(what.contains("the key is for live mode"), "{what}");
     assert!(!what.contains("sk_live_sandbox"), "{what}");
 }
+
+#[tokio::test]
+async fn a_rolled_webhook_secret_is_used_without_a_restart() {
+    let world = World::new().await;
+    world.configure(POLLING);
+    let _daemon = world.start().await;
+    let body = r#"{"id":"evt_rolled","object":"event"}"#;
+    assert_eq!(world.post_webhook(body, "whsec_rolled").await, 400);
+    world
+        .place
+        .write_secret("webhook-secret", "whsec_rolled")
+        .unwrap();
+    assert!(world.output(&["reload"]).await.status.success());
+    assert_eq!(world.post_webhook(body, "whsec_rolled").await, 200);
+}

@@ -14,6 +14,7 @@ use super::systemd::Manager;
 use crate::cli::prepare::{Finding, Prepared, SecretPlaces, prepare, secret_files};
 use crate::cli::settings;
 use crate::cli::watch::{Cause, Watcher};
+use crate::config::secret::Secret;
 use crate::config::{Config, LoadError, Loaded, changes, with_restart_settings_of};
 use crate::engine::Engine;
 use crate::engine::view::Reloaded;
@@ -48,6 +49,18 @@ pub(super) struct Reloader {
 struct Keys {
     stripe: ApiKey,
     zenskar: ApiKey,
+    webhooks: Vec<Secret>,
+}
+
+impl Keys {
+    fn of(prepared: &Prepared) -> Self {
+        let webhooks = prepared.webhook_secrets.iter();
+        Self {
+            stripe: prepared.stripe_key.clone(),
+            zenskar: prepared.zenskar_key.clone(),
+            webhooks: webhooks.map(|resolved| resolved.secret.clone()).collect(),
+        }
+    }
 }
 
 impl Reloader {
@@ -59,10 +72,7 @@ impl Reloader {
         stop: CancellationToken,
     ) {
         self.metrics.config.last_reload_successful.set(1);
-        let mut keys = Keys {
-            stripe: started_with.stripe_key,
-            zenskar: started_with.zenskar_key,
-        };
+        let mut keys = Keys::of(&started_with);
         watcher.watch_also(started_with.files).await;
         loop {
             self.state.watched(watcher.degraded());
@@ -139,7 +149,7 @@ impl Reloader {
             changed.is_empty() && renewed.is_empty(),
             pending_words.is_empty(),
         ) {
-            (true, true) => "nothing changed".to_owned(),
+            (true, true) => "no setting and no key changed".to_owned(),
             (false, true) => format!("{} taken over", summary(changed.len(), &renewed)),
             (true, false) => "nothing can be taken over without a restart".to_owned(),
             (false, false) => {
@@ -190,10 +200,10 @@ impl Reloader {
             engine.gate.open(Side::Zenskar);
             renewed.push("the Zenskar key");
         }
-        *keys = Keys {
-            stripe: prepared.stripe_key.clone(),
-            zenskar: prepared.zenskar_key.clone(),
-        };
+        let before = std::mem::replace(keys, Keys::of(prepared));
+        if before.webhooks != keys.webhooks {
+            renewed.push("the webhook secrets");
+        }
         engine
             .stripe
             .set_requests_per_second(config.stripe.requests_per_second);

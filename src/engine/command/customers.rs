@@ -3,6 +3,7 @@
 use super::{CommandError, Customers, done, invalid};
 use crate::engine::Engine;
 use crate::engine::linking::{make_link, new_link, proof};
+use crate::engine::look::remove_dead_letter;
 use crate::engine::view::{
     CustomerRow, CustomerView, Done, FieldRow, HistoryRow, IntentRow, Page, WorkRow,
 };
@@ -201,6 +202,7 @@ impl Engine {
                 };
                 for intent in tx.intents(&link.stripe)? {
                     tx.remove_intent(&link.stripe, intent.number)?;
+                    remove_dead_letter(tx, &intent)?;
                 }
                 tx.put_differences(&link.stripe, &[])?;
                 let subject = Subject::Customer(link.stripe.clone());

@@ -3,8 +3,10 @@
 use super::{CommandError, Letters, done, invalid};
 use crate::engine::Engine;
 use crate::engine::view::{DeadRow, Done, Page};
+use crate::model::id::StripeCustomerId;
 use crate::model::intent::{Intent, Progress};
 use crate::model::journal::Entry;
+use crate::model::link::Link;
 use crate::model::time::Timestamp;
 use crate::model::work::{DeadLetter, DeadWork, Subject, Work};
 use crate::store::{StoreError, WriteTx};
@@ -141,6 +143,7 @@ fn retry(tx: &mut WriteTx<'_>, letter: DeadLetter, now: Timestamp) -> Result<(),
                 return Ok(());
             };
             let Some(intent) = found else { return Ok(()) };
+            touch(tx, &link)?;
             // Whether an attempt before the refusal arrived is not known: it is looked at first.
             let again = Intent {
                 progress: Progress::Unknown(since),
@@ -156,8 +159,20 @@ fn retry(tx: &mut WriteTx<'_>, letter: DeadLetter, now: Timestamp) -> Result<(),
 fn give_up(tx: &mut WriteTx<'_>, letter: DeadLetter, _now: Timestamp) -> Result<(), StoreError> {
     match letter.what {
         DeadWork::Work(_) => Ok(()),
-        DeadWork::Intent(link, number) => tx.remove_intent(&link, number).map(drop),
+        DeadWork::Intent(link, number) => {
+            touch(tx, &link)?;
+            tx.remove_intent(&link, number).map(drop)
+        }
     }
+}
+
+/// Makes a plan that is being made from the link's intents as they were be thrown away.
+fn touch(tx: &mut WriteTx<'_>, id: &StripeCustomerId) -> Result<(), StoreError> {
+    if let Some(link) = tx.link(id)? {
+        let version = link.version.saturating_add(1);
+        tx.put_link(&Link { version, ..link })?;
+    }
+    Ok(())
 }
 
 fn subject(letter: &DeadLetter) -> Subject {

@@ -249,6 +249,51 @@ fn a_refused_value_is_not_sent_again_but_another_value_is() {
 }
 
 #[test]
+fn a_value_that_the_target_took_in_its_own_form_is_not_written_again() {
+    let mut case = Case::agreed("Ann");
+    case.stripe = customer("BEA");
+    case.zenskar = customer("bea");
+    case.held = vec![Difference {
+        field: Field::Name,
+        stripe: Value::text("BEA"),
+        zenskar: Value::text("bea"),
+        base: Some(Value::text("Ann")),
+        why: Held::NotTaken,
+    }];
+    let plan = case.plan();
+    assert_eq!(
+        (plan.writes.len(), plan.differences[0].why),
+        (0, Held::NotTaken)
+    );
+    case.zenskar = customer("Zoe");
+    let plan = case.plan();
+    assert_eq!(
+        (plan.writes.len(), plan.differences[0].why),
+        (0, Held::Conflict)
+    );
+    case.apply(&plan);
+    case.stripe = customer("Cy");
+    assert_eq!(case.name_to_write(), Some(Value::text("Cy")));
+}
+
+#[test]
+fn a_refused_value_without_base_stays_refused() {
+    let mut case = Case::agreed("Ann");
+    case.link.base.remove(&Field::Name);
+    case.stripe = customer("Bea");
+    case.evidence.name(Field::Name, Value::text("Ann"));
+    let plan = case.plan();
+    case.apply(&plan);
+    case.evidence = Evidence::default();
+    case.intents[0].progress = Progress::Dead(case.now);
+    let plan = case.plan();
+    assert_eq!(
+        (plan.intents.len(), plan.differences[0].why),
+        (1, Held::Refused)
+    );
+}
+
+#[test]
 fn a_deleted_customer_stops_its_link_and_nothing_else() {
     let mut case = Case::agreed("Ann");
     case.stripe = customer("Bea");

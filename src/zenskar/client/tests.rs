@@ -317,7 +317,7 @@ fn too_many_slows_the_client_and_a_key_can_be_swapped() {
     b.client.set_key(ApiKey::parse("key-2").unwrap());
     assert!(read().is_err());
     let waited = b.clock.now().since(start);
-    assert_eq!(waited, std::time::Duration::from_secs(4));
+    assert_eq!(waited, Duration::from_secs(4));
     assert_eq!(b.client.limiters()[0].milli_rate, 1_250);
     assert!(read().is_ok());
     let seen = b.transport.seen();
