@@ -56,14 +56,14 @@ impl Run {
     }
 
     /// The world is as it should be: keys, the operator's file, and reads that do not lag.
-    pub(crate) fn heal(&mut self) {
+    pub(crate) async fn heal(&mut self) {
         self.world.sandbox.clear_faults();
         self.world.sandbox.allow_key(STRIPE_KEY);
         self.world.calm();
         self.world
             .sandbox
             .switch(|switches| switches.zenskar.read_lag = 0);
-        self.world.set_policy(full_policy());
+        self.world.set_policy(full_policy()).await;
     }
 
     /// The key is refused for a while, or is accepted again.
@@ -77,7 +77,7 @@ impl Run {
     }
 
     /// The operator's file changes: a field leaves, sync goes off, or everything is back.
-    pub(crate) fn change_policy(&mut self) {
+    pub(crate) async fn change_policy(&mut self) {
         let policy = match self.random.between(0, 4) {
             0 => {
                 self.count("sync off");
@@ -91,7 +91,7 @@ impl Run {
             }
             _ => full_policy(),
         };
-        self.world.set_policy(policy);
+        self.world.set_policy(policy).await;
     }
 
     /// A person saves this right before the next write arrives.

@@ -123,7 +123,7 @@ impl Run {
             if operation == crash {
                 self.order_crash();
             }
-            self.operation();
+            self.operation().await;
             for _ in 0..self.random.between(0, 3) {
                 self.tick().await;
             }
@@ -160,11 +160,11 @@ impl Run {
     }
 
     /// Something happens in the world.
-    fn operation(&mut self) {
+    async fn operation(&mut self) {
         match self.random.between(0, 99) {
             0..=37 => self.stripe_edit(),
             38..=39 => self.take_email(),
-            40 => self.change_policy(),
+            40 => self.change_policy().await,
             41 => self.turn_key(),
             42..=43 => self.order_refusal(),
             44..=45 => self.rush(),
@@ -413,3 +413,5 @@ pub(crate) const fn fault_name(kind: &FaultKind) -> &'static str {
         FaultKind::LateEvent { .. } => "event listed late",
     }
 }
+
+pub(crate) fn debug(seed: u64) -> Result<Report, String> { crate::quiet::DEBUG.store(true, std::sync::atomic::Ordering::SeqCst); run(seed) }

@@ -310,7 +310,7 @@ impl World {
     }
 
     /// The operator's file changes: the daemon takes it up at once.
-    pub(crate) fn set_policy(&mut self, policy: Policy) {
+    pub(crate) async fn set_policy(&mut self, policy: Policy) {
         self.reference.lock().unwrap().selected(&policy);
         let settings = settings(self.setup, policy.clone());
         self.process.engine.set_settings(settings);
