@@ -206,6 +206,7 @@ fn link_row() -> Link {
     }
 }
 
+/// The scan wrote back the place it had read before its page, and with it that no other scan was
 /// wanted: one that was asked for during the page never began.
 #[test]
 fn a_scan_that_is_asked_for_during_a_page_is_not_forgotten() {
@@ -272,6 +273,7 @@ fn looks_before_a_delivery_that_fail_back_off_and_end() {
     });
 }
 
+/// The scan stopped at the first customer whose mapping could not be read, page after page, and
 /// those behind it were never linked.
 #[test]
 fn one_mapping_that_fails_does_not_keep_others_from_being_linked() {
