@@ -10,6 +10,7 @@ use crate::model::event::Event;
 use crate::model::intent::Intent;
 use crate::model::journal::Entry;
 use crate::model::link::Link;
+use crate::model::time::Timestamp;
 use crate::store::{StoreError, WriteTx};
 use crate::stripe;
 use crate::sync::activation::{Activations, Since};
@@ -86,11 +87,19 @@ impl Engine {
     ///
     /// The store failed.
     pub async fn activate(&self, policy: &Policy) -> Result<(), EngineError> {
+        let read = self.store.read()?;
+        // Without links nobody's edit is at stake, and every event is heard. Stripe's events say
+        // whole seconds: what was made within the second of a switch counts.
+        let about = self.stripe.remote_about();
+        let links = read.link_count()?;
         let now = Since {
             here: self.clock.now(),
-            stripe: self.stripe.remote_about(),
+            stripe: about
+                .filter(|_| links > 0)
+                .map(|about| Timestamp::from_seconds(about.seconds())),
         };
-        let known = self.store.read()?.activations()?;
+        let known = read.activations()?;
+        drop(read);
         if known.under(policy, now) == known {
             return Ok(());
         }
