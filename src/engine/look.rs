@@ -259,7 +259,8 @@ impl Engine {
             return Ok(None);
         };
         let mirror = read.mirror(Side::Stripe, id.as_str())?;
-        let listed = mirror.filter(|mirror| mirror.observed_at >= began && !mirror.deleted);
+        // Within the second in which the listing began, an older look cannot be told from it.
+        let listed = mirror.filter(|mirror| mirror.observed_at > began && !mirror.deleted);
         Ok(listed.and_then(|mirror| {
             let observed = stripe::convert::observed(mirror.payload).ok()?;
             Some(Sight::stripe(observed, mirror.observed_at))
