@@ -30,13 +30,17 @@ pub mod looks;
 pub mod poller;
 pub mod scan;
 pub mod settings;
+#[cfg(test)]
+mod testing;
 pub mod view;
 
 use crate::clock::Clock;
 use crate::engine::claims::Claims;
 use crate::engine::error::EngineError;
 use crate::engine::gate::Gate;
+use crate::engine::look::Looks;
 use crate::engine::looks::Looks;
+use crate::engine::poller::LeftOut;
 use crate::engine::settings::Settings;
 use crate::model::intent::Intent;
 use crate::model::time::Timestamp;
@@ -69,6 +73,7 @@ pub struct Engine {
     /// Signals between the loops.
     pub wake: Wake,
     looks: Looks,
+    left_out: LeftOut,
     reads_booked: AtomicU64,
     settings: RwLock<Arc<Settings>>,
 }
@@ -108,6 +113,7 @@ impl Engine {
             gate: Gate::default(),
             wake: Wake::default(),
             looks: Looks::default(),
+            left_out: LeftOut::default(),
             reads_booked: AtomicU64::new(0),
             settings: RwLock::new(Arc::new(settings)),
         }

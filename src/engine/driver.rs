@@ -178,19 +178,18 @@ fn flatten(
 }
 
 async fn poller(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), EngineError> {
-    let mut found = 0_usize;
+    let mut found = 0_u64;
     while !stop.is_cancelled() {
         let Some(pause) = engine.poll_pause(found)? else {
             wait(&engine, &stop, &engine.wake.poller, PERIOD).await;
             continue;
         };
         let pause = match try_remote(engine.poll_page().await)? {
-            Some(polled) if !polled.complete => {
-                found = found.saturating_add(polled.new);
-                continue;
-            }
+            // A place that is gone once can be gone again at once.
+            Some(polled) if polled.again => PAUSE_AFTER_FAILURE,
+            Some(polled) if !polled.complete => continue,
             Some(polled) => {
-                found = polled.new;
+                found = polled.found;
                 engine.poll_pause(found)?.unwrap_or(pause)
             }
             None => pause.max(PAUSE_AFTER_FAILURE),
@@ -207,7 +206,9 @@ async fn scan(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), Engine
             Some(Scanned::Idle | Scanned::Finished | Scanned::Stopped) => {
                 wait(&engine, &stop, &engine.wake.scan, PERIOD_SLOW).await;
             }
-            None => wait(&engine, &stop, &engine.wake.scan, PAUSE_AFTER_FAILURE).await,
+            Some(Scanned::Again) | None => {
+                wait(&engine, &stop, &engine.wake.scan, PAUSE_AFTER_FAILURE).await;
+            }
         }
     }
     Ok(())

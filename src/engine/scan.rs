@@ -5,6 +5,9 @@
 //! customers are listed; each one without link is asked for its mapping. The scan resumes page by
 //! page after a crash, yields to everything else, and writes to neither side.
 
+pub(super) mod step;
+
+use self::step::{Listed, ask, prepared, put_place, take_listed};
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
 use crate::engine::linking::{make_link, new_link, proof};
@@ -14,13 +17,11 @@ use crate::model::journal::Entry;
 use crate::model::link::{Link, LinkProof, LinkState, Side};
 use crate::model::mirror::Mirror;
 use crate::model::time::Timestamp;
-use crate::model::work::{Subject, Work};
+use crate::model::work::Subject;
 use crate::remote::limiter::Priority;
 use crate::remote::outcome::{Class, Failure};
-use crate::store::{Placed, PreparedMirror, StoreError, WriteTx};
-use crate::stripe::convert::Observed;
+use crate::store::Placed;
 use crate::sync::matching::Mapping;
-use crate::sync::policy::Policy;
 use crate::zenskar::object::ZenskarCustomer;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -32,6 +33,10 @@ pub const SCAN_EVERY: Duration = Duration::from_secs(86_400);
 /// Links examined in one piece while looking for those that were not listed.
 const LINKS_STEP: usize = 1_000;
 
+/// How often one listing may go back because its place is gone. A remote that never knows its own
+/// place would be listed for ever, at the cost of a read each time.
+const RESTARTS_MAX: u32 = 3;
+
 /// Linked customers that may be missing from a listing before it is taken for another account's.
 const MISSED_MAX: usize = 20;
 
@@ -42,9 +47,11 @@ pub enum Scanned {
     Idle,
     /// One page was read.
     Page,
+    /// The place in the listing is gone, and an earlier one is taken: wait before that.
+    Again,
     /// The scan came to its end.
     Finished,
-    /// So many linked customers are missing that the account or key must be wrong.
+    /// The scan cannot be brought to its end; the cursor says why.
     Stopped,
 }
 
@@ -57,36 +64,25 @@ impl Engine {
     pub async fn scan_page(&self) -> Result<Scanned, EngineError> {
         let cursor = self.store.read()?.scan_cursor()?;
         match cursor.phase.clone() {
-            ScanPhase::Idle => self.begin_scan(cursor).await,
+            ScanPhase::Idle => self.begin_scan(&cursor).await,
             ScanPhase::Stripe(after) => self.scan_stripe(cursor, after).await,
             ScanPhase::Zenskar(from) => self.scan_zenskar(cursor, from).await,
         }
     }
 
-    async fn begin_scan(&self, cursor: ScanCursor) -> Result<Scanned, EngineError> {
+    async fn begin_scan(&self, cursor: &ScanCursor) -> Result<Scanned, EngineError> {
         let now = self.clock.now();
-        let due = cursor
-            .finished_at
-            .is_none_or(|at| now.since(at) >= SCAN_EVERY);
-        if !(cursor.wanted || due) || self.settings().policy.direction.is_none() {
+        if begun(cursor, now).is_none() || self.settings().policy.direction.is_none() {
             return Ok(Scanned::Idle);
         }
-        let lists_stripe = cursor.wanted || cursor.finished_at.is_none();
-        let phase = if lists_stripe {
-            ScanPhase::Stripe(None)
-        } else {
-            ScanPhase::Zenskar(None)
-        };
-        let begun = ScanCursor {
-            phase,
-            started_at: now,
-            stripe_started_at: None,
-            wanted: false,
-            found: ScanCounts::default(),
-            ..cursor
-        };
         self.writer
-            .write("begin scan", move |tx| tx.set_scan_cursor(&begun))
+            .write("begin scan", move |tx| {
+                // What was asked for since the cursor was read counts as well.
+                match begun(&tx.scan_cursor()?, now) {
+                    Some(begun) => tx.set_scan_cursor(&begun),
+                    None => Ok(()),
+                }
+            })
             .await?;
         Ok(Scanned::Page)
     }
@@ -104,11 +100,8 @@ impl Engine {
             Ok(answer) => answer,
             // The customer that the place names is gone: Stripe cannot go on from it.
             Err(failure) if after.is_some() && is_gone(&failure) => {
-                cursor.phase = ScanPhase::Stripe(None);
-                self.writer
-                    .write("restart scan", move |tx| tx.set_scan_cursor(&cursor))
-                    .await?;
-                return Ok(Scanned::Page);
+                let before = cursor.before.take();
+                return self.go_back(cursor, ScanPhase::Stripe(before)).await;
             }
             // Without the right to list, links are found all the same, at one read each.
             Err(failure) if after.is_none() && cannot_list(&failure) => {
@@ -121,57 +114,117 @@ impl Engine {
         let page = answer.value;
         cursor.stripe_started_at = cursor.stripe_started_at.or(answer.date);
         cursor.found.stripe = cursor.found.stripe.saturating_add(count(page.items.len()));
+        cursor.before = after;
         cursor.phase = match page.next {
             Some(last) => ScanPhase::Stripe(Some(last)),
-            None => ScanPhase::Zenskar(None),
+            None => to_zenskar(&mut cursor),
         };
         let at_end = cursor.phase == ScanPhase::Zenskar(None);
         let now = self.clock.now();
         let policy = self.settings().policy.clone();
-        let listed: BTreeMap<StripeCustomerId, Observed> = page
-            .items
-            .into_iter()
-            .map(|seen| (seen.id.clone(), seen))
-            .collect();
-        if at_end && self.missed_too_many(&mut cursor, &listed).await? {
-            return Ok(Scanned::Stopped);
+        let mut listed = BTreeMap::new();
+        for seen in page.items {
+            listed.insert(seen.id.clone(), Listed::new(seen, observed_at)?);
+        }
+        if at_end && let Some(most) = self.missed_too_many(&mut cursor, &listed).await? {
+            let why = format!(
+                "more than {most} linked customers are not listed: \
+                 is stripe.account or the key another account's?"
+            );
+            return self.stop_scan(cursor, why).await;
         }
         self.writer
             .write("mirror listed customers", move |tx| {
-                for seen in listed.into_values() {
-                    take_listed(tx, seen, observed_at, &policy, now)?;
+                for (id, seen) in &listed {
+                    take_listed(tx, id, seen, &policy, now)?;
                 }
-                tx.set_scan_cursor(&cursor)
+                put_place(tx, cursor)
             })
             .await?;
         self.wake.look.notify_one();
         Ok(Scanned::Page)
     }
 
-    /// Goes on to Zenskar: Stripe's customers cannot be listed with this key.
+    /// Takes an earlier place in a listing whose place is gone, unless that happened too often.
+    async fn go_back(&self, mut cursor: ScanCursor, to: ScanPhase) -> Result<Scanned, EngineError> {
+        if cursor.restarts >= RESTARTS_MAX {
+            let side = match to {
+                ScanPhase::Zenskar(_) => Side::Zenskar,
+                ScanPhase::Idle | ScanPhase::Stripe(_) => Side::Stripe,
+            };
+            let why = format!("{side} does not know the place that its own listing gave");
+            return self.stop_scan(cursor, why).await;
+        }
+        cursor.restarts = cursor.restarts.saturating_add(1);
+        cursor.handled = None;
+        cursor.phase = to;
+        self.writer
+            .write("go back in scan", move |tx| put_place(tx, cursor))
+            .await?;
+        Ok(Scanned::Again)
+    }
+
+    /// Ends a scan that must not, or cannot, be brought to its end.
+    async fn stop_scan(&self, cursor: ScanCursor, why: String) -> Result<Scanned, EngineError> {
+        let now = self.clock.now();
+        tracing::error!(event = "scan_stopped", %why);
+        let entry = Entry::engine(now, "scan stopped", &"scan").with("why", &why);
+        let stopped = ScanCursor {
+            phase: ScanPhase::Idle,
+            finished_at: Some(now),
+            stopped: Some(why),
+            ..cursor
+        };
+        self.writer
+            .write("stop scan", move |tx| {
+                tx.append_journal(&entry)?;
+                put_place(tx, stopped)
+            })
+            .await?;
+        Ok(Scanned::Stopped)
+    }
+
+    /// Goes on to Zenskar: Stripe's customers cannot be listed with this key. What the listing
+    /// would have shown of the linked ones is found by a look at each.
     async fn pass_over_stripe(
         &self,
         mut cursor: ScanCursor,
         failure: &Failure,
     ) -> Result<Scanned, EngineError> {
-        cursor.phase = ScanPhase::Zenskar(None);
-        let entry = Entry::engine(self.clock.now(), "scan without Stripe", &"stripe/customers")
+        let now = self.clock.now();
+        let mut after: Option<StripeCustomerId> = None;
+        loop {
+            let links = self.store.read()?.links(after.as_ref(), LINKS_STEP)?;
+            let Some(last) = links.last() else { break };
+            after = Some(last.stripe.clone());
+            self.writer
+                .write("look at linked customers", move |tx| {
+                    let linked = |link: &&Link| link.state != LinkState::Unlinked;
+                    let mut linked = links.iter().filter(linked);
+                    linked.try_for_each(|link| ask(tx, &link.stripe, now))
+                })
+                .await?;
+        }
+        cursor.phase = to_zenskar(&mut cursor);
+        let entry = Entry::engine(now, "scan without Stripe", &"stripe/customers")
             .with("why", &crate::engine::look::reason(failure));
         self.writer
             .write("scan without Stripe", move |tx| {
                 tx.append_journal(&entry)?;
-                tx.set_scan_cursor(&cursor)
+                put_place(tx, cursor)
             })
             .await?;
+        self.wake.look.notify_one();
         Ok(Scanned::Page)
     }
 
-    /// Makes work of the linked customers that the listing did not hold, unless they are too many.
+    /// Makes work of the linked customers that the listing did not hold, unless they are more than
+    /// may be missing: then it says how many may.
     async fn missed_too_many(
         &self,
         cursor: &mut ScanCursor,
-        last_page: &BTreeMap<StripeCustomerId, Observed>,
-    ) -> Result<bool, EngineError> {
+        last_page: &BTreeMap<StripeCustomerId, Listed>,
+    ) -> Result<Option<usize>, EngineError> {
         let began = cursor.stripe_started_at.unwrap_or(Timestamp::MIN);
         let read = self.store.read()?;
         let most = usize::try_from(read.link_count()? / 100)
@@ -200,24 +253,10 @@ impl Engine {
         }
         drop(read);
         cursor.found.missed = count(missed.len());
-        let now = self.clock.now();
         if missed.len() > most {
-            let stopped = ScanCursor {
-                phase: ScanPhase::Idle,
-                finished_at: Some(now),
-                ..cursor.clone()
-            };
-            let entry = Entry::engine(now, "scan stopped", &"stripe/customers")
-                .with("missing", &format!("more than {most} linked customers"))
-                .with("check", &"is stripe.account or the key another account's?");
-            self.writer
-                .write("stop scan", move |tx| {
-                    tx.append_journal(&entry)?;
-                    tx.set_scan_cursor(&stopped)
-                })
-                .await?;
-            return Ok(true);
+            return Ok(Some(most));
         }
+        let now = self.clock.now();
         for part in missed.chunks(LINKS_STEP) {
             let part = part.to_vec();
             self.writer
@@ -226,7 +265,7 @@ impl Engine {
                 })
                 .await?;
         }
-        Ok(false)
+        Ok(None)
     }
 
     async fn scan_zenskar(
@@ -241,32 +280,46 @@ impl Engine {
         {
             Ok(answer) => answer,
             Err(failure) if from.is_some() && is_gone(&failure) => {
-                cursor.phase = ScanPhase::Zenskar(None);
-                self.writer
-                    .write("restart scan", move |tx| tx.set_scan_cursor(&cursor))
-                    .await?;
-                return Ok(Scanned::Page);
+                return self.go_back(cursor, ScanPhase::Zenskar(None)).await;
             }
             Err(failure) => return Err(self.refused(failure)),
         };
         self.gate.open(Side::Zenskar);
         let observed_at = answer.date.unwrap_or(Timestamp::MIN);
         let page = answer.value;
-        cursor.found.zenskar = cursor.found.zenskar.saturating_add(count(page.items.len()));
-        for seen in &page.items {
-            self.take_zenskar(&mut cursor.found, seen, observed_at)
-                .await?;
+        let handled = cursor.handled.take();
+        let seen_to = page
+            .items
+            .iter()
+            .position(|seen| handled.as_ref() == Some(&seen.id))
+            .map_or(0, |at| at.saturating_add(1));
+        for seen in page.items.iter().skip(seen_to) {
+            let taken = self.take_zenskar(&mut cursor.found, seen, observed_at);
+            match taken.await {
+                Ok(()) => cursor.handled = Some(seen.id.clone()),
+                Err(EngineError::Remote(failure)) => {
+                    cursor.handled = cursor.handled.or(handled);
+                    self.writer
+                        .write("keep place in page", move |tx| put_place(tx, cursor))
+                        .await?;
+                    return Err(EngineError::Remote(failure));
+                }
+                Err(error) => return Err(error),
+            }
         }
+        cursor.handled = None;
+        cursor.found.zenskar = cursor.found.zenskar.saturating_add(count(page.items.len()));
         let finished = page.next.is_none();
         let now = self.clock.now();
         if finished {
             cursor.phase = ScanPhase::Idle;
             cursor.finished_at = Some(now);
+            cursor.stopped = None;
         } else {
             cursor.phase = ScanPhase::Zenskar(page.next);
         }
         self.writer
-            .write("scan page done", move |tx| tx.set_scan_cursor(&cursor))
+            .write("scan page done", move |tx| put_place(tx, cursor))
             .await?;
         self.wake.look.notify_one();
         Ok(if finished {
@@ -296,7 +349,9 @@ impl Engine {
                     .any(|one| one.field == *field && one.zenskar == *value);
                 link.base.get(field) != Some(value) && !shown
             });
-            if differs && link.state == LinkState::Active {
+            // A link that ended because Zenskar once did not know the customer is taken up again.
+            let is_back = link.state == LinkState::Deleted(Side::Zenskar);
+            if is_back || (differs && link.state == LinkState::Active) {
                 self.writer
                     .write("look at listed customer", move |tx| {
                         ask(tx, &link.stripe, now)
@@ -314,13 +369,13 @@ impl Engine {
                     deleted: false,
                     payload: seen.payload.clone(),
                 };
-                let mirror = PreparedMirror::new(Side::Zenskar, seen.id.as_str(), &mirror)?;
+                let mirror = prepared(Side::Zenskar, seen.id.as_str(), &mirror)?;
                 let made = self
                     .writer
                     .write("link customer", move |tx| {
                         let placed = make_link(tx, &link, "engine", now)?;
-                        if placed == Placed::Stored {
-                            tx.put_mirror(&mirror)?;
+                        if let (Placed::Stored, Some(mirror)) = (&placed, &mirror) {
+                            tx.put_mirror(mirror)?;
                         }
                         Ok(placed)
                     })
@@ -339,10 +394,15 @@ impl Engine {
         Ok(())
     }
 
+    /// What the mapping says. A refusal that is about this customer alone says nothing, and must
+    /// not keep the scan from the customers after it.
     async fn mapping_for_scan(&self, id: &ZenskarCustomerId) -> Result<Mapping, EngineError> {
         match self.zenskar.mapping(id, Priority::Scan).await {
             Ok(answer) => Ok(proof(answer.value)),
-            Err(failure) if failure.class == Class::Missing => Ok(Mapping::NoAnswer),
+            Err(failure) if is_about_one(&failure) => {
+                tracing::warn!(customer = %id, %failure, "a mapping gave no answer");
+                Ok(Mapping::NoAnswer)
+            }
             Err(failure) => Err(self.refused(failure)),
         }
     }
@@ -370,42 +430,52 @@ impl Engine {
     }
 }
 
-/// Takes one customer of Stripe's listing: the mirror follows, and a linked customer that does not
-/// look as it did becomes work.
-fn take_listed(
-    tx: &mut WriteTx<'_>,
-    seen: Observed,
-    observed_at: Timestamp,
-    policy: &Policy,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let id = seen.id.clone();
-    if let Some(link) = tx.link(&id)? {
-        let known = tx.differences(&id)?;
-        let differs = seen.presence.customer().is_none_or(|customer| {
-            policy.fields.iter().any(|field| {
-                let value = customer.value(*field);
-                let shown = known
-                    .iter()
-                    .any(|one| one.field == *field && one.stripe == *value);
-                link.base.get(field) != Some(value) && !shown
-            })
-        });
-        if differs || link.state != LinkState::Active {
-            ask(tx, &id, now)?;
-        }
+/// The scan that is due after this cursor, if any is.
+fn begun(cursor: &ScanCursor, now: Timestamp) -> Option<ScanCursor> {
+    let is_due = |at: Timestamp| now.since(at) >= SCAN_EVERY;
+    let unread = cursor.unread_again.is_some_and(|at| at <= now);
+    let asked = cursor.wanted || unread;
+    if !asked && !cursor.finished_at.is_none_or(is_due) {
+        return None;
     }
-    let known = tx.mirror(Side::Stripe, id.as_str())?;
-    if known.is_some_and(|known| known.observed_at > observed_at) {
-        return Ok(());
+    // A scan that stopped has not shown that this is the account the links are of.
+    let lists_stripe = asked || cursor.finished_at.is_none() || cursor.stopped.is_some();
+    Some(ScanCursor {
+        phase: if lists_stripe {
+            ScanPhase::Stripe(None)
+        } else {
+            ScanPhase::Zenskar(None)
+        },
+        started_at: now,
+        stripe_started_at: None,
+        finished_at: cursor.finished_at,
+        wanted: false,
+        unread_at: if unread { Some(now) } else { cursor.unread_at },
+        unread_again: cursor.unread_again.filter(|_| !lists_stripe),
+        found: ScanCounts::default(),
+        before: None,
+        handled: None,
+        restarts: 0,
+        stopped: cursor.stopped.clone(),
+    })
+}
+
+/// The beginning of Zenskar's listing: what the place in Stripe's needed is dropped.
+fn to_zenskar(cursor: &mut ScanCursor) -> ScanPhase {
+    cursor.before = None;
+    cursor.restarts = 0;
+    ScanPhase::Zenskar(None)
+}
+
+/// Whether a failure says something of one customer only: it is an answer, and neither the key nor
+/// the rate is what it is about.
+fn is_about_one(failure: &Failure) -> bool {
+    match failure.class {
+        // Without a status it is our own refusal of an answer that is too large.
+        Class::Refused => true,
+        Class::Unauthorized => false,
+        _ => !matches!(failure.status, None | Some(401 | 429)),
     }
-    let deleted = seen.presence.customer().is_none();
-    let mirror = Mirror {
-        observed_at,
-        deleted,
-        payload: seen.payload,
-    };
-    tx.put_mirror(&PreparedMirror::new(Side::Stripe, id.as_str(), &mirror)?)
 }
 
 /// Whether the place that a page was asked from is gone: a cursor that aged out, or a customer
@@ -422,16 +492,9 @@ fn cannot_list(failure: &Failure) -> bool {
     )
 }
 
-/// Asks for a look at a customer.
-fn ask(tx: &mut WriteTx<'_>, id: &StripeCustomerId, now: Timestamp) -> Result<(), StoreError> {
-    let subject = Subject::Customer(id.clone());
-    let mut work = tx
-        .work(&subject)?
-        .unwrap_or_else(|| Work::new(subject, now));
-    work.asked = work.asked.saturating_add(1);
-    tx.put_work(&work)
-}
-
 fn count(items: usize) -> u64 {
     u64::try_from(items).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

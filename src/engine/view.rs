@@ -144,6 +144,12 @@ pub struct PollStatus {
     pub reads_used: u64,
     /// Reads that Stripe allows every account in 30 days.
     pub reads_floor: u64,
+    /// Events since the start that could not be read; a scan finds what they told.
+    #[serde(default)]
+    pub unreadable: u64,
+    /// Events since the start of the other mode, which are left out.
+    #[serde(default)]
+    pub other_mode: u64,
 }
 
 /// The scan.
@@ -157,6 +163,9 @@ pub struct ScanStatus {
     pub finished_at: Option<String>,
     /// What the scan under way, or the last one, found.
     pub found: BTreeMap<String, u64>,
+    /// Why the last one stopped before its end, if it did.
+    #[serde(default)]
+    pub stopped: Option<String>,
 }
 
 /// The store.

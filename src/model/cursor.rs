@@ -1,6 +1,6 @@
 //! How far the poller and the scan have come.
 
-use crate::model::id::{EventId, StripeCustomerId};
+use crate::model::id::{EventId, StripeCustomerId, ZenskarCustomerId};
 use crate::model::time::Timestamp;
 
 /// The poller's place on Stripe's events API. All instants are Stripe's own time.
@@ -17,10 +17,17 @@ pub struct PollCursor {
 pub struct PollWindow {
     /// Oldest instant asked for, inclusive.
     pub from: Timestamp,
-    /// Newest instant asked for, inclusive.
+    /// Before this instant every event is sure to be listed. The request names no end, so newer
+    /// events come as well; those that are listed late are the next window's.
     pub to: Timestamp,
     /// The last event of the last page that is in the inbox.
     pub after: Option<EventId>,
+    /// Events so far that only polling saw.
+    pub found: u64,
+    /// How often it had to be read again from its newest event.
+    pub restarts: u32,
+    /// Whether events before it are listed no more, and a scan was asked for.
+    pub gap: bool,
 }
 
 /// The scan's place: first Stripe's customers, then Zenskar's.
@@ -34,10 +41,25 @@ pub struct ScanCursor {
     pub stripe_started_at: Option<Timestamp>,
     /// When a scan last came to its end (this host's clock).
     pub finished_at: Option<Timestamp>,
-    /// Whether another scan was asked for (a gap in the events, or a person).
+    /// Whether another scan was asked for (a gap in the events, or a person). Only the beginning
+    /// of a scan clears it: whoever writes the rest keeps it as it is in the store.
     pub wanted: bool,
+    /// When a scan was last asked for because an event could not be read (this host's clock).
+    pub unread_at: Option<Timestamp>,
+    /// When another one is due for that reason: at most one a day, since each costs reads.
+    pub unread_again: Option<Timestamp>,
     /// What it found so far.
     pub found: ScanCounts,
+    /// The end of the page before the last one of Stripe's listing: where to go on when the
+    /// customer at the end of the last one is gone.
+    pub before: Option<StripeCustomerId>,
+    /// The last customer of Zenskar's page under way that was seen to, so that a page that is
+    /// repeated does not ask for every mapping again.
+    pub handled: Option<ZenskarCustomerId>,
+    /// How often this listing had to go back because its place was gone.
+    pub restarts: u32,
+    /// Why the last scan stopped before its end.
+    pub stopped: Option<String>,
 }
 
 /// What a scan is doing.

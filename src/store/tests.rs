@@ -31,6 +31,13 @@ fn memory() -> Store {
     .unwrap()
 }
 
+impl Store {
+    /// A store for the tests of those right of it.
+    pub(crate) fn in_memory() -> Self {
+        memory()
+    }
+}
+
 /// One story, committed.
 fn write<R>(store: &Store, story: impl FnOnce(&mut WriteTx<'_>) -> R) -> R {
     store.commit(|tx| Ok(story(tx))).unwrap()

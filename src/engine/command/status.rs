@@ -139,6 +139,8 @@ impl Engine {
             lag_seconds: lag,
             reads_used: read.reads_since(self.today().saturating_sub(READS_DAYS))?,
             reads_floor: READS_FLOOR,
+            unreadable: self.left_out.unreadable(),
+            other_mode: self.left_out.other_mode(),
         })
     }
 }
@@ -161,6 +163,7 @@ fn scan_status(cursor: &ScanCursor) -> ScanStatus {
         .to_owned(),
         wanted: cursor.wanted,
         finished_at: cursor.finished_at.and_then(show_time),
+        stopped: cursor.stopped.clone(),
         found: [
             ("stripe", stripe),
             ("zenskar", zenskar),
@@ -202,6 +205,10 @@ fn problems(status: &Status) -> Vec<Problem> {
             "polling is off: an event whose webhook is lost is lost".to_owned(),
             hint,
         );
+    }
+    if let Some(why) = &status.scan.stopped {
+        let hint = "once it is repaired, run \"zenstripe scan\"";
+        add(format!("scan stopped: {why}"), hint);
     }
     let claimed = status.scan.found.get("claimed_twice").copied().unwrap_or(0);
     if claimed > 0 {

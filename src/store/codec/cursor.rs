@@ -1,7 +1,7 @@
 //! Stored forms of the poller's and the scan's places.
 
 use crate::model::cursor::{PollCursor, PollWindow, ScanCounts, ScanCursor, ScanPhase};
-use crate::model::id::{EventId, StripeCustomerId};
+use crate::model::id::{EventId, StripeCustomerId, ZenskarCustomerId};
 use crate::model::time::Timestamp;
 use crate::store::codec::fields::time;
 use crate::store::codec::{Record, Tag, body};
@@ -19,6 +19,9 @@ struct PollWindowV1 {
     from: i64,
     to: i64,
     after: Option<String>,
+    found: u64,
+    restarts: u32,
+    gap: bool,
 }
 
 impl Record for PollCursor {
@@ -33,6 +36,9 @@ impl Record for PollCursor {
                 from: window.from.micros(),
                 to: window.to.micros(),
                 after: window.after.as_ref().map(ToString::to_string),
+                found: window.found,
+                restarts: window.restarts,
+                gap: window.gap,
             }),
         })
     }
@@ -55,6 +61,9 @@ impl TryFrom<PollCursorV1> for PollCursor {
                 from: time(window.from),
                 to: time(window.to),
                 after: window.after.as_deref().map(EventId::parse).transpose()?,
+                found: window.found,
+                restarts: window.restarts,
+                gap: window.gap,
             }),
         };
         Ok(Self {
@@ -71,7 +80,13 @@ pub(in crate::store) struct ScanCursorV1 {
     stripe_started_at: Option<i64>,
     finished_at: Option<i64>,
     wanted: bool,
+    unread_at: Option<i64>,
+    unread_again: Option<i64>,
     found: ScanCountsV1,
+    before: Option<String>,
+    handled: Option<String>,
+    restarts: u32,
+    stopped: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -109,6 +124,8 @@ impl Record for ScanCursor {
             stripe_started_at: self.stripe_started_at.map(Timestamp::micros),
             finished_at: self.finished_at.map(Timestamp::micros),
             wanted: self.wanted,
+            unread_at: self.unread_at.map(Timestamp::micros),
+            unread_again: self.unread_again.map(Timestamp::micros),
             found: ScanCountsV1 {
                 stripe: self.found.stripe,
                 zenskar: self.found.zenskar,
@@ -117,6 +134,10 @@ impl Record for ScanCursor {
                 claimed_twice: self.found.claimed_twice,
                 missed: self.found.missed,
             },
+            before: self.before.as_ref().map(ToString::to_string),
+            handled: self.handled.as_ref().map(ToString::to_string),
+            restarts: self.restarts,
+            stopped: self.stopped.clone(),
         })
     }
 
@@ -144,6 +165,8 @@ impl TryFrom<ScanCursorV1> for ScanCursor {
             stripe_started_at: stored.stripe_started_at.map(time),
             finished_at: stored.finished_at.map(time),
             wanted: stored.wanted,
+            unread_at: stored.unread_at.map(time),
+            unread_again: stored.unread_again.map(time),
             found: ScanCounts {
                 stripe: stored.found.stripe,
                 zenskar: stored.found.zenskar,
@@ -152,6 +175,18 @@ impl TryFrom<ScanCursorV1> for ScanCursor {
                 claimed_twice: stored.found.claimed_twice,
                 missed: stored.found.missed,
             },
+            before: stored
+                .before
+                .as_deref()
+                .map(StripeCustomerId::parse)
+                .transpose()?,
+            handled: stored
+                .handled
+                .as_deref()
+                .map(ZenskarCustomerId::parse)
+                .transpose()?,
+            restarts: stored.restarts,
+            stopped: stored.stopped,
         })
     }
 }

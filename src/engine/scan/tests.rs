@@ -1,0 +1,301 @@
+use super::*;
+use crate::engine::command::Command;
+use crate::engine::testing::{Bench, says};
+use crate::model::customer::{Field, Fields, Value};
+use crate::store::PreparedMirror;
+
+const NOW: i64 = 2_000_000;
+
+fn cus(id: &str) -> StripeCustomerId {
+    StripeCustomerId::parse(id).unwrap()
+}
+
+fn customer(id: &str) -> String {
+    format!(r#"{{"id":"{id}","object":"customer","name":"A"}}"#)
+}
+
+fn listed(ids: &[&str], has_more: bool) -> String {
+    let rows: Vec<String> = ids.iter().map(|id| customer(id)).collect();
+    format!(
+        r#"{{"object":"list","data":[{}],"has_more":{has_more}}}"#,
+        rows.join(",")
+    )
+}
+
+fn zenskar(ids: &[&str]) -> String {
+    let rows: Vec<String> = ids
+        .iter()
+        .map(|id| format!(r#"{{"id":"{id}","customer_name":"A"}}"#))
+        .collect();
+    format!(r#"{{"results":[{}],"next":null}}"#, rows.join(","))
+}
+
+const GONE: &str =
+    r#"{"error":{"type":"invalid_request_error","param":"starting_after","message":"no"}}"#;
+
+impl Bench {
+    fn scan(&self) -> Result<Scanned, EngineError> {
+        self.run(self.engine.scan_page())
+    }
+
+    fn at_phase(&self, phase: ScanPhase) {
+        self.write(move |tx| {
+            tx.set_scan_cursor(&ScanCursor {
+                phase,
+                finished_at: Some(Timestamp::from_seconds(1)),
+                ..ScanCursor::default()
+            })
+        });
+    }
+
+    fn place(&self) -> ScanCursor {
+        self.engine.store.read().unwrap().scan_cursor().unwrap()
+    }
+
+    fn link(&self, stripe: &str, zenskar: &str, state: LinkState) {
+        let id = ZenskarCustomerId::parse(zenskar).unwrap();
+        let link = Link {
+            state,
+            base: Fields::from([(Field::Name, Value::text("A"))]),
+            ..new_link(&cus(stripe), &id, LinkProof::Mapping, Timestamp::default())
+        };
+        self.write(move |tx| tx.put_link(&link));
+    }
+
+    fn has_work(&self, id: &str) -> bool {
+        let subject = Subject::Customer(cus(id));
+        let read = self.engine.store.read().unwrap();
+        read.work(&subject).unwrap().is_some()
+    }
+}
+
+#[test]
+fn a_scan_that_is_asked_for_meanwhile_follows() {
+    let bench = Bench::new(Vec::new(), vec![says(200, NOW, &zenskar(&[]))]);
+    bench.at_phase(ScanPhase::Zenskar(None));
+    // The page is asked for with the cursor as it was; the wish comes before its transaction.
+    let who = "x".to_owned();
+    let place = bench.place();
+    bench
+        .run(bench.engine.command(Command::Scan { who }))
+        .unwrap();
+    let scanned = bench.run(bench.engine.scan_zenskar(place, None)).unwrap();
+    assert_eq!(scanned, Scanned::Finished);
+    assert!(bench.place().wanted);
+    assert_eq!(bench.scan().unwrap(), Scanned::Page);
+    assert_eq!(bench.place().phase, ScanPhase::Stripe(None));
+    assert!(!bench.place().wanted);
+}
+
+#[test]
+fn asking_for_a_scan_moves_no_place() {
+    let bench = Bench::new(Vec::new(), Vec::new());
+    bench.at_phase(ScanPhase::Zenskar(Some("7".to_owned())));
+    assert!(bench.write(step::want));
+    assert!(!bench.write(step::want));
+    let place = bench.place();
+    assert!(place.wanted);
+    assert_eq!(place.phase, ScanPhase::Zenskar(Some("7".to_owned())));
+}
+
+#[test]
+fn a_mapping_that_is_refused_says_nothing_and_stops_nothing() {
+    for status in [403, 409, 422, 500, 503] {
+        let names = r#"{"reference_id":"cus_2"}"#;
+        let bench = Bench::new(
+            Vec::new(),
+            vec![
+                says(200, NOW, &zenskar(&["z1", "z2"])),
+                says(status, NOW, r#"{"message":"no"}"#),
+                says(200, NOW, names),
+            ],
+        );
+        bench.at_phase(ScanPhase::Zenskar(None));
+        assert_eq!(bench.scan().unwrap(), Scanned::Finished, "{status}");
+        let found = bench.place().found;
+        assert_eq!((found.unanswered, found.linked), (1, 1), "{status}");
+    }
+}
+
+#[test]
+fn a_page_that_is_repeated_goes_on_where_it_was_left() {
+    let page = || says(200, NOW, &zenskar(&["z1", "z2"]));
+    let nothing = || says(400, NOW, r#"{"message":"no integration"}"#);
+    let bench = Bench::new(
+        Vec::new(),
+        vec![
+            page(),
+            nothing(),
+            says(429, NOW, r#"{"message":"slow"}"#),
+            page(),
+            nothing(),
+        ],
+    );
+    bench.at_phase(ScanPhase::Zenskar(None));
+    assert!(bench.scan().is_err());
+    let handled = ZenskarCustomerId::parse("z1").unwrap();
+    assert_eq!(bench.place().handled, Some(handled));
+    assert_eq!(bench.scan().unwrap(), Scanned::Finished);
+    let place = bench.place();
+    assert_eq!((place.handled, place.found.zenskar), (None, 2));
+    assert_eq!(place.found.unanswered, 2);
+    assert_eq!(bench.zenskar.seen().len(), 5);
+}
+
+#[test]
+fn a_link_that_ended_by_mistake_is_looked_at_again() {
+    let bench = Bench::new(
+        vec![says(200, NOW, &listed(&["cus_1", "cus_2"], false))],
+        vec![says(200, NOW, &zenskar(&["z3"]))],
+    );
+    bench.link("cus_1", "z1", LinkState::Deleted(Side::Stripe));
+    bench.link("cus_2", "z2", LinkState::Unlinked);
+    bench.link("cus_3", "z3", LinkState::Deleted(Side::Zenskar));
+    bench.at_phase(ScanPhase::Stripe(None));
+    bench.scan().unwrap();
+    bench.scan().unwrap();
+    assert!(bench.has_work("cus_1"));
+    assert!(bench.has_work("cus_3"));
+}
+
+#[test]
+fn a_listing_whose_place_is_gone_goes_back_and_gives_up() {
+    let mut script = vec![
+        says(200, NOW, &listed(&["cus_9"], true)),
+        says(200, NOW, &listed(&["cus_8"], true)),
+    ];
+    script.extend((0..2).map(|_| says(404, NOW, GONE)));
+    script.push(says(200, NOW, &listed(&["cus_9"], true)));
+    script.extend((0..2).map(|_| says(404, NOW, GONE)));
+    let bench = Bench::new(script, Vec::new());
+    bench.at_phase(ScanPhase::Stripe(None));
+    bench.scan().unwrap();
+    bench.scan().unwrap();
+    assert_eq!(bench.scan().unwrap(), Scanned::Again);
+    assert_eq!(bench.place().phase, ScanPhase::Stripe(Some(cus("cus_9"))));
+    assert_eq!(bench.scan().unwrap(), Scanned::Again);
+    assert_eq!(bench.place().phase, ScanPhase::Stripe(None));
+    bench.scan().unwrap();
+    assert_eq!(bench.scan().unwrap(), Scanned::Again);
+    // From the beginning again, and its place is gone again.
+    bench.at_restart();
+    assert_eq!(bench.scan().unwrap(), Scanned::Stopped);
+    assert!(bench.place().stopped.is_some());
+    assert_eq!(bench.journal(), ["scan stopped"]);
+}
+
+impl Bench {
+    /// As after another page of the listing.
+    fn at_restart(&self) {
+        self.write(|tx| {
+            let place = tx.scan_cursor()?;
+            tx.set_scan_cursor(&ScanCursor {
+                phase: ScanPhase::Stripe(Some(cus("cus_9"))),
+                ..place
+            })
+        });
+    }
+}
+
+#[test]
+fn a_scan_that_stopped_is_a_problem_until_one_comes_to_its_end() {
+    let bench = Bench::new(
+        vec![
+            says(200, NOW, &listed(&[], false)),
+            says(200, NOW, &listed(&[], false)),
+        ],
+        vec![says(200, NOW, &zenskar(&[]))],
+    );
+    for number in 0..=MISSED_MAX {
+        let (stripe, zenskar) = (format!("cus_{number}"), format!("z{number}"));
+        bench.link(&stripe, &zenskar, LinkState::Active);
+    }
+    bench.at_phase(ScanPhase::Stripe(None));
+    assert_eq!(bench.scan().unwrap(), Scanned::Stopped);
+    let problems = || {
+        let status = bench.run(bench.engine.command(Command::Status)).unwrap();
+        format!("{status:?}")
+    };
+    assert!(problems().contains("scan stopped: more than 20"));
+    // The next one lists Stripe too: whether the account is right is not known before.
+    let later = bench.engine.clock.now().plus(SCAN_EVERY);
+    bench.clock.set(later);
+    assert_eq!(bench.scan().unwrap(), Scanned::Page);
+    assert_eq!(bench.place().phase, ScanPhase::Stripe(None));
+    bench.write(|tx| tx.remove_link(&cus("cus_0")));
+    bench.scan().unwrap();
+    assert_eq!(bench.scan().unwrap(), Scanned::Finished);
+    assert_eq!(bench.place().stopped, None);
+    assert!(!problems().contains("scan stopped"));
+}
+
+#[test]
+fn without_the_right_to_list_every_linked_customer_is_looked_at() {
+    let bench = Bench::new(vec![says(403, NOW, "{}")], Vec::new());
+    bench.link("cus_1", "z1", LinkState::Active);
+    bench.link("cus_2", "z2", LinkState::Unlinked);
+    bench.at_phase(ScanPhase::Stripe(None));
+    assert_eq!(bench.scan().unwrap(), Scanned::Page);
+    assert!(bench.has_work("cus_1"));
+    assert!(!bench.has_work("cus_2"));
+    assert_eq!(bench.place().phase, ScanPhase::Zenskar(None));
+}
+
+#[test]
+fn a_read_of_the_same_second_is_not_overwritten_by_the_listing() {
+    let bench = Bench::new(
+        vec![says(200, NOW, &listed(&["cus_1", "cus_2"], false))],
+        Vec::new(),
+    );
+    let mirror = Mirror {
+        observed_at: Timestamp::from_seconds(NOW),
+        deleted: false,
+        payload: b"newer".to_vec(),
+    };
+    let row = PreparedMirror::new(Side::Stripe, "cus_1", &mirror).unwrap();
+    bench.write(move |tx| tx.put_mirror(&row));
+    bench.at_phase(ScanPhase::Stripe(None));
+    bench.scan().unwrap();
+    let read = bench.engine.store.read().unwrap();
+    assert_eq!(read.mirror(Side::Stripe, "cus_1").unwrap(), Some(mirror));
+    assert!(read.mirror(Side::Stripe, "cus_2").unwrap().is_some());
+}
+
+#[test]
+fn a_customer_too_large_to_keep_is_passed_over() {
+    let mirror = |bytes: usize| Mirror {
+        observed_at: Timestamp::default(),
+        deleted: false,
+        payload: vec![b'x'; bytes],
+    };
+    let large = mirror(9 * 1024 * 1024);
+    assert!(prepared(Side::Stripe, "cus_1", &large).unwrap().is_none());
+    let small = mirror(10);
+    assert!(prepared(Side::Stripe, "cus_1", &small).unwrap().is_some());
+}
+
+#[test]
+fn an_unread_event_brings_a_scan_now_and_another_a_day_later() {
+    let now = Timestamp::from_seconds(NOW);
+    let bench = Bench::new(Vec::new(), Vec::new());
+    bench.at_phase(ScanPhase::Idle);
+    assert!(bench.write(move |tx| step::want_for_unread(tx, now)));
+    let first = begun(&bench.place(), now).unwrap();
+    assert_eq!(first.phase, ScanPhase::Stripe(None));
+    bench.write(move |tx| {
+        tx.set_scan_cursor(&ScanCursor {
+            phase: ScanPhase::Idle,
+            finished_at: Some(now),
+            ..first
+        })
+    });
+    assert!(!bench.write(move |tx| step::want_for_unread(tx, now)));
+    assert!(begun(&bench.place(), now).is_none());
+    let tomorrow = now.plus(SCAN_EVERY);
+    let second = begun(&bench.place(), tomorrow).unwrap();
+    assert_eq!(second.phase, ScanPhase::Stripe(None));
+    assert_eq!(
+        (second.unread_at, second.unread_again),
+        (Some(tomorrow), None)
+    );
+}

@@ -1,0 +1,136 @@
+//! The engine over a store in memory, remotes that answer from scripts, and a clock that stands.
+
+use crate::engine::Engine;
+use crate::engine::settings::{Poll, Settings};
+use crate::model::customer::Field;
+use crate::model::id::OrganisationId;
+use crate::model::link::Side;
+use crate::model::time::Timestamp;
+use crate::remote::client::ApiKey;
+use crate::remote::limiter::Rates;
+use crate::remote::testing::{Scripted, StillClock, response, run};
+use crate::remote::transport::{Response, TransportError};
+use crate::store::{Store, StoreError, WriteTx, Writer};
+use crate::stripe::client::{StripeClient, StripeClientOptions};
+use crate::sync::policy::{Direction, Policy};
+use crate::zenskar::client::{ZenskarClient, ZenskarClientOptions};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(super) type Script = Vec<Result<Response, TransportError>>;
+
+/// The engine and its doubles.
+pub(super) struct Bench {
+    pub(super) engine: Engine,
+    pub(super) clock: StillClock,
+    pub(super) zenskar: Arc<Scripted>,
+}
+
+impl Bench {
+    pub(super) fn new(stripe: Script, zenskar: Script) -> Self {
+        let clock = StillClock::new();
+        let (stripe, zenskar) = (Scripted::new(stripe), Scripted::new(zenskar));
+        let store = Store::in_memory();
+        let writer = Writer::inline(store.clone());
+        let stripe_client = StripeClient::new(
+            StripeClientOptions {
+                api_base: "http://stripe".to_owned(),
+                key: ApiKey::parse("sk_test_1").unwrap(),
+                account: None,
+                api_version: "v1".to_owned(),
+                live: false,
+                requests_per_second: 25,
+            },
+            stripe,
+            Arc::new(clock.clone()),
+        );
+        let zenskar_client = ZenskarClient::new(
+            ZenskarClientOptions {
+                api_base: "http://zenskar".to_owned(),
+                key: ApiKey::parse("key").unwrap(),
+                organisation: OrganisationId::parse("org-1").unwrap(),
+                rates: Rates { start: 20, max: 50 },
+            },
+            zenskar.clone(),
+            Arc::new(clock.clone()),
+        );
+        let engine = Engine::new(
+            (store, writer),
+            stripe_client,
+            zenskar_client,
+            Arc::new(clock.clone()),
+            settings(),
+        );
+        Self {
+            engine,
+            clock,
+            zenskar,
+        }
+    }
+
+    pub(super) fn run<T: Send>(&self, future: impl Future<Output = T> + Send) -> T {
+        run(&self.clock, future)
+    }
+
+    pub(super) fn write<T: Send + 'static>(
+        &self,
+        story: impl FnOnce(&mut WriteTx<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> T {
+        self.run(self.engine.writer.write("test", story)).unwrap()
+    }
+
+    /// What the journal says happened, newest first.
+    pub(super) fn journal(&self) -> Vec<String> {
+        let read = self.engine.store.read().unwrap();
+        let entries = read.journal(None, 99).unwrap().entries;
+        entries
+            .into_iter()
+            .map(|numbered| numbered.entry.what)
+            .collect()
+    }
+}
+
+/// An answer of this status and body, at the remote's time `at` seconds.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "a script also holds failures of the transport"
+)]
+pub(super) fn says(status: u16, at: i64, body: &str) -> Result<Response, TransportError> {
+    let date = date(at);
+    Ok(response(status, &[("date", &date)], body))
+}
+
+/// The `Date` of an instant in 1970 or soon after.
+fn date(at: i64) -> String {
+    let text = Timestamp::from_seconds(at).to_string();
+    let (day, time) = text.trim_end_matches('Z').split_once('T').unwrap();
+    let mut parts = day.split('-');
+    let (year, month, day) = (
+        parts.next().unwrap(),
+        parts.next().unwrap().parse::<usize>().unwrap(),
+        parts.next().unwrap(),
+    );
+    let month = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ][month - 1];
+    let week = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    let week = week[usize::try_from(at / 86_400 % 7).unwrap()];
+    format!("{week}, {day} {month} {year} {time} GMT")
+}
+
+fn settings() -> Settings {
+    Settings {
+        policy: Policy {
+            direction: Some(Direction::From(Side::Stripe)),
+            fields: Field::ALL.into(),
+            allow_blank: false,
+        },
+        settle: Duration::from_secs(120),
+        poll: Poll::Adaptive,
+        api_version: "v1".to_owned(),
+        account: None,
+        live: false,
+        ingress: true,
+        retention: Duration::from_secs(86_400),
+    }
+}
