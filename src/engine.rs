@@ -38,7 +38,6 @@ use crate::clock::Clock;
 use crate::engine::claims::Claims;
 use crate::engine::error::EngineError;
 use crate::engine::gate::Gate;
-use crate::engine::look::Looks;
 use crate::engine::looks::Looks;
 use crate::engine::poller::LeftOut;
 use crate::engine::settings::Settings;

@@ -402,11 +402,14 @@ impl Process {
 }
 
 /// Takes note of what is active, as the daemon does at its start. The writer does its work where it
-/// is asked, so there is nothing to wait for.
+/// is asked, after letting others in once: there is nothing to wait for, so it is asked again.
 fn activate(engine: &Engine) {
     let settings = engine.settings();
-    let activated = engine.activate(&settings.policy).now_or_never();
-    activated.unwrap().unwrap();
+    let mut activated = Box::pin(tokio::task::unconstrained(
+        engine.activate(&settings.policy),
+    ));
+    let outcome = (0..9).find_map(|_| activated.as_mut().now_or_never());
+    outcome.unwrap().unwrap();
 }
 
 fn settings(setup: Setup) -> Settings {
