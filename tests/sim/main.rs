@@ -12,7 +12,9 @@
     reason = "a failed step of a simulation is a failed test"
 )]
 
+mod act;
 mod crash_backend;
+mod people;
 mod quiet;
 mod reference;
 mod reproductions;

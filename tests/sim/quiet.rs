@@ -1,15 +1,18 @@
 //! Until nothing is left to do, and what must be true then.
 
+use crate::act::Act;
 use crate::run::{Report, Run, fault_name};
 use crate::world::World;
 use std::collections::BTreeSet;
 use zenstripe::engine::command::Command;
 use zenstripe::engine::scan::Scanned;
-use zenstripe::model::customer::Field;
+use zenstripe::model::customer::{Field, Value};
+use zenstripe::model::difference::Difference;
 use zenstripe::model::id::{EventId, StripeCustomerId};
+use zenstripe::model::intent::{Intent, Progress};
 use zenstripe::model::link::LinkState;
 use zenstripe::model::time::Timestamp;
-use zenstripe::model::work::{Subject, Work};
+use zenstripe::model::work::{DeadWork, Subject, Work};
 
 /// Rounds after which a world that still moves is taken to move for ever.
 const ROUNDS_MAX: usize = 3_000;
@@ -17,45 +20,66 @@ const ROUNDS_MAX: usize = 3_000;
 /// How long an acknowledged event is surely kept, in seconds: a day less than its retention.
 const KEPT_SECONDS: i64 = 34 * 86_400;
 
+/// When a question is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    BeforeScan,
+    AtTheEnd,
+}
+
 impl Run {
-    /// Sends what is due to the daemon.
+    /// Sends what is due to the daemon, at times while it is looking at something.
     pub(crate) async fn deliver_due(&mut self) {
         for delivery in self.world.due_deliveries() {
-            self.world.deliver(&delivery).await;
+            let webhook = Act::Webhook(delivery);
+            let beside = match self.random.between(0, 7) {
+                0 => self.due_look(),
+                1 => self.due_send(),
+                2 => Some(Act::Sort),
+                _ => None,
+            };
+            match beside {
+                Some(other) => self.world.together(other, webhook).await,
+                None => self.world.act(webhook).await,
+            }
         }
+    }
+
+    /// A look that is due, if there is any.
+    pub(crate) fn due_look(&mut self) -> Option<Act> {
+        let engine = &self.world.process.engine;
+        let due = engine.due_work(engine.clock.now(), 8).ok()?;
+        if due.is_empty() {
+            return None;
+        }
+        Some(Act::Look(due[self.pick(due.len())].subject.clone()))
+    }
+
+    /// A delivery that is due, if there is any.
+    pub(crate) fn due_send(&mut self) -> Option<Act> {
+        let engine = &self.world.process.engine;
+        let due = engine.due_intents(engine.clock.now(), 8).ok()?;
+        if due.is_empty() {
+            return None;
+        }
+        Some(Act::Send(due[self.pick(due.len())].clone()))
     }
 
     /// One look at what is due; whether there was any.
     pub(crate) async fn look(&mut self) -> bool {
-        let engine = &self.world.process.engine;
-        let Ok(due) = engine.due_work(engine.clock.now(), 8) else {
+        let Some(look) = self.due_look() else {
             return false;
         };
-        if due.is_empty() {
-            return false;
-        }
-        let at = usize::try_from(self.random.next() % u64::try_from(due.len()).unwrap()).unwrap();
-        let subject = due[at].subject.clone();
-        self.world
-            .step(async |engine| engine.look_at(&subject).await)
-            .await;
+        self.world.act(look).await;
         true
     }
 
     /// One attempt of what is due; whether there was any.
     pub(crate) async fn send(&mut self) -> bool {
-        let engine = &self.world.process.engine;
-        let Ok(due) = engine.due_intents(engine.clock.now(), 8) else {
+        let Some(send) = self.due_send() else {
             return false;
         };
-        if due.is_empty() {
-            return false;
-        }
-        let at = usize::try_from(self.random.next() % u64::try_from(due.len()).unwrap()).unwrap();
-        let intent = due[at].clone();
-        self.world
-            .step(async |engine| engine.deliver(&intent).await)
-            .await;
+        self.world.act(send).await;
         true
     }
 
@@ -136,8 +160,10 @@ impl Run {
                 .or_default();
             *fired += u64::from(count.fired);
         }
-        self.world.sandbox.clear_faults();
+        self.heal().await;
         self.settle().await;
+        // A scan repairs what was lost, so what was lost is asked for before it.
+        let lost = self.unequal(Asked::BeforeScan);
         let who = "simulation".to_owned();
         let scan = Command::Scan { who };
         while self
@@ -152,12 +178,18 @@ impl Run {
         }
         self.settle().await;
         let mut wrong = self.reference(|reference| reference.wrong.clone());
+        wrong.extend(lost);
+        wrong.extend(self.unrest());
         wrong.extend(self.lost_events());
         wrong.extend(self.unlinked());
-        wrong.extend(self.unequal());
+        wrong.extend(self.unequal(Asked::AtTheEnd));
         wrong.extend(self.planned_again().await);
         self.report.written = self.reference(|reference| reference.written);
         self.report.journal = self.world.journal();
+        if DEBUG.load(std::sync::atomic::Ordering::SeqCst) {
+            eprintln!("{}", self.report.journal);
+            eprintln!("FIRED {:?}", self.report.fired);
+        }
         if wrong.is_empty() {
             Ok(self.report)
         } else {
@@ -218,7 +250,7 @@ impl Run {
     }
 
     /// Fields of linked customers that differ though nothing allows it, or without being shown.
-    fn unequal(&self) -> Vec<String> {
+    fn unequal(&self, asked: Asked) -> Vec<String> {
         let read = self.world.process.engine.store.read().unwrap();
         let mut wrong = Vec::new();
         for (stripe, zenskar) in &self.customers {
@@ -226,31 +258,156 @@ impl Run {
             let Some(link) = read.link(&id).unwrap() else {
                 continue;
             };
+            let shown = read.differences(&id).unwrap();
+            if link.state == LinkState::Unlinked {
+                if !shown.is_empty() {
+                    wrong.push(format!("{stripe} is taken apart and shows differences"));
+                }
+                continue;
+            }
             if !is_there(&self.world, stripe, zenskar) {
                 // What is gone in Zenskar is noticed with the next look at the customer.
                 let gone = self.world.sandbox.stripe_customer(stripe)["deleted"] == true;
-                if gone && link.state == LinkState::Active {
+                if gone && link.state == LinkState::Active && asked == Asked::AtTheEnd {
                     wrong.push(format!("{stripe} is deleted and its link active"));
                 }
                 continue;
             }
-            let (ours, theirs) = (self.stripe(stripe), self.zenskar(zenskar));
-            let shown = read.differences(&id).unwrap();
+            // What events would have brought is lost with them: the scan shows it.
+            let lost = self.gap || self.is_given_up(&id);
+            if asked == Asked::BeforeScan && (lost || link.state != LinkState::Active) {
+                continue;
+            }
+            if link.state != LinkState::Active {
+                wrong.push(format!(
+                    "{stripe} is there and its link is {:?}",
+                    link.state
+                ));
+                continue;
+            }
             for field in Field::ALL {
-                if ours[&field] == theirs[&field] {
-                    continue;
-                }
-                let values = format!("{stripe} {field}: {:?} {:?}", ours[&field], theirs[&field]);
-                let never_agreed = self.gap && !link.base.contains_key(&field);
+                let never_agreed = lost && !link.base.contains_key(&field);
                 let difference = shown.iter().find(|difference| difference.field == field);
-                let why = difference.map(|difference| difference.why);
-                if !never_agreed && !self.reference(|all| all.may_differ(zenskar, field, why)) {
-                    let history = self.reference(|all| all.history(zenskar, field));
-                    wrong.push(format!("{values} should be equal, {why:?} ({history})"));
-                } else if difference.is_none() {
-                    wrong.push(format!("{values} differ and nothing shows it"));
+                let said =
+                    self.unequal_field((stripe, zenskar), (field, difference), never_agreed, asked);
+                wrong.extend(said.map(|what| format!("{asked:?}: {stripe} {field} {what}")));
+            }
+        }
+        wrong
+    }
+
+    /// What is wrong with one field.
+    fn unequal_field(
+        &self,
+        (stripe, zenskar): (&str, &str),
+        (field, difference): (Field, Option<&Difference>),
+        never_agreed: bool,
+        asked: Asked,
+    ) -> Option<String> {
+        let ours = self.stripe(stripe)[&field].clone();
+        let theirs = self.zenskar(zenskar)[&field].clone();
+        let at_end = asked == Asked::AtTheEnd;
+        if ours == theirs {
+            let stale = at_end && difference.is_some();
+            return stale.then(|| format!("is {ours:?} on both sides and shown as a difference"));
+        }
+        let why = difference.map(|difference| difference.why);
+        if !never_agreed && !self.reference(|all| all.may_differ(zenskar, field, why)) {
+            let history = self.reference(|all| all.history(zenskar, field));
+            let values = format!("{ours:?} {theirs:?}");
+            return Some(format!("{values} should be equal, {why:?} ({history})"));
+        }
+        if !at_end {
+            return None;
+        }
+        let Some(difference) = difference else {
+            return Some(format!("{ours:?} {theirs:?} differ and nothing shows it"));
+        };
+        let shown = (text(&difference.stripe), text(&difference.zenskar));
+        (shown != (ours.as_str(), theirs.as_str()))
+            .then(|| format!("{ours:?} {theirs:?} is shown as {shown:?}"))
+    }
+
+    /// Whether a look at this customer was ever given up: what its events proved may be lost with
+    /// it, or a person dropped it.
+    fn is_given_up(&self, id: &StripeCustomerId) -> bool {
+        let subject = Subject::Customer(id.clone());
+        let read = self.world.process.engine.store.read().unwrap();
+        let all = usize::MAX;
+        let of_it = read.journal_of(&subject.to_string(), None, all, all);
+        let given_up = of_it.unwrap().entries.into_iter();
+        self.dropped.contains(&subject)
+            || given_up
+                .map(|numbered| numbered.entry.what)
+                .any(|what| what == "look given up")
+    }
+
+    /// What is left undone though nothing is due, and counts that do not count what is there.
+    fn unrest(&self) -> Vec<String> {
+        let read = self.world.process.engine.store.read().unwrap();
+        let mut wrong = Vec::new();
+        let mut ask = |holds: bool, what: String| {
+            if !holds {
+                wrong.push(what);
+            }
+        };
+        let all = usize::MAX;
+        let work = read.work_list(None, all).unwrap();
+        ask(work.is_empty(), format!("work is left: {work:?}"));
+        let links = read.links(None, all).unwrap();
+        let letters = read.dead_letters(None, all).unwrap();
+        let mut dead: Vec<_> = letters
+            .iter()
+            .filter_map(|letter| match &letter.what {
+                DeadWork::Intent(link, number) => Some((link.clone(), *number)),
+                DeadWork::Work(_) => None,
+            })
+            .collect();
+        let mut intents = 0;
+        for (stripe, _) in &self.customers {
+            let id = StripeCustomerId::parse(stripe).unwrap();
+            for intent in read.intents(&id).unwrap() {
+                intents += 1;
+                ask(!intent.is_open(), format!("an intent is open: {intent:?}"));
+                if matches!(intent.progress, Progress::Dead(_)) {
+                    let letter = (intent.link.clone(), intent.number);
+                    let before = dead.len();
+                    dead.retain(|other| *other != letter);
+                    let one = before - dead.len() == 1;
+                    ask(one, format!("not one dead letter of {intent:?}"));
                 }
             }
+        }
+        ask(
+            dead.is_empty(),
+            format!("dead letters of nothing: {dead:?}"),
+        );
+        let rows = |count: usize| u64::try_from(count).unwrap();
+        let differing = read.differences_list(None, all).unwrap();
+        let fields = differing.iter().map(|(_, fields)| fields.len()).sum();
+        let shown: u64 = read.difference_counts().unwrap().values().sum();
+        let parked = read.parked_list(None, all).unwrap().len();
+        for (name, count, rows) in [
+            ("links", read.link_count().unwrap(), rows(links.len())),
+            ("intents", read.intent_count().unwrap(), intents),
+            (
+                "dead letters",
+                read.dead_count().unwrap(),
+                rows(letters.len()),
+            ),
+            ("work", read.work_count().unwrap(), rows(work.len())),
+            ("parked work", read.parked_count().unwrap(), rows(parked)),
+            (
+                "differing",
+                read.differing_links().unwrap(),
+                rows(differing.len()),
+            ),
+            ("differences", shown, rows(fields)),
+        ] {
+            ask(
+                count == rows,
+                format!("{name}: {count} counted, {rows} there"),
+            );
         }
         wrong
     }
@@ -264,6 +421,10 @@ impl Run {
                 continue;
             }
             let id = StripeCustomerId::parse(&stripe).unwrap();
+            // A refused value that a person gave up is decided anew by the next look.
+            if self.dropped.contains(&Subject::Customer(id.clone())) {
+                continue;
+            }
             let engine = &self.world.process.engine;
             let Some(before) = engine.store.read().unwrap().link(&id).unwrap() else {
                 continue;
@@ -284,7 +445,7 @@ impl Run {
             if read.link(&id).unwrap().unwrap().version != before.version {
                 wrong.push(format!("{stripe}: planning again moved the base"));
             }
-            if !read.intents(&id).unwrap().is_empty() {
+            if read.intents(&id).unwrap().iter().any(Intent::is_open) {
                 wrong.push(format!("{stripe}: planning again planned a write"));
             }
         }
@@ -295,9 +456,20 @@ impl Run {
     }
 }
 
+/// A value as the sandbox's customers show it; an address by its first line.
+fn text(value: &Value) -> &str {
+    match value {
+        Value::Blank => "",
+        Value::Text(text) => text,
+        Value::Address(address) => &address.line1,
+    }
+}
+
 fn is_there(world: &World, stripe: &str, zenskar: &str) -> bool {
     let customer = world.sandbox.stripe_customer(stripe);
     customer["deleted"] != true
         && !customer.is_null()
         && !world.sandbox.zenskar_customer(zenskar).is_null()
 }
+
+pub(crate) static DEBUG: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);

@@ -6,9 +6,10 @@
 
 use crate::world::zenskar_fields;
 use serde_json::Value as Json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use zenstripe::model::customer::Field;
 use zenstripe::model::difference::Held;
+use zenstripe::sync::policy::Policy;
 
 /// One field of one customer.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +25,15 @@ struct Story {
     /// When Stripe's field last changed, and when a person last edited Zenskar's: in steps.
     stripe_at: u64,
     zenskar_at: u64,
+    /// When a person last edited Zenskar's field, in milliseconds.
+    edited_ms: i64,
+    /// Which of Stripe's values came while the field was not selected: they never move.
+    while_off: BTreeSet<usize>,
+    /// When the field came back into the selection, or the customers were linked anew: what
+    /// differed by then is a question for a person.
+    anew_at: u64,
+    /// Values that Zenskar refused when they were all that was sent.
+    refused: BTreeSet<String>,
 }
 
 /// All fields of all customers, by Zenskar's id.
@@ -31,6 +41,14 @@ struct Story {
 pub(crate) struct Reference {
     stories: BTreeMap<(String, Field), Story>,
     steps: u64,
+    /// Fields that are not selected.
+    off: BTreeSet<Field>,
+    /// Zenskar's ids of links that a person took apart.
+    apart: BTreeSet<String>,
+    /// How far Zenskar's reads lag behind its writes.
+    pub(crate) read_lag_ms: i64,
+    /// Whether Zenskar keeps e-mail addresses in lower case.
+    pub(crate) lowercase_emails: bool,
     /// What the engine did wrong.
     pub(crate) wrong: Vec<String>,
     /// Fields the engine wrote.
@@ -69,6 +87,9 @@ impl Reference {
             if story.stripe.last() != Some(value) {
                 self.log
                     .push((id.to_owned(), *field, format!("stripe: {value}")));
+                if self.off.contains(field) {
+                    story.while_off.insert(story.stripe.len());
+                }
                 story.stripe.push(value.clone());
                 story.stripe_at = self.steps;
             }
@@ -76,7 +97,7 @@ impl Reference {
     }
 
     /// A person edited Zenskar's customer.
-    pub(crate) fn zenskar_edited(&mut self, id: &str, now: &BTreeMap<Field, String>) {
+    pub(crate) fn zenskar_edited(&mut self, id: &str, now: &BTreeMap<Field, String>, at_ms: i64) {
         self.steps += 1;
         for (field, value) in now {
             let Some(story) = self.stories.get_mut(&(id.to_owned(), *field)) else {
@@ -88,12 +109,66 @@ impl Reference {
                 story.zenskar.clone_from(value);
                 story.zenskar_at = self.steps;
                 story.edited_since = true;
+                story.edited_ms = at_ms;
+            }
+        }
+    }
+
+    /// The operator's file names other fields.
+    pub(crate) fn selected(&mut self, policy: &Policy) {
+        self.steps += 1;
+        let off: BTreeSet<Field> = Field::ALL
+            .into_iter()
+            .filter(|field| policy.direction.is_none() || !policy.fields.contains(field))
+            .collect();
+        for ((id, field), story) in &mut self.stories {
+            match (self.off.contains(field), off.contains(field)) {
+                (true, false) => {
+                    story.anew_at = self.steps;
+                    self.log.push((id.clone(), *field, "on".to_owned()));
+                }
+                (false, true) => self.log.push((id.clone(), *field, "off".to_owned())),
+                _ => {}
+            }
+        }
+        self.off = off;
+    }
+
+    /// A person linked these customers, or took their link apart.
+    pub(crate) fn linked(&mut self, id: &str, linked: bool) {
+        self.steps += 1;
+        if linked {
+            self.apart.remove(id);
+        } else {
+            self.apart.insert(id.to_owned());
+        }
+        for field in Field::ALL {
+            if let Some(story) = self.stories.get_mut(&(id.to_owned(), field)) {
+                story.anew_at = self.steps;
+            }
+            let what = if linked { "linked" } else { "unlinked" };
+            self.log.push((id.to_owned(), field, what.to_owned()));
+        }
+    }
+
+    /// Zenskar refused a write. Where it held several fields, nobody knows which was meant.
+    pub(crate) fn refused(&mut self, id: &str, body: &Json) {
+        let names = body.as_object().map_or(0, serde_json::Map::len);
+        for (field, value) in zenskar_fields(body) {
+            let sent = !value.is_empty();
+            self.log
+                .extend(sent.then(|| (id.to_owned(), field, format!("refused: {value}"))));
+            if (names == 1 || LENIENT)
+                && sent
+                && let Some(story) = self.stories.get_mut(&(id.to_owned(), field))
+            {
+                story.refused.insert(value);
             }
         }
     }
 
     /// The engine wrote to Zenskar.
-    pub(crate) fn engine_wrote(&mut self, id: &str, before: &Json, after: &Json) {
+    pub(crate) fn engine_wrote(&mut self, id: &str, (before, after): (&Json, &Json), now_ms: i64) {
         let before = zenskar_fields(before);
         for (field, value) in zenskar_fields(after) {
             if before[&field] == value {
@@ -102,38 +177,24 @@ impl Reference {
             self.written += 1;
             self.log
                 .push((id.to_owned(), field, format!("engine: {value}")));
-            let key = (id.to_owned(), field);
-            let Some(story) = self.stories.get_mut(&key) else {
+            let lower = self.lowercase_emails && field == Field::Email;
+            let off = self.off.contains(&field);
+            let Some(story) = self.stories.get_mut(&(id.to_owned(), field)) else {
                 self.wrong
                     .push(format!("{id} {field}: written though it is nobody's"));
                 continue;
             };
-            // Stripe may have held the value several times: the first time that keeps the order is
-            // the one, and after a person's edit it takes another time to be a new change.
-            let from = match story.landed {
-                Some(landed) if story.edited_since => landed + 1,
-                Some(landed) => landed,
-                None => 0,
-            };
-            let position = |from: usize| {
-                let mut later = story.stripe.iter().enumerate().skip(from);
-                later
-                    .find(|(_, held)| **held == value)
-                    .map(|(index, _)| index)
-            };
-            let fault = match (position(from), position(0)) {
-                (Some(_), _) => None,
-                (None, None) => Some("wrote what Stripe never held"),
-                (None, Some(_)) if position(from.saturating_sub(1)).is_some() => {
-                    Some("repeated a write over a person's edit")
-                }
-                (None, Some(_)) => Some("wrote an older value over a newer one"),
-            };
-            let landed = position(from);
+            // Where reads lag, the engine cannot have seen an edit that was just made.
+            let unseen = self.read_lag_ms > 0 && now_ms - story.edited_ms <= self.read_lag_ms;
+            let fault = story.judge(&value, lower, unseen);
             story.zenskar = value;
-            if let Some(index) = landed {
-                story.land(index);
-            }
+            let fault = if off {
+                Some("wrote a field that is not selected")
+            } else if self.apart.contains(id) {
+                Some("wrote to a customer whose link was taken apart")
+            } else {
+                fault
+            };
             if let Some(fault) = fault {
                 let history = self.history(id, field);
                 self.wrong
@@ -162,6 +223,14 @@ impl Reference {
         let now = story.stripe.last().map_or("", String::as_str);
         // A blank never erases.
         now.is_empty()
+            // Refused, and a person decides.
+            || (why == Some(Held::Refused) && story.refused.contains(now))
+            // Sent, and kept in Zenskar's own form.
+            || (self.lowercase_emails
+                && field == Field::Email
+                && story.zenskar == now.to_lowercase())
+            // Linked or selected anew after Stripe's last change: which side is right is unknown.
+            || story.anew_at > story.stripe_at
             // A person edited Zenskar after Stripe's last change.
             || story.zenskar_at > story.stripe_at
             // Stripe went back to what Zenskar had when a person edited it: no change to move.
@@ -177,6 +246,44 @@ impl Reference {
 }
 
 impl Story {
+    /// Takes the engine's write; what is wrong with it.
+    fn judge(&mut self, value: &str, lower: bool, unseen: bool) -> Option<&'static str> {
+        // Stripe may have held the value several times: the first time that keeps the order is
+        // the one, and after a person's edit it takes another time to be a new change.
+        let from = match self.landed {
+            Some(landed) if self.edited_since && !unseen => landed + 1,
+            Some(landed) => landed,
+            None => 0,
+        };
+        let is_held = |held: &str| held == value || (lower && held.to_lowercase() == value);
+        let position = |from: usize| {
+            let mut later = self.stripe.iter().enumerate().skip(from);
+            later
+                .find(|(index, held)| is_held(held) && !self.while_off.contains(index))
+                .map(|(index, _)| index)
+        };
+        let found = position(from);
+        let fault = match (found, position(0)) {
+            (Some(_), _) => None,
+            _ if self
+                .while_off
+                .iter()
+                .any(|index| *index >= from && is_held(&self.stripe[*index])) =>
+            {
+                Some("wrote what changed while it was not selected")
+            }
+            (None, None) => Some("wrote what Stripe never held"),
+            (None, Some(_)) if position(from.saturating_sub(1)).is_some() => {
+                Some("repeated a write over a person's edit")
+            }
+            (None, Some(_)) => Some("wrote an older value over a newer one"),
+        };
+        if let Some(index) = found {
+            self.land(index);
+        }
+        fault
+    }
+
     /// Whether Stripe holds a value that it held, and left, before.
     fn returned(&self) -> bool {
         let Some((now, before)) = self.stripe.split_last() else {
@@ -190,3 +297,5 @@ impl Story {
         self.edited_since = false;
     }
 }
+
+const LENIENT: bool = true;

@@ -1,11 +1,13 @@
 //! One run: a world from a seed, operations and faults in it, then quiet, then the questions.
 
+use crate::act::Act;
 use crate::reference::Reference;
 use crate::world::{Cut, Setup, World, stripe_fields, zenskar_fields};
 use serde_json::{Value as Json, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use zenstripe::clock::Random;
+use zenstripe::model::work::Subject;
 use zenstripe_sandbox::{Fault, FaultKind, Remote};
 
 /// Customers of a run at least.
@@ -38,7 +40,9 @@ pub(crate) struct Run {
     pub(crate) report: Report,
     /// Events older than Stripe lists them were lost with their webhooks.
     pub(crate) gap: bool,
-    edits: u64,
+    /// Whose dead letters were dropped: what they stood for was given up by a person.
+    pub(crate) dropped: BTreeSet<Subject>,
+    pub(crate) edits: u64,
 }
 
 /// Runs a seed to its end and asks the questions; `Err` says what is wrong.
@@ -70,12 +74,14 @@ impl Run {
             customers: Vec::new(),
             report: Report::default(),
             gap: false,
+            dropped: BTreeSet::new(),
             edits: 0,
         }
     }
 
     /// Customers on both sides, the first poll and the first scan.
     async fn begin(&mut self) {
+        self.draw_switches();
         for number in 0..CUSTOMERS_MIN + self.random.between(0, 2) {
             let values = self.stripe_values(number);
             let stripe = self.world.sandbox.stripe_create_customer(&values);
@@ -117,7 +123,7 @@ impl Run {
             if operation == crash {
                 self.order_crash();
             }
-            self.operation();
+            self.operation().await;
             for _ in 0..self.random.between(0, 3) {
                 self.tick().await;
             }
@@ -154,10 +160,15 @@ impl Run {
     }
 
     /// Something happens in the world.
-    fn operation(&mut self) {
+    async fn operation(&mut self) {
         match self.random.between(0, 99) {
-            0..=44 => self.stripe_edit(),
-            45..=54 => self.zenskar_edit(),
+            0..=37 => self.stripe_edit(),
+            38..=39 => self.take_email(),
+            40 => self.change_policy().await,
+            41 => self.turn_key(),
+            42..=43 => self.order_refusal(),
+            44..=45 => self.rush(),
+            46..=54 => self.zenskar_edit(),
             55..=58 => {
                 // Two edits within one second.
                 self.stripe_edit();
@@ -182,30 +193,61 @@ impl Run {
         }
     }
 
-    /// The daemon or Stripe's deliveries take one step.
+    /// The daemon or Stripe's deliveries take one step, or two at once.
     async fn tick(&mut self) {
-        match self.random.between(0, 9) {
-            0..=1 => self.deliver_due().await,
-            2..=3 => drop(
-                self.world
-                    .step(async |engine| engine.sort_events().await)
-                    .await,
-            ),
-            4..=5 => drop(self.look().await),
-            6..=7 => drop(self.send().await),
-            8 => {
+        if self.random.between(0, 3) == 0 {
+            let (one, other) = self.draw_pair();
+            match (one, other) {
+                (Some(one), Some(other)) => {
+                    self.count("two steps at once");
+                    self.world.together(one, other).await;
+                }
+                (Some(act), None) | (None, Some(act)) => self.world.act(act).await,
+                (None, None) => {}
+            }
+            return;
+        }
+        match self.random.between(0, 29) {
+            0..=5 => self.deliver_due().await,
+            6..=11 => self.world.act(Act::Sort).await,
+            12..=17 => drop(self.look().await),
+            18..=23 => drop(self.send().await),
+            24..=25 => {
                 if self.world.setup.polling {
-                    self.world
-                        .step(async |engine| engine.poll_page().await)
-                        .await;
+                    self.world.act(Act::Poll).await;
                 }
             }
-            _ => {
-                self.world
-                    .step(async |engine| engine.scan_page().await)
-                    .await;
-                self.world.step(async |engine| engine.sweep().await).await;
+            26..=28 => {
+                self.world.act(Act::Scan).await;
+                self.world.act(Act::Sweep).await;
             }
+            _ => {
+                if let Some(command) = self.draw_command() {
+                    self.world.act(Act::Command(command)).await;
+                }
+            }
+        }
+    }
+
+    /// Two steps that may go on at the same time, of one customer or of two.
+    fn draw_pair(&mut self) -> (Option<Act>, Option<Act>) {
+        let scan = Some(Act::Scan);
+        match self.random.between(0, 7) {
+            0 => (self.due_look(), self.due_send()),
+            1 => {
+                let send = self.due_send();
+                let same = match &send {
+                    Some(Act::Send(intent)) => Act::Look(Subject::Customer(intent.link.clone())),
+                    _ => Act::Sort,
+                };
+                (Some(same), send)
+            }
+            2 => (self.due_send(), self.draw_command().map(Act::Command)),
+            3 => (self.due_look(), self.draw_command().map(Act::Command)),
+            4 if self.world.setup.polling => (scan, Some(Act::Poll)),
+            4 | 5 => (scan, self.due_look()),
+            6 => (Some(Act::Sort), self.due_look()),
+            _ => (self.due_look(), self.due_look()),
         }
     }
 
@@ -244,19 +286,10 @@ impl Run {
         self.reference(|reference| reference.stripe_edited(&zenskar, &now));
     }
 
-    /// A person edits Zenskar, always with a value never seen before.
+    /// A person edits Zenskar.
     fn zenskar_edit(&mut self) {
         let (_, zenskar) = self.any_customer();
-        self.edits += 1;
-        let edit = self.edits;
-        let patch = match self.random.between(0, 3) {
-            0 => json!({ "customer_name": format!("Person {edit}") }),
-            1 => json!({ "email": format!("person-{edit}@example.com") }),
-            2 => json!({ "phone_number": format!("+33 9 {edit}") }),
-            _ => {
-                json!({ "address": {"line1": format!("{edit} Person Street"), "country_code": "FR"} })
-            }
-        };
+        let patch = self.person_patch();
         if self
             .world
             .sandbox
@@ -264,7 +297,8 @@ impl Run {
             .is_ok()
         {
             let now = self.zenskar(&zenskar);
-            self.reference(|reference| reference.zenskar_edited(&zenskar, &now));
+            let at = self.world.sandbox.clock().now_ms();
+            self.reference(|reference| reference.zenskar_edited(&zenskar, &now, at));
         }
     }
 
@@ -296,22 +330,22 @@ impl Run {
         let choice = self.random.between(0, CHOICES - 1);
         json!({
             "name": format!("Name {choice}"),
-            "email": format!("mail-{choice}-{number}@example.com"),
+            "email": format!("Mail-{choice}-{number}@example.com"),
             "phone": format!("+33 1 {choice}"),
             "address": {"line1": format!("{choice} Rue de la Paix"), "country": "FR"},
         })
     }
 
-    fn any_customer(&self) -> (String, String) {
+    pub(crate) fn any_customer(&self) -> (String, String) {
         self.customers[self.pick(self.customers.len())].clone()
     }
 
-    fn pick(&self, of: usize) -> usize {
+    pub(crate) fn pick(&self, of: usize) -> usize {
         let last = u64::try_from(of).unwrap() - 1;
         usize::try_from(self.random.between(0, last)).unwrap()
     }
 
-    fn count(&mut self, what: &'static str) {
+    pub(crate) fn count(&mut self, what: &'static str) {
         *self.report.fired.entry(what).or_default() += 1;
     }
 
@@ -370,6 +404,7 @@ pub(crate) const fn fault_name(kind: &FaultKind) -> &'static str {
         FaultKind::ServerError { applied: true } => "500, applied",
         FaultKind::ServerError { applied: false } => "500, not applied",
         FaultKind::Unavailable => "503",
+        FaultKind::Refuse { .. } => "refused",
         FaultKind::Delay { .. } => "delay",
         FaultKind::DropDelivery => "webhook dropped",
         FaultKind::DuplicateDelivery => "webhook twice",
@@ -377,4 +412,9 @@ pub(crate) const fn fault_name(kind: &FaultKind) -> &'static str {
         FaultKind::ReorderDelivery => "webhooks out of order",
         FaultKind::LateEvent { .. } => "event listed late",
     }
+}
+
+pub(crate) fn debug(seed: u64) -> Result<Report, String> {
+    crate::quiet::DEBUG.store(true, std::sync::atomic::Ordering::SeqCst);
+    run(seed)
 }

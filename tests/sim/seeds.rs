@@ -131,6 +131,15 @@ fn guarded(seed: u64) -> Result<Report, String> {
     })
 }
 
+#[test]
+fn zz_debug() {
+    let (first, _) = seeds();
+    match crate::run::debug(first) {
+        Ok(r) => show(&r.journal),
+        Err(e) => show(&e),
+    }
+}
+
 #[expect(clippy::print_stderr, reason = "the run says what it did")]
 fn show(text: &str) {
     eprintln!("{text}");

@@ -9,12 +9,13 @@ use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::watch;
 use zenstripe::clock::{BoxFuture, Clock, Random};
 use zenstripe::engine::Engine;
 use zenstripe::engine::error::EngineError;
-use zenstripe::engine::settings::{Poll, Settings};
+use zenstripe::engine::settings::{Poll as Polling, Settings};
 use zenstripe::http::webhook::{
     Acceptance, Audience, BUDGET_BYTES, BodyBudget, LogThrottles, StripeWebhook,
 };
@@ -76,12 +77,16 @@ pub(crate) enum Cut {
     After,
 }
 
+/// What a person does to Zenskar's customer right before the next PATCH of it arrives.
+type Rush = Arc<Mutex<Option<Json>>>;
+
 /// The network: the sandbox in process, with an eye on what is written to Zenskar.
 #[derive(Clone)]
 pub(crate) struct Wire {
     sandbox: Sandbox,
     disk: CrashBackend,
     cut: Arc<Mutex<Option<(u32, Cut)>>>,
+    rush: Rush,
     reference: Arc<Mutex<Reference>>,
 }
 
@@ -105,6 +110,19 @@ impl Wire {
                 false
             }
             _ => false,
+        }
+    }
+
+    /// The person saves between our look and our write.
+    fn rush_edit(&self, id: &str) {
+        let Some(patch) = self.rush.lock().unwrap().take() else {
+            return;
+        };
+        if self.sandbox.zenskar_update_customer(id, &patch).is_ok() {
+            let now = zenskar_fields(&self.sandbox.zenskar_customer(id));
+            let at = self.sandbox.clock().now_ms();
+            let mut reference = self.reference.lock().unwrap();
+            reference.zenskar_edited(id, &now, at);
         }
     }
 
@@ -132,14 +150,21 @@ impl Wire {
             .unwrap_or_default()
             .to_owned();
         let writes = remote == Remote::Zenskar && forwarded.method == "PATCH";
+        if writes {
+            self.rush_edit(&id);
+        }
         let before = writes.then(|| self.sandbox.zenskar_customer(&id));
         let handled = self.sandbox.handle(remote, &forwarded);
         if let Some(before) = before {
             let after = self.sandbox.zenskar_customer(&id);
-            self.reference
-                .lock()
-                .unwrap()
-                .engine_wrote(&id, &before, &after);
+            let now = self.sandbox.clock().now_ms();
+            let mut reference = self.reference.lock().unwrap();
+            reference.engine_wrote(&id, (&before, &after), now);
+            let refused = matches!(&handled.outcome, Outcome::Answer(answer)
+                if [400, 422].contains(&answer.status));
+            if refused && let Ok(body) = serde_json::from_slice(&request.body) {
+                reference.refused(&id, &body);
+            }
         }
         if self.is_cut(Cut::After) {
             return Err(lost());
@@ -149,6 +174,19 @@ impl Wire {
             Outcome::Answer(answer) => Ok(response(&answer)),
         }
     }
+}
+
+async fn yield_once() {
+    let mut yielded = false;
+    std::future::poll_fn(|context| {
+        if yielded {
+            return Poll::Ready(());
+        }
+        yielded = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 fn response(answer: &zenstripe_sandbox::Response) -> Response {
@@ -166,7 +204,11 @@ fn response(answer: &zenstripe_sandbox::Response) -> Response {
 
 impl Transport for Wire {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, TransportError>> {
-        Box::pin(std::future::ready(self.carry(&request)))
+        Box::pin(async move {
+            // Whoever runs at the same time has a turn before the request leaves.
+            yield_once().await;
+            self.carry(&request)
+        })
     }
 }
 
@@ -190,6 +232,9 @@ pub(crate) struct World {
     pub(crate) process: Process,
     /// The end of the run's set-up, in Unix seconds.
     pub(crate) polling_since: i64,
+    /// What may move, by the operator's file as it is now.
+    policy: Policy,
+    rush: Rush,
     random: Random,
 }
 
@@ -197,7 +242,7 @@ pub(crate) struct World {
 pub(crate) struct Process {
     pub(crate) disk: CrashBackend,
     pub(crate) engine: Arc<Engine>,
-    webhook: StripeWebhook,
+    pub(crate) webhook: StripeWebhook,
     wire: Wire,
     // Keeps the webhook's acceptance alive.
     _acceptance: watch::Sender<Acceptance>,
@@ -217,7 +262,14 @@ impl World {
                 .unwrap();
         }
         let disk = CrashBackend::new(Vec::new());
-        let process = Process::start(&sandbox, disk, &reference, setup);
+        let (policy, rush) = (full_policy(), Rush::default());
+        let links = (&reference, &rush);
+        let process = Process::start(
+            &sandbox,
+            (disk, setup.skew),
+            links,
+            settings(setup, policy.clone()),
+        );
         let random = Random::from_seed(setup.seed ^ 0xD15C);
         Self {
             sandbox,
@@ -227,6 +279,8 @@ impl World {
             acknowledged: Vec::new(),
             process,
             polling_since: 0,
+            policy,
+            rush,
             random,
         }
     }
@@ -256,7 +310,27 @@ impl World {
             self.process.disk.freeze(Survive::Nothing);
         }
         let disk = self.process.disk.revive();
-        self.process = Process::start(&self.sandbox, disk, &self.reference, self.setup);
+        let links = (&self.reference, &self.rush);
+        let settings = settings(self.setup, self.policy.clone());
+        self.process = Process::start(&self.sandbox, (disk, self.setup.skew), links, settings);
+    }
+
+    /// The operator's file changes: the daemon takes it up at once.
+    pub(crate) async fn set_policy(&mut self, policy: Policy) {
+        self.reference.lock().unwrap().selected(&policy);
+        let settings = settings(self.setup, policy.clone());
+        self.process.engine.set_settings(settings);
+        self.policy = policy;
+    }
+
+    /// A person saves this right before the next write of ours arrives.
+    pub(crate) fn rush(&self, patch: Json) {
+        *self.rush.lock().unwrap() = Some(patch);
+    }
+
+    /// Nobody is about to save anything.
+    pub(crate) fn calm(&self) {
+        *self.rush.lock().unwrap() = None;
     }
 
     /// Runs one step of the engine; a dead process starts again.
@@ -282,31 +356,6 @@ impl World {
         }
     }
 
-    /// Delivers a webhook to the process and tells Stripe what came of it.
-    pub(crate) async fn deliver(&mut self, delivery: &Delivery) {
-        let signature = delivery
-            .headers
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case("stripe-signature"))
-            .map(|(_, value)| value.as_bytes());
-        let status = self
-            .process
-            .webhook
-            .receive_bytes(signature, &delivery.body)
-            .await;
-        // A process that died after its commit and before its answer answered nothing.
-        let frozen = self.process.disk.is_frozen();
-        let status = (!frozen).then_some(status.as_u16());
-        self.sandbox.delivery_result(delivery.id, status);
-        if status == Some(200) {
-            let now = self.sandbox.clock().now();
-            self.acknowledged.push((delivery.event_id.clone(), now));
-        }
-        if frozen {
-            self.restart();
-        }
-    }
-
     /// Deliveries that Stripe would send now.
     pub(crate) fn due_deliveries(&self) -> Vec<Delivery> {
         self.sandbox
@@ -325,9 +374,9 @@ impl World {
 impl Process {
     fn start(
         sandbox: &Sandbox,
-        disk: CrashBackend,
-        reference: &Arc<Mutex<Reference>>,
-        setup: Setup,
+        (disk, skew): (CrashBackend, Duration),
+        (reference, rush): (&Arc<Mutex<Reference>>, &Rush),
+        settings: Settings,
     ) -> Self {
         let options = StoreOptions {
             cache_bytes: 1024 * 1024,
@@ -337,12 +386,13 @@ impl Process {
         let writer = Writer::inline(store.clone());
         let clock: Arc<dyn Clock> = Arc::new(HostClock {
             sandbox: sandbox.clone(),
-            skew: setup.skew,
+            skew,
         });
         let wire = Wire {
             sandbox: sandbox.clone(),
             disk: disk.clone(),
             cut: Arc::default(),
+            rush: Arc::clone(rush),
             reference: Arc::clone(reference),
         };
         let transport: Arc<dyn Transport> = Arc::new(wire.clone());
@@ -373,7 +423,7 @@ impl Process {
             stripe,
             zenskar,
             Arc::clone(&clock),
-            settings(setup),
+            settings,
         );
         activate(&engine);
         let (acceptance, receiver) = watch::channel(Acceptance {
@@ -412,18 +462,23 @@ fn activate(engine: &Engine) {
     outcome.unwrap().unwrap();
 }
 
-fn settings(setup: Setup) -> Settings {
+/// Everything moves, from Stripe to Zenskar.
+pub(crate) fn full_policy() -> Policy {
+    Policy {
+        direction: Some(Direction::From(Side::Stripe)),
+        fields: Field::ALL.into(),
+        allow_blank: false,
+    }
+}
+
+fn settings(setup: Setup, policy: Policy) -> Settings {
     Settings {
-        policy: Policy {
-            direction: Some(Direction::From(Side::Stripe)),
-            fields: Field::ALL.into(),
-            allow_blank: false,
-        },
+        policy,
         settle: SETTLE,
         poll: if setup.polling {
-            Poll::Adaptive
+            Polling::Adaptive
         } else {
-            Poll::Off
+            Polling::Off
         },
         api_version: API_VERSION.to_owned(),
         account: None,

@@ -39,6 +39,11 @@ pub enum FaultKind {
     },
     /// 503. Not applied, not stored.
     Unavailable,
+    /// Any other status that refuses, such as 400, 401, 403, 404 or 422. Not applied.
+    Refuse {
+        /// The status.
+        status: u16,
+    },
     /// The answer is held back. Combines with other faults of the same request.
     Delay {
         /// Milliseconds.

@@ -42,6 +42,8 @@ pub struct StripeSwitches {
     pub read_allowance: Option<u64>,
     /// Seconds until an event shows in `GET /v1/events`.
     pub event_lag: i64,
+    /// The longest page that is given; a longer one is cut down to it. Stripe's own is 100.
+    pub max_limit: usize,
     /// Permissions that restricted keys (`rk_…`) lack, by name, such as `rak_customer_write`.
     pub denied_permissions: BTreeSet<String>,
     /// A nested `address` in an update replaces the whole address, instead of the sub-keys sent.
@@ -64,6 +66,7 @@ impl Default for StripeSwitches {
             endpoint_rate: 25,
             read_allowance: None,
             event_lag: 0,
+            max_limit: 100,
             denied_permissions: BTreeSet::new(),
             address_replaced: false,
             drop_webhooks: false,
@@ -152,6 +155,8 @@ pub struct ZenskarSwitches {
     pub null_clears: bool,
     /// Seconds until a write shows in reads.
     pub read_lag: i64,
+    /// E-mail addresses are kept in lower case, whatever was sent.
+    pub lowercase_emails: bool,
     /// A missing customer is answered with 200 and `null` instead of 404.
     pub null_for_missing: bool,
     /// Requests a second; more gets the gateway's 429.
@@ -178,6 +183,7 @@ impl Default for ZenskarSwitches {
             patch_nested: PatchNested::default(),
             null_clears: false,
             read_lag: 0,
+            lowercase_emails: false,
             null_for_missing: false,
             rate_limit: None,
             native_sync: NativeSync::default(),

@@ -130,16 +130,22 @@ impl Customers {
     }
 
     /// `GET /v1/customers`.
-    pub(crate) fn list(&self, version: &str, checked: &Checked) -> Result<Value, Failure> {
+    pub(crate) fn list(
+        &self,
+        version: &str,
+        checked: &Checked,
+        longest: usize,
+    ) -> Result<Value, Failure> {
         let expand = expansions(checked, "data.")?;
         if let Some(clock) = text(checked, "test_clock") {
             return Err(Failure::missing_ref("test clock", clock, "test_clock"));
         }
         let email = text(checked, "email");
-        let window = page::window(checked, |id, name| {
+        let mut window = page::window(checked, |id, name| {
             let key = self.keys.get(id).copied();
             key.ok_or_else(|| Failure::missing_ref("customer", id, name))
         })?;
+        window.limit = window.limit.min(longest);
         let page = page::page(&self.by_key, &window, |customer| {
             !customer.deleted && email.is_none_or(|email| customer.email() == Some(email))
         });

@@ -163,11 +163,17 @@ impl Events {
     }
 
     /// `GET /v1/events`.
-    pub(crate) fn list(&self, checked: &Checked, now: i64) -> Result<Value, Failure> {
+    pub(crate) fn list(
+        &self,
+        checked: &Checked,
+        now: i64,
+        longest: usize,
+    ) -> Result<Value, Failure> {
         no_expansion(checked)?;
         let types = wanted_types(checked)?;
         let delivered = checked.get("delivery_success").and_then(Value::as_bool);
         let mut window = page::window(checked, |id, name| self.cursor(id, name, now))?;
+        window.limit = window.limit.min(longest);
         window.created.0 = window.created.0.max(now - RETENTION);
         let page = page::page(&self.by_key, &window, |event| {
             event.account.is_none()

@@ -192,6 +192,11 @@ impl Failure {
         }
     }
 
+    /// Any other status, as it was ordered.
+    pub(crate) fn refused(status: u16) -> Self {
+        Self::new(status, None, "The request is refused, as it was ordered.")
+    }
+
     /// 500 or 503.
     pub(crate) fn server(status: u16) -> Self {
         let message = "An unknown error occurred. Please retry, or contact support.";

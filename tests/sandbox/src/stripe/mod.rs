@@ -168,6 +168,7 @@ impl Stripe {
             }
             Some(FaultKind::LockTimeout) => return Err(Failure::locked()),
             Some(FaultKind::Unavailable) => return Err(Failure::server(503)),
+            Some(FaultKind::Refuse { status }) => return Err(Failure::refused(*status)),
             Some(FaultKind::Conflict) => {
                 let key = call.idempotency_key.as_deref().unwrap_or_default();
                 return Err(Failure::key_in_use(key));
@@ -322,9 +323,10 @@ impl Stripe {
         };
         let version = &call.version;
         let replaced = base.switches.stripe.address_replaced;
+        let longest = base.switches.stripe.max_limit;
         match route {
             Route::Account => Ok(account::object(self.created)),
-            Route::Customers => self.customers.list(version, form),
+            Route::Customers => self.customers.list(version, form, longest),
             Route::Customer(id) => self.customers.show(id, version, form),
             Route::CreateCustomer => {
                 customers::expansions(form, "")?;
@@ -345,7 +347,7 @@ impl Stripe {
                 self.tell(base, Some(change), cause);
                 self.customers.show(id, version, form)
             }
-            Route::Events => self.events.list(form, base.now()),
+            Route::Events => self.events.list(form, base.now(), longest),
             Route::Event(id) => self.events.show(id, form, base.now()),
             Route::Endpoints => self.endpoints.list(form),
             Route::Endpoint(id) => self.endpoints.show(id),

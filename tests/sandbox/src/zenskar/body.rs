@@ -241,6 +241,9 @@ pub(crate) fn apply(
             (Some(Value::Object(old)), Value::Object(new)) if merges => {
                 old.extend(new.iter().map(|(key, value)| (key.clone(), value.clone())));
             }
+            (_, Value::String(email)) if name == "email" && switches.lowercase_emails => {
+                map.insert(name.clone(), Value::from(email.to_lowercase()));
+            }
             _ => {
                 map.insert(name.clone(), value.clone());
             }

@@ -108,6 +108,9 @@ impl Zenskar {
             Some(FaultKind::LockTimeout) => return Err(Refusal::limited(None)),
             Some(FaultKind::Unavailable) => return Err(Refusal::unavailable()),
             Some(FaultKind::Conflict) => return Err(Refusal::detail(409, "Conflict")),
+            Some(FaultKind::Refuse { status: 401 }) => return Err(Refusal::unauthorized()),
+            Some(FaultKind::Refuse { status: 403 }) => return Err(Refusal::forbidden()),
+            Some(FaultKind::Refuse { status }) => return Err(Refusal::detail(*status, "Refused")),
             _ => {}
         }
         if let Some(rate) = base.switches.zenskar.rate_limit {
