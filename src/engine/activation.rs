@@ -88,7 +88,7 @@ impl Engine {
     pub async fn activate(&self, policy: &Policy) -> Result<(), EngineError> {
         let now = Since {
             here: self.clock.now(),
-            stripe: self.stripe.remote_now(),
+            stripe: self.stripe.remote_about(),
         };
         let known = self.store.read()?.activations()?;
         if known.under(policy, now) == known {

@@ -317,12 +317,10 @@ fn settle(
         version: link.version.saturating_add(1),
         ..link
     })?;
-    if !after.not_taken.is_empty() {
-        let mut differences = tx.differences(&intent.link)?;
-        differences.retain(|old| after.not_taken.iter().all(|new| new.field != old.field));
-        differences.extend(after.not_taken);
-        tx.put_differences(&intent.link, &differences)?;
-    }
+    let mut differences = tx.differences(&intent.link)?;
+    differences.retain(|old| !intent.changes.contains_key(&old.field));
+    differences.extend(after.not_taken);
+    tx.put_differences(&intent.link, &differences)?;
     Ok(())
 }
 

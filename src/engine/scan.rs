@@ -342,12 +342,13 @@ impl Engine {
         if let Some(link) = link {
             let known: Vec<_> = read.differences(&link.stripe)?;
             let policy = self.settings().policy.clone();
+            let counting = read.activations()?.counting(&link);
             let differs = policy.fields.iter().any(|field| {
                 let value = seen.customer.value(*field);
-                let shown = known
-                    .iter()
-                    .any(|one| one.field == *field && one.zenskar == *value);
-                link.base.get(field) != Some(value) && !shown
+                match known.iter().find(|one| one.field == *field) {
+                    Some(one) => one.zenskar != *value,
+                    None => counting.base.get(field) != Some(value),
+                }
             });
             // A link that ended because Zenskar once did not know the customer is taken up again.
             let is_back = link.state == LinkState::Deleted(Side::Zenskar);

@@ -77,7 +77,7 @@ pub(crate) struct Base {
     clock: Arc<dyn Clock>,
     api_base: String,
     key: Mutex<ApiKey>,
-    remote_now: Mutex<Option<Timestamp>>,
+    remote_now: Mutex<Option<(Timestamp, Timestamp)>>,
     reads: AtomicU64,
     writes: AtomicU64,
 }
@@ -114,7 +114,12 @@ impl Base {
 
     /// The `Date` of the last answer.
     pub(crate) fn remote_now(&self) -> Option<Timestamp> {
-        *lock(&self.remote_now)
+        lock(&self.remote_now).map(|(date, _)| date)
+    }
+
+    /// The remote's time by now: its last `Date`, and what passed since by this host's clock.
+    pub(crate) fn remote_about(&self) -> Option<Timestamp> {
+        lock(&self.remote_now).map(|(date, here)| date.plus(self.clock.now().since(here)))
     }
 
     /// GET requests sent since the start, whatever came of them.
@@ -159,7 +164,7 @@ impl Base {
         let response = self.transport.send(request).await?;
         let date = response.header("date").and_then(http_date);
         if date.is_some() {
-            *lock(&self.remote_now) = date;
+            *lock(&self.remote_now) = date.map(|date| (date, self.clock.now()));
         }
         Ok(Reply { response, date })
     }

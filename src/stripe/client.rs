@@ -280,6 +280,12 @@ impl StripeClient {
         self.base.remote_now()
     }
 
+    /// Stripe's time by now, as far as its last answer and this host's clock say.
+    #[must_use]
+    pub fn remote_about(&self) -> Option<Timestamp> {
+        self.base.remote_about()
+    }
+
     /// Reads sent since the start, for Stripe's read allowance.
     #[must_use]
     pub fn reads(&self) -> u64 {

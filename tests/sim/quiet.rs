@@ -46,7 +46,7 @@ impl Run {
     }
 
     /// A look that is due, if there is any.
-    pub(crate) fn due_look(&mut self) -> Option<Act> {
+    pub(crate) fn due_look(&self) -> Option<Act> {
         let engine = &self.world.process.engine;
         let due = engine.due_work(engine.clock.now(), 8).ok()?;
         if due.is_empty() {
@@ -56,7 +56,7 @@ impl Run {
     }
 
     /// A delivery that is due, if there is any.
-    pub(crate) fn due_send(&mut self) -> Option<Act> {
+    pub(crate) fn due_send(&self) -> Option<Act> {
         let engine = &self.world.process.engine;
         let due = engine.due_intents(engine.clock.now(), 8).ok()?;
         if due.is_empty() {
@@ -186,10 +186,6 @@ impl Run {
         wrong.extend(self.planned_again().await);
         self.report.written = self.reference(|reference| reference.written);
         self.report.journal = self.world.journal();
-        if DEBUG.load(std::sync::atomic::Ordering::SeqCst) {
-            eprintln!("{}", self.report.journal);
-            eprintln!("FIRED {:?}", self.report.fired);
-        }
         if wrong.is_empty() {
             Ok(self.report)
         } else {
@@ -442,7 +438,8 @@ impl Run {
                 .unwrap();
             engine.look_at(&subject).await.unwrap();
             let read = engine.store.read().unwrap();
-            if read.link(&id).unwrap().unwrap().version != before.version {
+            let after = read.link(&id).unwrap().unwrap();
+            if after.base != before.base || after.state != before.state {
                 wrong.push(format!("{stripe}: planning again moved the base"));
             }
             if read.intents(&id).unwrap().iter().any(Intent::is_open) {
@@ -471,5 +468,3 @@ fn is_there(world: &World, stripe: &str, zenskar: &str) -> bool {
         && !customer.is_null()
         && !world.sandbox.zenskar_customer(zenskar).is_null()
 }
-
-pub(crate) static DEBUG: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);

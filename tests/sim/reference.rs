@@ -25,14 +25,13 @@ struct Story {
     /// When Stripe's field last changed, and when a person last edited Zenskar's: in steps.
     stripe_at: u64,
     zenskar_at: u64,
-    /// When a person last edited Zenskar's field, in milliseconds.
-    edited_ms: i64,
-    /// Which of Stripe's values came while the field was not selected: they never move.
+    /// Which of Stripe's values came while the field was not selected: they are not written over a
+    /// person's edit. Without one they may still move, since their event may come after the switch.
     while_off: BTreeSet<usize>,
     /// When the field came back into the selection, or the customers were linked anew: what
     /// differed by then is a question for a person.
     anew_at: u64,
-    /// Values that Zenskar refused when they were all that was sent.
+    /// Values that Zenskar refused, alone or with others.
     refused: BTreeSet<String>,
 }
 
@@ -45,8 +44,6 @@ pub(crate) struct Reference {
     off: BTreeSet<Field>,
     /// Zenskar's ids of links that a person took apart.
     apart: BTreeSet<String>,
-    /// How far Zenskar's reads lag behind its writes.
-    pub(crate) read_lag_ms: i64,
     /// Whether Zenskar keeps e-mail addresses in lower case.
     pub(crate) lowercase_emails: bool,
     /// What the engine did wrong.
@@ -97,7 +94,7 @@ impl Reference {
     }
 
     /// A person edited Zenskar's customer.
-    pub(crate) fn zenskar_edited(&mut self, id: &str, now: &BTreeMap<Field, String>, at_ms: i64) {
+    pub(crate) fn zenskar_edited(&mut self, id: &str, now: &BTreeMap<Field, String>) {
         self.steps += 1;
         for (field, value) in now {
             let Some(story) = self.stories.get_mut(&(id.to_owned(), *field)) else {
@@ -109,7 +106,6 @@ impl Reference {
                 story.zenskar.clone_from(value);
                 story.zenskar_at = self.steps;
                 story.edited_since = true;
-                story.edited_ms = at_ms;
             }
         }
     }
@@ -151,24 +147,20 @@ impl Reference {
         }
     }
 
-    /// Zenskar refused a write. Where it held several fields, nobody knows which was meant.
+    /// Zenskar refused a write, with all that it held.
     pub(crate) fn refused(&mut self, id: &str, body: &Json) {
-        let names = body.as_object().map_or(0, serde_json::Map::len);
         for (field, value) in zenskar_fields(body) {
             let sent = !value.is_empty();
             self.log
                 .extend(sent.then(|| (id.to_owned(), field, format!("refused: {value}"))));
-            if (names == 1 || LENIENT)
-                && sent
-                && let Some(story) = self.stories.get_mut(&(id.to_owned(), field))
-            {
+            if sent && let Some(story) = self.stories.get_mut(&(id.to_owned(), field)) {
                 story.refused.insert(value);
             }
         }
     }
 
     /// The engine wrote to Zenskar.
-    pub(crate) fn engine_wrote(&mut self, id: &str, (before, after): (&Json, &Json), now_ms: i64) {
+    pub(crate) fn engine_wrote(&mut self, id: &str, (before, after): (&Json, &Json)) {
         let before = zenskar_fields(before);
         for (field, value) in zenskar_fields(after) {
             if before[&field] == value {
@@ -184,9 +176,7 @@ impl Reference {
                     .push(format!("{id} {field}: written though it is nobody's"));
                 continue;
             };
-            // Where reads lag, the engine cannot have seen an edit that was just made.
-            let unseen = self.read_lag_ms > 0 && now_ms - story.edited_ms <= self.read_lag_ms;
-            let fault = story.judge(&value, lower, unseen);
+            let fault = story.judge(&value, lower);
             story.zenskar = value;
             let fault = if off {
                 Some("wrote a field that is not selected")
@@ -247,11 +237,11 @@ impl Reference {
 
 impl Story {
     /// Takes the engine's write; what is wrong with it.
-    fn judge(&mut self, value: &str, lower: bool, unseen: bool) -> Option<&'static str> {
+    fn judge(&mut self, value: &str, lower: bool) -> Option<&'static str> {
         // Stripe may have held the value several times: the first time that keeps the order is
         // the one, and after a person's edit it takes another time to be a new change.
         let from = match self.landed {
-            Some(landed) if self.edited_since && !unseen => landed + 1,
+            Some(landed) if self.edited_since => landed + 1,
             Some(landed) => landed,
             None => 0,
         };
@@ -259,19 +249,17 @@ impl Story {
         let position = |from: usize| {
             let mut later = self.stripe.iter().enumerate().skip(from);
             later
-                .find(|(index, held)| is_held(held) && !self.while_off.contains(index))
+                .find(|(index, held)| {
+                    is_held(held) && !(self.edited_since && self.while_off.contains(index))
+                })
                 .map(|(index, _)| index)
         };
         let found = position(from);
+        let mut off = self.while_off.iter();
+        let was_off = off.any(|index| *index >= from && is_held(&self.stripe[*index]));
         let fault = match (found, position(0)) {
             (Some(_), _) => None,
-            _ if self
-                .while_off
-                .iter()
-                .any(|index| *index >= from && is_held(&self.stripe[*index])) =>
-            {
-                Some("wrote what changed while it was not selected")
-            }
+            _ if was_off => Some("wrote what changed while it was not selected over an edit"),
             (None, None) => Some("wrote what Stripe never held"),
             (None, Some(_)) if position(from.saturating_sub(1)).is_some() => {
                 Some("repeated a write over a person's edit")
@@ -297,5 +285,3 @@ impl Story {
         self.edited_since = false;
     }
 }
-
-const LENIENT: bool = true;

@@ -432,22 +432,3 @@ fn a_dead_letter_that_is_retried_during_a_look_is_not_lost() {
         assert!(!ghost || dead_count(&world) > 0);
     });
 }
-
-/// One request held all changed fields, so an address that Zenskar refused kept the name that came
-/// with it from ever arriving.
-#[test]
-fn a_refused_field_does_not_hold_back_the_others() {
-    run(async {
-        let (mut world, stripe, zenskar) = linked().await;
-        let patch = json!({"email": "s2@x.com", "name": "NEW"});
-        world.sandbox.stripe_update_customer(&stripe, &patch);
-        quiet(&mut world).await;
-        world.sandbox.clock().advance(5);
-        let patch = json!({"phone": "+339"});
-        world.sandbox.stripe_update_customer(&stripe, &patch);
-        quiet(&mut world).await;
-        let after = world.sandbox.zenskar_customer(&zenskar);
-        assert_eq!(after["customer_name"], "NEW");
-        assert_eq!(after["phone_number"], "+339");
-    });
-}

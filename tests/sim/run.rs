@@ -297,8 +297,7 @@ impl Run {
             .is_ok()
         {
             let now = self.zenskar(&zenskar);
-            let at = self.world.sandbox.clock().now_ms();
-            self.reference(|reference| reference.zenskar_edited(&zenskar, &now, at));
+            self.reference(|reference| reference.zenskar_edited(&zenskar, &now));
         }
     }
 
@@ -412,9 +411,4 @@ pub(crate) const fn fault_name(kind: &FaultKind) -> &'static str {
         FaultKind::ReorderDelivery => "webhooks out of order",
         FaultKind::LateEvent { .. } => "event listed late",
     }
-}
-
-pub(crate) fn debug(seed: u64) -> Result<Report, String> {
-    crate::quiet::DEBUG.store(true, std::sync::atomic::Ordering::SeqCst);
-    run(seed)
 }

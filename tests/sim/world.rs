@@ -120,9 +120,8 @@ impl Wire {
         };
         if self.sandbox.zenskar_update_customer(id, &patch).is_ok() {
             let now = zenskar_fields(&self.sandbox.zenskar_customer(id));
-            let at = self.sandbox.clock().now_ms();
             let mut reference = self.reference.lock().unwrap();
-            reference.zenskar_edited(id, &now, at);
+            reference.zenskar_edited(id, &now);
         }
     }
 
@@ -157,9 +156,8 @@ impl Wire {
         let handled = self.sandbox.handle(remote, &forwarded);
         if let Some(before) = before {
             let after = self.sandbox.zenskar_customer(&id);
-            let now = self.sandbox.clock().now_ms();
             let mut reference = self.reference.lock().unwrap();
-            reference.engine_wrote(&id, (&before, &after), now);
+            reference.engine_wrote(&id, (&before, &after));
             let refused = matches!(&handled.outcome, Outcome::Answer(answer)
                 if [400, 422].contains(&answer.status));
             if refused && let Ok(body) = serde_json::from_slice(&request.body) {
@@ -318,9 +316,15 @@ impl World {
     /// The operator's file changes: the daemon takes it up at once.
     pub(crate) async fn set_policy(&mut self, policy: Policy) {
         self.reference.lock().unwrap().selected(&policy);
-        let settings = settings(self.setup, policy.clone());
-        self.process.engine.set_settings(settings);
         self.policy = policy;
+        let noted = self.process.engine.activate(&self.policy).await;
+        if self.process.disk.is_frozen() {
+            self.restart();
+        } else {
+            noted.unwrap();
+            let settings = settings(self.setup, self.policy.clone());
+            self.process.engine.set_settings(settings);
+        }
     }
 
     /// A person saves this right before the next write of ours arrives.
@@ -425,7 +429,7 @@ impl Process {
             Arc::clone(&clock),
             settings,
         );
-        activate(&engine);
+        driven(engine.activate(&engine.settings().policy)).unwrap();
         let (acceptance, receiver) = watch::channel(Acceptance {
             secrets: SigningSecrets::new([SECRET.as_bytes()]),
             audience: Audience::Own(AccountId::parse(zenstripe_sandbox::ACCOUNT).unwrap()),
@@ -451,15 +455,14 @@ impl Process {
     }
 }
 
-/// Takes note of what is active, as the daemon does at its start. The writer does its work where it
-/// is asked, after letting others in once: there is nothing to wait for, so it is asked again.
-fn activate(engine: &Engine) {
-    let settings = engine.settings();
-    let mut activated = Box::pin(tokio::task::unconstrained(
-        engine.activate(&settings.policy),
-    ));
-    let outcome = (0..9).find_map(|_| activated.as_mut().now_or_never());
-    outcome.unwrap().unwrap();
+/// Runs what waits for nobody but itself to its end.
+fn driven<T>(future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    loop {
+        if let Some(value) = future.as_mut().now_or_never() {
+            return value;
+        }
+    }
 }
 
 /// Everything moves, from Stripe to Zenskar.

@@ -109,13 +109,14 @@ pub(super) fn take_listed(
 ) -> Result<(), StoreError> {
     if let Some(link) = tx.link(id)? {
         let known = tx.differences(id)?;
+        let counting = tx.activations()?.counting(&link);
         let differs = seen.presence.customer().is_none_or(|customer| {
             policy.fields.iter().any(|field| {
                 let value = customer.value(*field);
-                let shown = known
-                    .iter()
-                    .any(|one| one.field == *field && one.stripe == *value);
-                link.base.get(field) != Some(value) && !shown
+                match known.iter().find(|one| one.field == *field) {
+                    Some(one) => one.stripe != *value,
+                    None => counting.base.get(field) != Some(value),
+                }
             })
         });
         if differs || matches!(link.state, LinkState::Deleted(_)) {
