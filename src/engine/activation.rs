@@ -15,6 +15,11 @@ use crate::stripe;
 use crate::sync::activation::{Activations, Since};
 use crate::sync::evidence::Evidence;
 use crate::sync::policy::Policy;
+use std::time::Duration;
+
+/// Stripe says whole seconds, of its answers and of its events: its time is up to one second later
+/// than its answer says. What it changes within that second becomes a question.
+const WHOLE_SECOND: Duration = Duration::from_secs(1);
 
 /// What the store knows of a link, so far as it counts since its fields are active.
 pub(super) struct Known {
@@ -88,7 +93,7 @@ impl Engine {
     pub async fn activate(&self, policy: &Policy) -> Result<(), EngineError> {
         let now = Since {
             here: self.clock.now(),
-            stripe: self.stripe.remote_about(),
+            stripe: self.stripe.remote_about().map(|at| at.plus(WHOLE_SECOND)),
         };
         let known = self.store.read()?.activations()?;
         if known.under(policy, now) == known {
@@ -109,10 +114,16 @@ impl Engine {
 /// Whether linked customers have to be looked at, which a scan does.
 fn activate(tx: &mut WriteTx<'_>, policy: &Policy, now: Since) -> Result<bool, StoreError> {
     let before = tx.activations()?;
+    let is_linked = tx.link_count()? > 0;
+    // Stripe did not tell its time yet. While nothing is linked nothing is at stake; else this
+    // host's has to do, since an event that is taken for an older one costs a person a question,
+    // and one that is taken for a newer one writes over an edit.
+    let stripe = now.stripe.or_else(|| is_linked.then_some(now.here));
+    let now = Since { stripe, ..now };
     let after = before.under(policy, now);
     tx.set_activations(&after)?;
     let new = after.new_since(&before);
-    if new.is_empty() || tx.link_count()? == 0 {
+    if new.is_empty() || !is_linked {
         return Ok(false);
     }
     let mut cursor = tx.scan_cursor()?;

@@ -440,7 +440,9 @@ impl Run {
             let read = engine.store.read().unwrap();
             let after = read.link(&id).unwrap().unwrap();
             if after.base != before.base || after.state != before.state {
-                wrong.push(format!("{stripe}: planning again moved the base"));
+                wrong.push(format!(
+                    "{stripe}: planning again moved the base: {before:?} -> {after:?}"
+                ));
             }
             if read.intents(&id).unwrap().iter().any(Intent::is_open) {
                 wrong.push(format!("{stripe}: planning again planned a write"));

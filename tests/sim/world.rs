@@ -24,7 +24,7 @@ use zenstripe::model::id::{AccountId, OrganisationId};
 use zenstripe::model::link::Side;
 use zenstripe::model::time::Timestamp;
 use zenstripe::remote::client::ApiKey;
-use zenstripe::remote::limiter::Rates;
+use zenstripe::remote::limiter::{Priority, Rates};
 use zenstripe::remote::transport::{Request, Response, Transport, TransportError};
 use zenstripe::store::{Store, StoreOptions, Writer};
 use zenstripe::stripe::client::{StripeClient, StripeClientOptions};
@@ -429,6 +429,9 @@ impl Process {
             Arc::clone(&clock),
             settings,
         );
+        // The daemon asks whose key it has, which tells Stripe's time; a failure keeps nothing from
+        // starting.
+        drop(driven(engine.stripe.account(Priority::Sync)));
         driven(engine.activate(&engine.settings().policy)).unwrap();
         let (acceptance, receiver) = watch::channel(Acceptance {
             secrets: SigningSecrets::new([SECRET.as_bytes()]),
