@@ -1,5 +1,9 @@
 //! One look at one record: read both remotes, plan, apply the plan in one transaction.
 
+mod apply;
+
+pub(super) use apply::remove_dead_letter;
+
 use crate::engine::Engine;
 use crate::engine::backoff;
 use crate::engine::error::EngineError;
@@ -8,30 +12,26 @@ use crate::model::cursor::ScanPhase;
 use crate::model::customer::Presence;
 use crate::model::event::Event;
 use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
-use crate::model::intent::{Intent, Progress};
+use crate::model::intent::Intent;
 use crate::model::journal::Entry;
 use crate::model::link::{Link, LinkState, Side};
 use crate::model::mirror::Mirror;
 use crate::model::time::Timestamp;
-use crate::model::work::{DeadWork, Subject, Work};
+use crate::model::work::{Subject, Work};
 use crate::remote::limiter::Priority;
 use crate::remote::outcome::{Class, Failure};
 use crate::store::PreparedMirror;
-use crate::store::StoreError;
-use crate::store::WriteTx;
 use crate::stripe;
-use crate::sync::activation::Activations;
-use crate::sync::customer::{Plan, State, plan};
+use crate::sync::customer::{State, plan};
 use crate::telemetry::chain;
 use crate::zenskar::client::Found;
+use apply::{Decision, bury, given_up, pass_over};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Wait before a customer that Zenskar does not show is looked at once more. Reads there may lag
 /// behind writes for up to half a minute.
 const CONFIRM_GONE_AFTER: Duration = Duration::from_secs(30);
-
-/// Dead letters read at once while one is searched.
-const LETTERS_STEP: usize = 256;
 
 /// What became of a piece of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -218,9 +218,11 @@ impl Engine {
     /// The events that ask for this work, oldest first, with their payloads.
     fn events_of(&self, work: &Work) -> Result<Vec<Event>, EngineError> {
         let read = self.store.read()?;
+        let mut sequences: BTreeSet<u64> = work.events.iter().copied().collect();
+        sequences.extend(given_up(&read, &work.subject)?);
         let mut events = Vec::new();
-        for sequence in &work.events {
-            events.extend(read.event(*sequence)?.map(|stored| stored.event));
+        for sequence in sequences {
+            events.extend(read.event(sequence)?.map(|stored| stored.event));
         }
         Ok(events)
     }
@@ -365,212 +367,6 @@ impl Engine {
             })
             .await?;
         Ok(Looked::Postponed)
-    }
-}
-
-/// A plan with everything that goes into its transaction.
-struct Decision {
-    work: Work,
-    link: Link,
-    plan: Plan,
-    active: Activations,
-    stripe: PreparedMirror,
-    zenskar: PreparedMirror,
-    observed_at: Timestamp,
-    now: Timestamp,
-}
-
-impl Decision {
-    /// Applies the plan, unless the link moved since it was read, or the rules did.
-    fn apply(&self, tx: &mut WriteTx<'_>) -> Result<bool, StoreError> {
-        let id = &self.link.stripe;
-        let unmoved = tx.link(id)?.is_some_and(|link| {
-            link.version == self.link.version
-                && link.zenskar == self.link.zenskar
-                && link.made_at == self.link.made_at
-        });
-        let unmoved = unmoved && tx.activations()? == self.active;
-        if !unmoved {
-            return Ok(false);
-        }
-        tx.put_mirror(&self.stripe)?;
-        tx.put_mirror(&self.zenskar)?;
-        self.put_intents(tx)?;
-        self.put_link(tx)?;
-        tx.put_differences(id, &self.plan.differences)?;
-        self.finish_work(tx)?;
-        Ok(true)
-    }
-
-    fn put_link(&self, tx: &mut WriteTx<'_>) -> Result<(), StoreError> {
-        let planned_at = self.active.planned_at(&self.link, self.now);
-        let settled = planned_at == self.link.planned_at && self.link.base == self.plan.base;
-        if settled && self.link.state == self.plan.state {
-            return Ok(());
-        }
-        if let (LinkState::Deleted(side), true) =
-            (self.plan.state, self.plan.state != self.link.state)
-        {
-            let entry = Entry::engine(self.now, "customer deleted", &self.work.subject)
-                .with("side", &side)
-                .with("zenskar", &self.link.zenskar);
-            tx.append_journal(&entry)?;
-        }
-        tx.put_link(&Link {
-            base: self.plan.base.clone(),
-            state: self.plan.state,
-            planned_at,
-            version: self.link.version.saturating_add(1),
-            ..self.link.clone()
-        })?;
-        Ok(())
-    }
-
-    /// Brings the outbox to what the plan says.
-    fn put_intents(&self, tx: &mut WriteTx<'_>) -> Result<(), StoreError> {
-        let id = &self.link.stripe;
-        for old in tx.intents(id)? {
-            let stays = self
-                .plan
-                .intents
-                .iter()
-                .any(|intent| intent.number == old.number);
-            if !stays {
-                let what = if self.plan.arrived.contains(&old.number) {
-                    "change seen to have arrived"
-                } else {
-                    "change overtaken"
-                };
-                tx.append_journal(&describe(self.now, what, &old))?;
-                tx.remove_intent(id, old.number)?;
-                remove_dead_letter(tx, &old)?;
-            }
-        }
-        for intent in &self.plan.intents {
-            tx.put_intent(intent, intent.is_open().then_some(self.now))?;
-        }
-        for write in &self.plan.writes {
-            let intent = Intent {
-                number: tx.next_intent_number(id)?,
-                link: id.clone(),
-                target: write.target,
-                changes: write.changes.clone(),
-                progress: Progress::Waiting,
-                attempts: 0,
-                decided_at: self.now,
-                observed_at: self.observed_at,
-            };
-            tx.append_journal(&describe(self.now, "change decided", &intent))?;
-            tx.put_intent(&intent, Some(self.now))?;
-        }
-        Ok(())
-    }
-
-    /// Takes the work off, but for what was asked since it was read.
-    fn finish_work(&self, tx: &mut WriteTx<'_>) -> Result<(), StoreError> {
-        let subject = &self.work.subject;
-        remove_letters_of(tx, subject)?;
-        if let Some(rest) = asked_since(tx, &self.work, self.now)? {
-            return tx.put_work(&rest);
-        }
-        match self.plan.recheck_at {
-            Some(due_at) => tx.put_work(&Work {
-                due_at,
-                asked: 1,
-                ..Work::new(subject.clone(), self.now)
-            }),
-            None => tx.remove_work(subject).map(drop),
-        }
-    }
-}
-
-/// Makes a dead letter of work; what was asked since it was read stays work.
-fn bury(tx: &mut WriteTx<'_>, work: Work, reason: &str, now: Timestamp) -> Result<(), StoreError> {
-    let entry = Entry::engine(now, "look given up", &work.subject).with("why", &reason);
-    tx.append_journal(&entry)?;
-    match asked_since(tx, &work, now)? {
-        Some(rest) => tx.put_work(&rest)?,
-        None => drop(tx.remove_work(&work.subject)?),
-    }
-    let Subject::Customer(id) = &work.subject;
-    for intent in tx.intents(id)?.into_iter().filter(Intent::is_open) {
-        // It waits for the next plan, which may be long in coming: it is tried by itself then.
-        tx.put_intent(&intent, Some(now.plus(backoff::WAIT_MAX)))?;
-    }
-    remove_letters_of(tx, &work.subject)?;
-    let attempts = work.attempts;
-    tx.add_dead_letter(DeadWork::Work(work), reason, now, attempts)?;
-    Ok(())
-}
-
-/// What was asked about a record since its work was read, as work that is due now.
-fn asked_since(tx: &WriteTx<'_>, work: &Work, now: Timestamp) -> Result<Option<Work>, StoreError> {
-    let mut rest = Work::new(work.subject.clone(), now);
-    if let Some(current) = tx.work(&work.subject)? {
-        rest.asked = current.asked.saturating_sub(work.asked);
-        let seen = |sequence: &u64| work.events.contains(sequence);
-        rest.events = current
-            .events
-            .into_iter()
-            .filter(|event| !seen(event))
-            .collect();
-    }
-    Ok((rest.asked > 0).then_some(rest))
-}
-
-/// Drops the dead letters about looks at a record, which a later look makes pointless.
-fn remove_letters_of(tx: &mut WriteTx<'_>, subject: &Subject) -> Result<(), StoreError> {
-    remove_letters(
-        tx,
-        |what| matches!(what, DeadWork::Work(work) if work.subject == *subject),
-    )
-}
-
-/// Takes off work that nothing follows from, unless something was added since it was read.
-fn pass_over(tx: &mut WriteTx<'_>, work: &Work) -> Result<(), StoreError> {
-    let unmoved = tx
-        .work(&work.subject)?
-        .is_some_and(|current| current.asked == work.asked);
-    if unmoved {
-        tx.remove_work(&work.subject)?;
-    }
-    let Subject::Customer(id) = &work.subject;
-    for intent in tx.intents(id)? {
-        match intent.progress {
-            Progress::Waiting => drop(tx.remove_intent(id, intent.number)?),
-            Progress::Unknown(since) => {
-                let progress = Progress::Replaced(since);
-                tx.put_intent(&Intent { progress, ..intent }, None)?;
-            }
-            Progress::Replaced(_) | Progress::Dead(_) => {}
-        }
-    }
-    Ok(())
-}
-
-/// Drops the dead letter of an intent that is gone.
-pub(super) fn remove_dead_letter(tx: &mut WriteTx<'_>, intent: &Intent) -> Result<(), StoreError> {
-    if !matches!(intent.progress, Progress::Dead(_)) {
-        return Ok(());
-    }
-    let gone = DeadWork::Intent(intent.link.clone(), intent.number);
-    remove_letters(tx, |what| *what == gone)
-}
-
-fn remove_letters(
-    tx: &mut WriteTx<'_>,
-    is_gone: impl Fn(&DeadWork) -> bool,
-) -> Result<(), StoreError> {
-    let mut after = None;
-    loop {
-        let letters = tx.dead_letters(after, LETTERS_STEP)?;
-        let Some(last) = letters.last() else {
-            return Ok(());
-        };
-        after = Some(last.number);
-        for letter in letters.iter().filter(|letter| is_gone(&letter.what)) {
-            tx.remove_dead_letter(letter.number)?;
-        }
     }
 }
 

@@ -117,8 +117,9 @@ impl World {
     fn answered(&mut self, delivery: &Delivery, status: Option<u16>) {
         self.sandbox.delivery_result(delivery.id, status);
         if status == Some(200) {
-            let now = self.sandbox.clock().now();
-            self.acknowledged.push((delivery.event_id.clone(), now));
+            let event: serde_json::Value = serde_json::from_slice(&delivery.body).unwrap();
+            let created = event["created"].as_i64().unwrap();
+            self.acknowledged.push((delivery.event_id.clone(), created));
         }
     }
 

@@ -1,7 +1,7 @@
 //! What people do besides editing customers: commands, the operator's file, keys, and saving at
 //! the worst moment. And which of the remotes' possible behaviours a run has.
 
-use crate::run::Run;
+use crate::run::{Run, wide};
 use crate::world::full_policy;
 use serde_json::{Value as Json, json};
 use zenstripe::engine::command::{Command, Letters};
@@ -20,7 +20,7 @@ impl Run {
     pub(crate) fn draw_switches(&mut self) {
         let one_in = |of: u64| self.random.between(0, of - 1) == 0;
         let (short, merge, null, ignore) = (one_in(3), one_in(4), one_in(4), one_in(6));
-        let (cursors, lower) = (one_in(6), one_in(6));
+        let (cursors, lower) = (one_in(6), one_in(6) && wide());
         self.world.sandbox.switch(|switches| {
             if short {
                 switches.stripe.max_limit = 2;

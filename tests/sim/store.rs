@@ -150,13 +150,13 @@ fn check_after(disk: CrashBackend, expected: &Expected, reached: Option<Reached>
     assert_eq!(&read_all(&store), expected.last(), "{context}");
 }
 
-/// How many seeds to try: `ZENSTRIPE_SIM_SEEDS`, or a few.
+/// How many seeds to try: `ZENSTRIPE_STORE_SEEDS`, or a few.
 #[expect(
     clippy::disallowed_methods,
     reason = "a test is told how long to run by its environment"
 )]
 fn seeds(default: u64) -> impl Iterator<Item = u64> {
-    let count = std::env::var("ZENSTRIPE_SIM_SEEDS").ok();
+    let count = std::env::var("ZENSTRIPE_STORE_SEEDS").ok();
     let count = count
         .and_then(|count| count.parse().ok())
         .unwrap_or(default);

@@ -225,7 +225,7 @@ pub(crate) struct World {
     pub(crate) reference: Arc<Mutex<Reference>>,
     pub(crate) setup: Setup,
     pub(crate) crashes: u32,
-    /// Events that were answered 200, and when, in Unix seconds.
+    /// Events that were answered 200, and when Stripe made them, in Unix seconds.
     pub(crate) acknowledged: Vec<(String, i64)>,
     pub(crate) process: Process,
     /// The end of the run's set-up, in Unix seconds.
