@@ -115,10 +115,10 @@ impl Engine {
 fn activate(tx: &mut WriteTx<'_>, policy: &Policy, now: Since) -> Result<bool, StoreError> {
     let before = tx.activations()?;
     let is_linked = tx.link_count()? > 0;
-    // Stripe did not tell its time yet. While nothing is linked nothing is at stake; else this
-    // host's has to do, since an event that is taken for an older one costs a person a question,
-    // and one that is taken for a newer one writes over an edit.
-    let stripe = now.stripe.or_else(|| is_linked.then_some(now.here));
+    // While nothing is linked nothing is at stake. Else, where Stripe did not tell its time yet,
+    // this host's has to do: an event that is taken for an older one costs a person a question, and
+    // one that is taken for a newer one writes over an edit.
+    let stripe = is_linked.then(|| now.stripe.unwrap_or(now.here));
     let now = Since { stripe, ..now };
     let after = before.under(policy, now);
     tx.set_activations(&after)?;

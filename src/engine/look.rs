@@ -259,7 +259,9 @@ impl Engine {
             return Ok(None);
         };
         let mirror = read.mirror(Side::Stripe, id.as_str())?;
-        let listed = mirror.filter(|mirror| mirror.observed_at >= began && !mirror.deleted);
+        // `Date` counts whole seconds: what was seen in the second in which the listing began may
+        // be older than the listing.
+        let listed = mirror.filter(|mirror| mirror.observed_at > began && !mirror.deleted);
         Ok(listed.and_then(|mirror| {
             let observed = stripe::convert::observed(mirror.payload).ok()?;
             Some(Sight::stripe(observed, mirror.observed_at))

@@ -429,10 +429,7 @@ impl Process {
             Arc::clone(&clock),
             settings,
         );
-        // The daemon asks whose key it has, which tells Stripe's time; a failure keeps nothing from
-        // starting.
-        drop(driven(engine.stripe.account(Priority::Sync)));
-        driven(engine.activate(&engine.settings().policy)).unwrap();
+        activate(&engine);
         let (acceptance, receiver) = watch::channel(Acceptance {
             secrets: SigningSecrets::new([SECRET.as_bytes()]),
             audience: Audience::Own(AccountId::parse(zenstripe_sandbox::ACCOUNT).unwrap()),
@@ -456,6 +453,13 @@ impl Process {
             _acceptance: acceptance,
         }
     }
+}
+
+/// What the daemon does at its start: it asks whose key it has, which tells Stripe's time and keeps
+/// nothing from starting, and takes note of what is active.
+fn activate(engine: &Engine) {
+    drop(driven(engine.stripe.account(Priority::Sync)));
+    driven(engine.activate(&engine.settings().policy)).unwrap();
 }
 
 /// Runs what waits for nobody but itself to its end.
