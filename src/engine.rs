@@ -177,5 +177,8 @@ impl Engine {
             .settings
             .write()
             .unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        // A loop that found nothing to do under the old ones looks again.
+        self.wake.scan.notify_one();
+        self.wake.look.notify_one();
     }
 }

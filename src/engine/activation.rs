@@ -10,16 +10,12 @@ use crate::model::event::Event;
 use crate::model::intent::Intent;
 use crate::model::journal::Entry;
 use crate::model::link::Link;
+use crate::model::time::Timestamp;
 use crate::store::{StoreError, WriteTx};
 use crate::stripe;
 use crate::sync::activation::{Activations, Since};
 use crate::sync::evidence::Evidence;
 use crate::sync::policy::Policy;
-use std::time::Duration;
-
-/// Stripe says whole seconds, of its answers and of its events: its time is up to one second later
-/// than its answer says. What it changes within that second becomes a question.
-const WHOLE_SECOND: Duration = Duration::from_secs(1);
 
 /// What the store knows of a link, so far as it counts since its fields are active.
 pub(super) struct Known {
@@ -91,11 +87,19 @@ impl Engine {
     ///
     /// The store failed.
     pub async fn activate(&self, policy: &Policy) -> Result<(), EngineError> {
+        let read = self.store.read()?;
+        // Without links nobody's edit is at stake, and every event is heard. Stripe's events say
+        // whole seconds: what was made within the second of a switch counts.
+        let about = self.stripe.remote_about();
+        let links = read.link_count()?;
         let now = Since {
             here: self.clock.now(),
-            stripe: self.stripe.remote_about().map(|at| at.plus(WHOLE_SECOND)),
+            stripe: about
+                .filter(|_| links > 0)
+                .map(|about| Timestamp::from_seconds(about.seconds())),
         };
-        let known = self.store.read()?.activations()?;
+        let known = read.activations()?;
+        drop(read);
         if known.under(policy, now) == known {
             return Ok(());
         }
