@@ -259,8 +259,7 @@ impl Engine {
             return Ok(None);
         };
         let mirror = read.mirror(Side::Stripe, id.as_str())?;
-        // `Date` counts whole seconds: what was seen in the second in which the listing began may
-        // be older than the listing.
+        // Within the second in which the listing began, an older look cannot be told from it.
         let listed = mirror.filter(|mirror| mirror.observed_at > began && !mirror.deleted);
         Ok(listed.and_then(|mirror| {
             let observed = stripe::convert::observed(mirror.payload).ok()?;
