@@ -10,12 +10,15 @@ use crate::model::event::Event;
 use crate::model::intent::Intent;
 use crate::model::journal::Entry;
 use crate::model::link::Link;
-use crate::model::time::Timestamp;
 use crate::store::{StoreError, WriteTx};
 use crate::stripe;
 use crate::sync::activation::{Activations, Since};
 use crate::sync::evidence::Evidence;
 use crate::sync::policy::Policy;
+use std::time::Duration;
+
+/// How much later than Stripe says it may be.
+const WHOLE_SECOND: Duration = Duration::from_secs(1);
 
 /// What the store knows of a link, so far as it counts since its fields are active.
 pub(super) struct Known {
@@ -87,19 +90,14 @@ impl Engine {
     ///
     /// The store failed.
     pub async fn activate(&self, policy: &Policy) -> Result<(), EngineError> {
-        let read = self.store.read()?;
-        // Without links nobody's edit is at stake, and every event is heard. Stripe's events say
-        // whole seconds: what was made within the second of a switch counts.
+        // Stripe says whole seconds, of its answers and of its events, so that its time is up to a
+        // second later than the answer says: what was made within that second becomes a question.
         let about = self.stripe.remote_about();
-        let links = read.link_count()?;
         let now = Since {
             here: self.clock.now(),
-            stripe: about
-                .filter(|_| links > 0)
-                .map(|about| Timestamp::from_seconds(about.seconds())),
+            stripe: about.map(|about| about.plus(WHOLE_SECOND)),
         };
-        let known = read.activations()?;
-        drop(read);
+        let known = self.store.read()?.activations()?;
         if known.under(policy, now) == known {
             return Ok(());
         }
@@ -118,10 +116,16 @@ impl Engine {
 /// Whether linked customers have to be looked at, which a scan does.
 fn activate(tx: &mut WriteTx<'_>, policy: &Policy, now: Since) -> Result<bool, StoreError> {
     let before = tx.activations()?;
+    let is_linked = tx.link_count()? > 0;
+    // While nothing is linked nobody's edit is at stake, and every event is heard. Else, where Stripe did not tell its time yet,
+    // this host's has to do: an event that is taken for an older one costs a person a question, and
+    // one that is taken for a newer one writes over an edit.
+    let stripe = is_linked.then(|| now.stripe.unwrap_or(now.here));
+    let now = Since { stripe, ..now };
     let after = before.under(policy, now);
     tx.set_activations(&after)?;
     let new = after.new_since(&before);
-    if new.is_empty() || tx.link_count()? == 0 {
+    if new.is_empty() || !is_linked {
         return Ok(false);
     }
     let mut cursor = tx.scan_cursor()?;

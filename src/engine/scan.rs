@@ -7,7 +7,7 @@
 
 pub(super) mod step;
 
-use self::step::{Listed, ask, prepared, put_place, take_listed};
+use self::step::{Listed, ask, is_outdated, prepared, put_place, take_listed};
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
 use crate::engine::linking::{make_link, new_link, proof};
@@ -346,7 +346,7 @@ impl Engine {
             let differs = policy.fields.iter().any(|field| {
                 let value = seen.customer.value(*field);
                 match known.iter().find(|one| one.field == *field) {
-                    Some(one) => one.zenskar != *value,
+                    Some(one) => one.zenskar != *value || is_outdated(one, &counting),
                     None => counting.base.get(field) != Some(value),
                 }
             });

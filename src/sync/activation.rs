@@ -20,8 +20,8 @@ use std::collections::BTreeMap;
 pub struct Since {
     /// This host's: plans, decisions and receptions are compared with it.
     pub here: Timestamp,
-    /// Stripe's, as its last answer before said: events are compared with it. `None` if it had
-    /// not answered yet.
+    /// Stripe's, as far as it is known: events are compared with it. `None` where nothing was
+    /// linked yet, so that no event comes from before.
     pub stripe: Option<Timestamp>,
 }
 

@@ -86,6 +86,7 @@ impl Run {
             _ => full_policy(),
         };
         self.world.set_policy(policy).await;
+        self.world.sandbox.clock().advance(2);
     }
 
     /// A person saves this right before the next write arrives.

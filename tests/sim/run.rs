@@ -61,9 +61,8 @@ pub(crate) fn run(seed: u64) -> Result<Report, String> {
 /// Whether runs are wide (`ZENSTRIPE_SIM_WIDE=1`): the operator's file changes, keys are turned,
 /// writes are refused, and Zenskar keeps values in a form of its own.
 ///
-/// Wide runs find a failure in about one seed of a hundred. What is behind them: an event that was
-/// made while a field was not selected and comes after it is selected again across a restart, and
-/// a refused change of several fields, which holds back those that were not the cause.
+/// Wide runs find a failure in a few seeds of a thousand. Behind it is a refused change of several
+/// fields, which holds back those that were not the cause.
 #[expect(
     clippy::disallowed_methods,
     reason = "how wide to look is the caller's choice"

@@ -24,7 +24,7 @@ use zenstripe::model::id::{AccountId, OrganisationId};
 use zenstripe::model::link::Side;
 use zenstripe::model::time::Timestamp;
 use zenstripe::remote::client::ApiKey;
-use zenstripe::remote::limiter::Rates;
+use zenstripe::remote::limiter::{Priority, Rates};
 use zenstripe::remote::transport::{Request, Response, Transport, TransportError};
 use zenstripe::store::{Store, StoreOptions, Writer};
 use zenstripe::stripe::client::{StripeClient, StripeClientOptions};
@@ -429,7 +429,7 @@ impl Process {
             Arc::clone(&clock),
             settings,
         );
-        driven(engine.activate(&engine.settings().policy)).unwrap();
+        activate(&engine);
         let (acceptance, receiver) = watch::channel(Acceptance {
             secrets: SigningSecrets::new([SECRET.as_bytes()]),
             audience: Audience::Own(AccountId::parse(zenstripe_sandbox::ACCOUNT).unwrap()),
@@ -453,6 +453,13 @@ impl Process {
             _acceptance: acceptance,
         }
     }
+}
+
+/// What the daemon does at its start: it asks whose key it has, which tells Stripe's time and keeps
+/// nothing from starting, and takes note of what is active.
+fn activate(engine: &Engine) {
+    drop(driven(engine.stripe.account(Priority::Sync)));
+    driven(engine.activate(&engine.settings().policy)).unwrap();
 }
 
 /// Runs what waits for nobody but itself to its end.

@@ -199,12 +199,12 @@ async fn a_drop_in_that_is_a_symlink_is_followed() {
     let mut scene = Scene::new("z.toml", |dir| {
         write(&dir.join("z.toml"), 40);
         fs::create_dir(dir.join("z.d")).unwrap();
-        fs::create_dir(dir.join("shared")).unwrap();
-        write(&dir.join("shared/limits.toml"), 41);
-        symlink("../shared/limits.toml", dir.join("z.d/10.toml")).unwrap();
+        fs::create_dir(dir.join("fleet")).unwrap();
+        write(&dir.join("fleet/limits.toml"), 41);
+        symlink("../fleet/limits.toml", dir.join("z.d/10.toml")).unwrap();
     })
     .await;
-    write(&scene.at("shared/limits.toml"), 42);
+    write(&scene.at("fleet/limits.toml"), 42);
     scene.until_retention(42).await;
 }
 

@@ -3,8 +3,9 @@
 use crate::engine::scan::SCAN_EVERY;
 use crate::model::cursor::ScanCursor;
 use crate::model::customer::Presence;
+use crate::model::difference::Difference;
 use crate::model::id::StripeCustomerId;
-use crate::model::link::{LinkState, Side};
+use crate::model::link::{Link, LinkState, Side};
 use crate::model::mirror::Mirror;
 use crate::model::time::Timestamp;
 use crate::model::work::{Subject, Work};
@@ -114,7 +115,7 @@ pub(super) fn take_listed(
             policy.fields.iter().any(|field| {
                 let value = customer.value(*field);
                 match known.iter().find(|one| one.field == *field) {
-                    Some(one) => one.stripe != *value,
+                    Some(one) => one.stripe != *value || is_outdated(one, &counting),
                     None => counting.base.get(field) != Some(value),
                 }
             })
@@ -131,6 +132,12 @@ pub(super) fn take_listed(
     seen.mirror
         .as_ref()
         .map_or(Ok(()), |mirror| tx.put_mirror(mirror))
+}
+
+/// Whether a shown difference rests on a base that does not count since its field is active: it has
+/// become another question.
+pub(super) fn is_outdated(shown: &Difference, counting: &Link) -> bool {
+    shown.base.is_some() && !counting.base.contains_key(&shown.field)
 }
 
 /// Asks for a look at a customer.
