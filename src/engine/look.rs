@@ -25,7 +25,7 @@ use crate::stripe;
 use crate::sync::customer::{State, plan};
 use crate::telemetry::chain;
 use crate::zenskar::client::Found;
-use apply::{Decision, bury, given_up, pass_over};
+use apply::{Decision, bury, pass_over, unsettled};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -219,7 +219,7 @@ impl Engine {
     fn events_of(&self, work: &Work) -> Result<Vec<Event>, EngineError> {
         let read = self.store.read()?;
         let mut sequences: BTreeSet<u64> = work.events.iter().copied().collect();
-        sequences.extend(given_up(&read, &work.subject)?);
+        sequences.extend(unsettled(&read, &work.subject)?);
         let mut events = Vec::new();
         for sequence in sequences {
             events.extend(read.event(sequence)?.map(|stored| stored.event));

@@ -55,7 +55,14 @@ impl Engine {
             Customers::Unlinked => {
                 let after = after.map(Subject::Customer);
                 for work in read.parked_list(after.as_ref(), limit)? {
-                    rows.push(parked_row(&work));
+                    let Subject::Customer(id) = &work.subject;
+                    rows.push(match read.link(id)? {
+                        Some(link) => CustomerRow {
+                            note: work.last_error.clone(),
+                            ..link_row(&link, &[])
+                        },
+                        None => parked_row(&work),
+                    });
                 }
             }
         }

@@ -4,7 +4,7 @@ use crate::engine::backoff;
 use crate::engine::look::describe;
 use crate::model::intent::{Intent, Progress};
 use crate::model::journal::Entry;
-use crate::model::link::{Link, LinkState};
+use crate::model::link::{Link, LinkState, Side};
 use crate::model::time::Timestamp;
 use crate::model::work::{DeadWork, Subject, Work};
 use crate::store::{PreparedMirror, ReadTx, StoreError, WriteTx};
@@ -119,6 +119,16 @@ impl Decision {
         if let Some(rest) = asked_since(tx, &self.work, self.now)? {
             return tx.put_work(&rest);
         }
+        if self.plan.state == LinkState::Deleted(Side::Zenskar) {
+            // It may come back, and what its events prove is taken up then.
+            let note = format!("{} is deleted in zenskar", self.link.zenskar);
+            return tx.park(&Work {
+                last_error: Some(note),
+                attempts: 0,
+                ..self.work.clone()
+            });
+        }
+        tx.remove_parked(subject)?;
         match self.plan.recheck_at {
             Some(due_at) => tx.put_work(&Work {
                 due_at,
@@ -154,9 +164,12 @@ pub(super) fn bury(
     Ok(())
 }
 
-/// Events of looks at a record that were given up: what they prove still counts.
-pub(super) fn given_up(read: &ReadTx<'_>, subject: &Subject) -> Result<Vec<u64>, StoreError> {
-    let mut events = Vec::new();
+/// Events of earlier looks at a record that came to nothing, since they were given up or the
+/// customer was gone: what they prove still counts.
+pub(super) fn unsettled(read: &ReadTx<'_>, subject: &Subject) -> Result<Vec<u64>, StoreError> {
+    let mut events = read
+        .parked(subject)?
+        .map_or_else(Vec::new, |work| work.events);
     let mut after = None;
     loop {
         let letters = read.dead_letters(after, LETTERS_STEP)?;
