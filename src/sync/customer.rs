@@ -321,11 +321,12 @@ impl Plan {
                 }
                 Progress::Replaced(_) => self.keep_for_late_arrival(state, &intent),
                 Progress::Dead(_) => {
-                    let refused = self.differences.iter().any(|difference| {
-                        difference.why == Held::Refused
-                            && intent.changes.contains_key(&difference.field)
+                    // What stopped being wanted must not come back with a retry.
+                    intent.changes.retain(|field, _| {
+                        let mut held = self.differences.iter();
+                        held.any(|one| one.why == Held::Refused && one.field == *field)
                     });
-                    if refused {
+                    if !intent.changes.is_empty() {
                         self.intents.push(intent);
                     }
                 }

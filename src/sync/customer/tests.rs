@@ -295,6 +295,29 @@ fn a_refused_value_without_base_stays_refused() {
 }
 
 #[test]
+fn a_field_that_stopped_being_wanted_leaves_the_dead_letter() {
+    let mut case = Case::agreed("Ann");
+    let phone = |text: &str| [(Field::Phone, Value::text(text))];
+    let with = |name: &str, text: &str| {
+        Customer::new(
+            phone(text)
+                .into_iter()
+                .chain([(Field::Name, Value::text(name))])
+                .collect(),
+        )
+    };
+    case.stripe = with("Bea", "1");
+    let plan = case.plan();
+    case.apply(&plan);
+    case.intents[0].progress = Progress::Dead(case.now);
+    // The name goes back; the phone stays refused. A retry must not bring the name again.
+    case.stripe = with("Ann", "1");
+    let plan = case.plan();
+    let fields: Vec<_> = plan.intents[0].changes.keys().collect();
+    assert_eq!(fields, [&Field::Phone]);
+}
+
+#[test]
 fn a_deleted_customer_stops_its_link_and_nothing_else() {
     let mut case = Case::agreed("Ann");
     case.stripe = customer("Bea");
