@@ -18,6 +18,7 @@
 pub mod activation;
 pub mod customer;
 pub mod evidence;
+pub mod lag;
 pub mod matching;
 pub mod merge;
 pub mod policy;

@@ -19,7 +19,7 @@ use crate::model::work::{DeadWork, Subject, Work};
 use crate::remote::limiter::Priority;
 use crate::remote::outcome::{Class, Failure};
 use crate::store::{PreparedMirror, StoreError, WriteTx};
-use crate::sync::sending::{Before, after_answer, before_sending};
+use crate::sync::sending::{Before, after_answer, before_sending, one_by_one};
 use crate::zenskar::client::{Found, Look};
 use crate::zenskar::object::ZenskarCustomer;
 use std::time::Duration;
@@ -102,17 +102,17 @@ impl Engine {
         let at_hand = self.looks.take(target, self.clock.now());
         let look = match at_hand.filter(|_| intent.progress == Progress::Waiting) {
             Some(look) => look,
-            None => match self.zenskar.customer(target, Priority::Sync).await?.value {
+            None => match self.look_in_zenskar(target).await?.value {
                 Found::Here(look) => *look,
                 Found::Gone => return Ok(None),
             },
         };
-        self.gate.open(Side::Zenskar);
         #[cfg(feature = "mutants")]
         if crate::mutants::is_on(crate::mutants::Mutant::RepeatWithoutLook) {
             return Ok(Some((look, Before::Send(intent.changes.clone()))));
         }
-        let before = before_sending(intent, &look.seen().customer, policy);
+        let now = self.clock.now();
+        let before = before_sending(intent, &look.seen().customer, policy, now);
         Ok(Some((look, before)))
     }
 
@@ -130,6 +130,7 @@ impl Engine {
                     .await
             }
             Before::Replan => self.plan_again(intent).await,
+            Before::LookAgain(at) => self.look_again("look again later", intent, at).await,
             Before::Send(changes) => self.send(intent, look, changes).await,
         }
     }
@@ -176,18 +177,27 @@ impl Engine {
                             .await
                     }
                     None => {
-                        let due_at = now.plus(CONFIRM_AFTER);
-                        self.writer
-                            .write("confirm by a look", move |tx| {
-                                put_if_there(tx, &intent, Some(due_at)).map(drop)
-                            })
-                            .await?;
-                        Ok(Delivered::Later)
+                        let at = now.plus(CONFIRM_AFTER);
+                        self.look_again("confirm by a look", intent, at).await
                     }
                 }
             }
             Err(failure) => self.record_failure(intent, &earlier, failure).await,
         }
+    }
+
+    async fn look_again(
+        &self,
+        what: &'static str,
+        intent: Intent,
+        at: Timestamp,
+    ) -> Result<Delivered, EngineError> {
+        self.writer
+            .write(what, move |tx| {
+                put_if_there(tx, &intent, Some(at)).map(drop)
+            })
+            .await?;
+        Ok(Delivered::Later)
     }
 
     /// The target holds what it holds: the base moves for what it took, and the intent is done.
@@ -233,6 +243,10 @@ impl Engine {
         let key = format!("{}/{}", intent.link, intent.number);
         let due_at = match failure.class {
             Class::Missing => return self.plan_again(intent).await,
+            Class::Refused if intent.changes.len() > 1 => {
+                intent.progress = earlier.progress;
+                return self.send_apart(intent, reason, now).await;
+            }
             Class::Refused => return self.bury_intent(intent, reason, now).await,
             Class::Unauthorized => {
                 // The key is refused, not the change: it costs no attempt.
@@ -260,6 +274,32 @@ impl Engine {
                 put_if_there(tx, &intent, Some(due_at)).map(drop)
             })
             .await?;
+        Ok(Delivered::Later)
+    }
+
+    /// A request of several fields was refused as a whole: each goes by itself from now on, so
+    /// that only what cannot be taken stays behind.
+    async fn send_apart(
+        &self,
+        intent: Intent,
+        reason: String,
+        now: Timestamp,
+    ) -> Result<Delivered, EngineError> {
+        self.writer
+            .write("send fields apart", move |tx| {
+                if tx.remove_intent(&intent.link, intent.number)?.is_none() {
+                    return Ok(());
+                }
+                let entry = describe(now, "fields sent apart", &intent).with("why", &reason);
+                tx.append_journal(&entry)?;
+                for alone in one_by_one(&intent) {
+                    let number = tx.next_intent_number(&intent.link)?;
+                    tx.put_intent(&Intent { number, ..alone }, Some(now))?;
+                }
+                Ok(())
+            })
+            .await?;
+        self.wake.delivery.notify_one();
         Ok(Delivered::Later)
     }
 

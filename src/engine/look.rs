@@ -23,15 +23,11 @@ use crate::remote::outcome::{Class, Failure};
 use crate::store::PreparedMirror;
 use crate::stripe;
 use crate::sync::customer::{State, plan};
+use crate::sync::lag::READ_LAG;
 use crate::telemetry::chain;
 use crate::zenskar::client::Found;
 use apply::{Decision, bury, pass_over, unsettled};
 use std::collections::BTreeSet;
-use std::time::Duration;
-
-/// Wait before a customer that Zenskar does not show is looked at once more. Reads there may lag
-/// behind writes for up to half a minute.
-const CONFIRM_GONE_AFTER: Duration = Duration::from_secs(30);
 
 /// What became of a piece of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,7 +164,7 @@ impl Engine {
     ) -> Result<Looked, EngineError> {
         let mirror = PreparedMirror::new(Side::Zenskar, link.zenskar.as_str(), mirror)?;
         let subject = work.subject.clone();
-        let due_at = self.clock.now().plus(CONFIRM_GONE_AFTER);
+        let due_at = self.clock.now().plus(READ_LAG);
         self.writer
             .write("confirm that a customer is gone", move |tx| {
                 tx.put_mirror(&mirror)?;
@@ -260,7 +256,10 @@ impl Engine {
         };
         let mirror = read.mirror(Side::Stripe, id.as_str())?;
         // Within the second in which the listing began, an older look cannot be told from it.
-        let listed = mirror.filter(|mirror| mirror.observed_at > began && !mirror.deleted);
+        let active = read.activations()?;
+        let listed = mirror.filter(|mirror| {
+            mirror.observed_at > began && !mirror.deleted && active.covers(mirror.observed_at)
+        });
         Ok(listed.and_then(|mirror| {
             let observed = stripe::convert::observed(mirror.payload).ok()?;
             Some(Sight::stripe(observed, mirror.observed_at))
@@ -284,12 +283,14 @@ impl Engine {
             == 1;
         let complete = u64::try_from(events.len()) == Ok(work.asked);
         let ours = newest.api_version.as_deref() == Some(settings.api_version.as_str());
-        let Some(mirror) = self.store.read()?.mirror(Side::Stripe, id.as_str())? else {
+        let read = self.store.read()?;
+        let Some(mirror) = read.mirror(Side::Stripe, id.as_str())? else {
             return Ok(None);
         };
         // A look whose time Stripe did not say proves no order.
         let later = mirror.observed_at > Timestamp::MIN && newest.created > mirror.observed_at;
-        if !(alone && complete && ours && later) {
+        let covered = read.activations()?.covers(newest.created);
+        if !(alone && complete && ours && later && covered) {
             return Ok(None);
         }
         let observed = stripe::event::customer(&newest.payload).ok();
@@ -299,8 +300,7 @@ impl Engine {
     }
 
     async fn see_zenskar(&self, id: &ZenskarCustomerId) -> Result<Sight, EngineError> {
-        let answer = self.zenskar.customer(id, Priority::Sync).await?;
-        self.gate.open(Side::Zenskar);
+        let answer = self.look_in_zenskar(id).await?;
         let presence = answer.value.presence();
         let mut mirror = Mirror {
             observed_at: answer.date.unwrap_or(Timestamp::MIN),

@@ -1,8 +1,16 @@
-//! Looks at Zenskar that are kept for the delivery that follows, so that it need not look again.
+//! Looks at Zenskar: which of them count, and those that are kept for the delivery that follows, so
+//! that it need not look again.
 
+use crate::engine::Engine;
+use crate::engine::error::EngineError;
 use crate::model::id::ZenskarCustomerId;
+use crate::model::link::Side;
 use crate::model::time::Timestamp;
-use crate::zenskar::client::Look;
+use crate::remote::limiter::Priority;
+use crate::remote::outcome::{Answer, Call, Class, Failure};
+use crate::sync::lag::{Shown, wait_for_newer};
+use crate::zenskar::client::{Found, Look};
+use crate::zenskar::object::ZenskarCustomer;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -35,5 +43,54 @@ impl Looks {
         let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, look) = looks.remove(id)?;
         (now.since(at) < LOOK_FRESH).then_some(look)
+    }
+}
+
+impl Engine {
+    /// A customer as Zenskar holds it now.
+    ///
+    /// # Errors
+    ///
+    /// The call or the store failed, or the answer shows an older state than an earlier one did:
+    /// that is a failure of the remote, to be tried again when the answer must be up to date.
+    pub(super) async fn look_in_zenskar(
+        &self,
+        id: &ZenskarCustomerId,
+    ) -> Result<Answer<Found>, EngineError> {
+        let answer = self.zenskar.customer(id, Priority::Sync).await?;
+        self.gate.open(Side::Zenskar);
+        if let Found::Here(look) = &answer.value
+            && let Some(wait) = self.lags_behind(id, look)?
+        {
+            let call = Call::read("read the present state of customer");
+            let class = Class::Retry { after: Some(wait) };
+            return Err(EngineError::Remote(Failure {
+                message: "the answer is older than an earlier one".to_owned(),
+                ..Failure::new(Side::Zenskar, call, class)
+            }));
+        }
+        Ok(answer)
+    }
+
+    fn lags_behind(
+        &self,
+        id: &ZenskarCustomerId,
+        look: &Look,
+    ) -> Result<Option<Duration>, EngineError> {
+        let known = self.store.read()?.mirror(Side::Zenskar, id.as_str())?;
+        let Some(known) = known.filter(|known| !known.deleted && !known.payload.is_empty()) else {
+            return Ok(None);
+        };
+        let before = Shown {
+            at: known.observed_at,
+            updated_at: ZenskarCustomer::parse(known.payload)
+                .ok()
+                .and_then(|customer| customer.updated_at),
+        };
+        let now = Shown {
+            at: look.date().unwrap_or(Timestamp::MIN),
+            updated_at: look.seen().updated_at,
+        };
+        Ok(wait_for_newer(before, now))
     }
 }

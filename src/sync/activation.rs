@@ -108,6 +108,14 @@ impl Activations {
         })
     }
 
+    /// Whether what Stripe held at this time, by its clock, is what it holds under the rules in
+    /// force. A state of before says nothing about who changed what since.
+    #[must_use]
+    pub fn covers(&self, stripe: Timestamp) -> bool {
+        let mut since = self.fields.values().filter_map(|since| since.stripe);
+        since.all(|since| since <= stripe)
+    }
+
     /// When the link's base is settled by a plan made `now`: where that is news, and after
     /// everything that became active, even if this host's clock was set back meanwhile.
     #[must_use]

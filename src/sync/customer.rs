@@ -2,8 +2,8 @@
 //!
 //! The first act is to settle intents: a field that holds what an intent asked for proves that the
 //! write arrived, whatever became of its answer. Then each selected field is merged, and what must
-//! be written is compared with the intents that are still open: the same write goes on, another
-//! one takes its place. An intent of unknown outcome that was replaced is kept for a while, since a
+//! be written is compared with the intents that are still open: one whose values are all still
+//! wanted goes on, another one gives its place to a new write. An intent of unknown outcome that was replaced is kept for a while, since a
 //! request can arrive late: its values, seen later, are then recognised as ours and put right.
 
 use crate::model::customer::{Customer, Field, Fields, Presence, Value};
@@ -59,7 +59,7 @@ pub struct Plan {
     pub arrived: Vec<u64>,
     /// The older intents that stay, as they are to be from now on.
     pub intents: Vec<Intent>,
-    /// New writes, at most one a side.
+    /// New writes, at most one a side, of what no intent that stays asks for already.
     pub writes: Vec<Write>,
     /// Fields that differ and stay so.
     pub differences: Vec<Difference>,
@@ -154,6 +154,9 @@ fn merge_fields(state: &State<'_>, policy: &Policy, stripe: &Customer, zenskar: 
                     changes.entry(target).or_default().insert(field, change);
                     continue;
                 }
+            }
+            Step::Hold(Held::NoBase) if is_known_conflict(state.held, field, sides) => {
+                Held::Conflict
             }
             Step::Hold(held) => held,
         };
@@ -265,6 +268,16 @@ fn not_taken(held: &[Difference], target: Side, field: Field, change: &Change) -
     }
 }
 
+/// Whether these very values were a conflict before. They stay one when what proved it is used up.
+fn is_known_conflict(held: &[Difference], field: Field, sides: Sides<'_>) -> bool {
+    held.iter().any(|held| {
+        held.field == field
+            && held.why == Held::Conflict
+            && held.stripe == *sides.stripe
+            && held.zenskar == *sides.zenskar
+    })
+}
+
 /// Whether this very value may have arrived and been edited away since.
 ///
 /// A request of unknown outcome asked for it, and the target holds neither that, nor what it held
@@ -299,7 +312,7 @@ fn is_disputed(
 }
 
 impl Plan {
-    /// Turns changes into writes, except where an open intent asks for the same already.
+    /// Turns changes into writes, except for what an open intent asks for already.
     fn compare_with_intents(
         &mut self,
         state: &State<'_>,
@@ -309,10 +322,13 @@ impl Plan {
         for mut intent in settled {
             match intent.progress {
                 Progress::Waiting | Progress::Unknown(_) => {
-                    let wanted = changes.get(&intent.target);
-                    if wanted.is_some_and(|wanted| same_values(wanted, &intent.changes)) {
-                        if let Some(wanted) = changes.remove(&intent.target) {
-                            intent.changes = wanted;
+                    let wanted = changes.entry(intent.target).or_default();
+                    if is_within(&intent.changes, wanted) {
+                        // The target may hold something else by now than when it was decided.
+                        for (field, change) in &mut intent.changes {
+                            if let Some(now) = wanted.remove(field) {
+                                *change = now;
+                            }
                         }
                         self.intents.push(intent);
                     } else {
@@ -334,6 +350,7 @@ impl Plan {
         }
         self.writes = changes
             .into_iter()
+            .filter(|(_, changes)| !changes.is_empty())
             .map(|(target, changes)| Write { target, changes })
             .collect();
     }
@@ -412,11 +429,11 @@ impl Plan {
     }
 }
 
-fn same_values(a: &Changes, b: &Changes) -> bool {
-    a.len() == b.len()
-        && a.iter()
-            .zip(b)
-            .all(|((field, one), (other_field, other))| field == other_field && one.to == other.to)
+/// Whether everything that was asked for is wanted still.
+fn is_within(asked: &Changes, wanted: &Changes) -> bool {
+    asked
+        .iter()
+        .all(|(field, change)| wanted.get(field).is_some_and(|now| now.to == change.to))
 }
 
 #[cfg(test)]

@@ -2,8 +2,10 @@
 
 use crate::model::customer::{Customer, Fields};
 use crate::model::difference::{Difference, Held};
-use crate::model::intent::{Changes, Intent};
+use crate::model::intent::{Changes, Intent, Progress};
 use crate::model::link::Side;
+use crate::model::time::Timestamp;
+use crate::sync::lag::lost_at;
 use crate::sync::policy::Policy;
 
 /// What a look at the target right before sending comes to.
@@ -13,13 +15,20 @@ pub enum Before {
     Arrived,
     /// These fields still hold what they held when the write was decided: send them.
     Send(Changes),
+    /// As that, but a request was sent so lately that a read may not show it yet: look again then.
+    LookAgain(Timestamp),
     /// Something else changed meanwhile, or the rules did: decide anew.
     Replan,
 }
 
 /// Compares an intent with what its target holds now.
 #[must_use]
-pub fn before_sending(intent: &Intent, current: &Customer, policy: &Policy) -> Before {
+pub fn before_sending(
+    intent: &Intent,
+    current: &Customer,
+    policy: &Policy,
+    now: Timestamp,
+) -> Before {
     let missing: Changes = intent
         .changes
         .iter()
@@ -36,10 +45,23 @@ pub fn before_sending(intent: &Intent, current: &Customer, policy: &Policy) -> B
         .iter()
         .all(|(field, change)| unmoved((*field, change)))
     {
-        Before::Send(missing)
+        match intent.progress {
+            Progress::Unknown(since) if now < lost_at(since) => Before::LookAgain(lost_at(since)),
+            _ => Before::Send(missing),
+        }
     } else {
         Before::Replan
     }
+}
+
+/// The same write with a request for each field. What may have happened to the whole may have
+/// happened to each part, so each keeps how far the whole got.
+pub fn one_by_one(intent: &Intent) -> impl Iterator<Item = Intent> {
+    intent.changes.iter().map(|(field, change)| Intent {
+        changes: Changes::from([(*field, change.clone())]),
+        attempts: 0,
+        ..intent.clone()
+    })
 }
 
 /// What the target's answer to a write proves.

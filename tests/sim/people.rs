@@ -1,7 +1,7 @@
 //! What people do besides editing customers: commands, the operator's file, keys, and saving at
 //! the worst moment. And which of the remotes' possible behaviours a run has.
 
-use crate::run::{Run, wide};
+use crate::run::Run;
 use crate::world::full_policy;
 use serde_json::{Value as Json, json};
 use zenstripe::engine::command::{Command, Letters};
@@ -20,7 +20,12 @@ impl Run {
     pub(crate) fn draw_switches(&mut self) {
         let one_in = |of: u64| self.random.between(0, of - 1) == 0;
         let (short, merge, null, ignore) = (one_in(3), one_in(4), one_in(4), one_in(6));
-        let (cursors, lower) = (one_in(6), one_in(6) && wide());
+        let (cursors, lower) = (one_in(6), one_in(6));
+        let lag = if one_in(6) {
+            i64::try_from(self.random.between(1, 29)).unwrap()
+        } else {
+            0
+        };
         self.world.sandbox.switch(|switches| {
             if short {
                 switches.stripe.max_limit = 2;
@@ -33,8 +38,12 @@ impl Run {
             switches.zenskar.ignore_filters = ignore;
             switches.zenskar.cursor_ttl = cursors.then_some(20);
             switches.zenskar.lowercase_emails = lower;
+            switches.zenskar.read_lag = lag;
         });
-        self.reference(|reference| reference.lowercase_emails = lower);
+        self.reference(|reference| {
+            reference.lowercase_emails = lower;
+            reference.read_lag = lag;
+        });
         for (on, name) in [
             (short, "short pages"),
             (merge, "nested values merge"),
@@ -42,6 +51,7 @@ impl Run {
             (ignore, "filters ignored"),
             (cursors, "cursors age"),
             (lower, "e-mail in lower case"),
+            (lag > 0, "reads lag behind"),
         ] {
             if on {
                 self.count(name);
@@ -54,6 +64,8 @@ impl Run {
         self.world.sandbox.clear_faults();
         self.world.sandbox.allow_key(STRIPE_KEY);
         self.world.calm();
+        // Past the lag of reads.
+        self.world.sandbox.clock().advance(60);
         self.world.set_policy(full_policy()).await;
     }
 

@@ -20,8 +20,8 @@ struct Story {
     landed: Option<usize>,
     /// What Zenskar holds.
     zenskar: String,
-    /// Whether a person edited Zenskar's field after that.
-    edited_since: bool,
+    /// When a person first edited Zenskar's field after that, in seconds.
+    edited_since: Option<i64>,
     /// When Stripe's field last changed, and when a person last edited Zenskar's: in steps.
     stripe_at: u64,
     zenskar_at: u64,
@@ -31,7 +31,7 @@ struct Story {
     /// When the field came back into the selection, or the customers were linked anew: what
     /// differed by then is a question for a person.
     anew_at: u64,
-    /// Values that Zenskar refused, alone or with others.
+    /// Values that Zenskar refused in a request of nothing else.
     refused: BTreeSet<String>,
 }
 
@@ -44,12 +44,16 @@ pub(crate) struct Reference {
     off: BTreeSet<Field>,
     /// Zenskar's ids of links that a person took apart.
     apart: BTreeSet<String>,
+    /// How many seconds reads of Zenskar lag behind its writes.
+    pub(crate) read_lag: i64,
     /// Whether Zenskar keeps e-mail addresses in lower case.
     pub(crate) lowercase_emails: bool,
     /// What the engine did wrong.
     pub(crate) wrong: Vec<String>,
     /// Fields the engine wrote.
     pub(crate) written: u64,
+    /// Writes that reached Zenskar, whether they changed anything or not.
+    pub(crate) patches: u64,
     /// What happened to each field, for whoever reads a failure.
     log: Vec<(String, Field, String)>,
 }
@@ -94,7 +98,7 @@ impl Reference {
     }
 
     /// A person edited Zenskar's customer.
-    pub(crate) fn zenskar_edited(&mut self, id: &str, now: &BTreeMap<Field, String>) {
+    pub(crate) fn zenskar_edited(&mut self, id: &str, now: &BTreeMap<Field, String>, at: i64) {
         self.steps += 1;
         for (field, value) in now {
             let Some(story) = self.stories.get_mut(&(id.to_owned(), *field)) else {
@@ -105,13 +109,14 @@ impl Reference {
                     .push((id.to_owned(), *field, format!("person: {value}")));
                 story.zenskar.clone_from(value);
                 story.zenskar_at = self.steps;
-                story.edited_since = true;
+                story.edited_since.get_or_insert(at);
             }
         }
     }
 
-    /// The operator's file names other fields.
-    pub(crate) fn selected(&mut self, policy: &Policy) {
+    /// The operator's file names other fields. While nothing is linked no edit is at stake, and
+    /// what happened before counts.
+    pub(crate) fn selected(&mut self, policy: &Policy, linked: bool) {
         self.steps += 1;
         let off: BTreeSet<Field> = Field::ALL
             .into_iter()
@@ -121,6 +126,9 @@ impl Reference {
             match (self.off.contains(field), off.contains(field)) {
                 (true, false) => {
                     story.anew_at = self.steps;
+                    if !linked {
+                        story.while_off.clear();
+                    }
                     self.log.push((id.clone(), *field, "on".to_owned()));
                 }
                 (false, true) => self.log.push((id.clone(), *field, "off".to_owned())),
@@ -147,20 +155,24 @@ impl Reference {
         }
     }
 
-    /// Zenskar refused a write, with all that it held.
+    /// Zenskar refused a write. What it refused for is known only where one field was sent.
     pub(crate) fn refused(&mut self, id: &str, body: &Json) {
-        for (field, value) in zenskar_fields(body) {
-            let sent = !value.is_empty();
+        let mut sent = zenskar_fields(body);
+        sent.retain(|_, value| !value.is_empty());
+        let alone = sent.len() == 1;
+        for (field, value) in sent {
             self.log
-                .extend(sent.then(|| (id.to_owned(), field, format!("refused: {value}"))));
-            if sent && let Some(story) = self.stories.get_mut(&(id.to_owned(), field)) {
+                .push((id.to_owned(), field, format!("refused: {value}")));
+            let story = self.stories.get_mut(&(id.to_owned(), field));
+            if let Some(story) = story.filter(|_| alone) {
                 story.refused.insert(value);
             }
         }
     }
 
     /// The engine wrote to Zenskar.
-    pub(crate) fn engine_wrote(&mut self, id: &str, (before, after): (&Json, &Json)) {
+    pub(crate) fn engine_wrote(&mut self, id: &str, (before, after): (&Json, &Json), at: i64) {
+        self.patches += 1;
         let before = zenskar_fields(before);
         for (field, value) in zenskar_fields(after) {
             if before[&field] == value {
@@ -170,13 +182,16 @@ impl Reference {
             self.log
                 .push((id.to_owned(), field, format!("engine: {value}")));
             let lower = self.lowercase_emails && field == Field::Email;
+            let lag = self.read_lag;
             let off = self.off.contains(&field);
             let Some(story) = self.stories.get_mut(&(id.to_owned(), field)) else {
                 self.wrong
                     .push(format!("{id} {field}: written though it is nobody's"));
                 continue;
             };
-            let fault = story.judge(&value, lower);
+            // An edit that no read showed yet stops nobody; a look serves for five seconds.
+            let shown = |edited: i64| lag == 0 || at - edited > lag + 5;
+            let fault = story.judge(&value, lower, story.edited_since.is_some_and(shown));
             story.zenskar = value;
             let fault = if off {
                 Some("wrote a field that is not selected")
@@ -228,7 +243,7 @@ impl Reference {
             // Stripe left a value and came back to it while a person edited Zenskar: nobody can
             // tell whether what was written in between arrived and was edited away.
             || (matches!(why, Some(Held::Conflict | Held::Drift))
-                && story.edited_since
+                && story.edited_since.is_some()
                 && story.returned())
             // Never equal, and never changed since.
             || (story.landed.is_none() && story.stripe.len() == 1)
@@ -237,11 +252,11 @@ impl Reference {
 
 impl Story {
     /// Takes the engine's write; what is wrong with it.
-    fn judge(&mut self, value: &str, lower: bool) -> Option<&'static str> {
+    fn judge(&mut self, value: &str, lower: bool, edited: bool) -> Option<&'static str> {
         // Stripe may have held the value several times: the first time that keeps the order is
         // the one, and after a person's edit it takes another time to be a new change.
         let from = match self.landed {
-            Some(landed) if self.edited_since => landed + 1,
+            Some(landed) if edited => landed + 1,
             Some(landed) => landed,
             None => 0,
         };
@@ -249,9 +264,7 @@ impl Story {
         let position = |from: usize| {
             let mut later = self.stripe.iter().enumerate().skip(from);
             later
-                .find(|(index, held)| {
-                    is_held(held) && !(self.edited_since && self.while_off.contains(index))
-                })
+                .find(|(index, held)| is_held(held) && !(edited && self.while_off.contains(index)))
                 .map(|(index, _)| index)
         };
         let found = position(from);
@@ -282,6 +295,6 @@ impl Story {
 
     fn land(&mut self, index: usize) {
         self.landed = self.landed.max(Some(index));
-        self.edited_since = false;
+        self.edited_since = None;
     }
 }

@@ -435,3 +435,106 @@ fn a_dead_letter_that_is_retried_during_a_look_is_not_lost() {
         assert!(!ghost || dead_count(&world) > 0);
     });
 }
+
+/// One request held all changed fields, so an address that Zenskar refused kept the name that came
+/// with it from ever arriving.
+#[test]
+fn a_refused_field_does_not_hold_back_the_others() {
+    run(async {
+        let (mut world, stripe, zenskar) = linked().await;
+        let patch = json!({"email": "s2@x.com", "name": "NEW"});
+        world.sandbox.stripe_update_customer(&stripe, &patch);
+        quiet(&mut world).await;
+        world.sandbox.clock().advance(5);
+        let patch = json!({"phone": "+339"});
+        world.sandbox.stripe_update_customer(&stripe, &patch);
+        quiet(&mut world).await;
+        let after = world.sandbox.zenskar_customer(&zenskar);
+        assert_eq!(after["customer_name"], "NEW");
+        assert_eq!(after["phone_number"], "+339");
+    });
+}
+
+/// Zenskar shows writes late. A look that showed the name of before our own write agreed with a
+/// name that Stripe had gone back to: it became the base, and the real difference was never seen.
+#[test]
+fn a_look_that_lags_behind_our_own_write_is_not_believed() {
+    run(async {
+        let (mut world, stripe, zenskar) = linked().await;
+        world
+            .sandbox
+            .switch(|switches| switches.zenskar.read_lag = 20);
+        for name in ["NEW", "N1"] {
+            let patch = json!({ "name": name });
+            world.sandbox.stripe_update_customer(&stripe, &patch);
+            quiet(&mut world).await;
+            world.sandbox.clock().advance(2);
+        }
+        assert_eq!(
+            world.sandbox.zenskar_customer(&zenskar)["customer_name"],
+            "NEW"
+        );
+        world.sandbox.clock().advance(40);
+        quiet(&mut world).await;
+        let after = world.sandbox.zenskar_customer(&zenskar);
+        assert_eq!(after["customer_name"], "N1");
+    });
+}
+
+/// A write whose answer was lost was repeated as soon as a look did not show it, though the look
+/// only lagged behind.
+#[test]
+fn a_write_whose_answer_was_lost_is_not_repeated_while_reads_may_lag() {
+    run(async {
+        let (mut world, stripe, zenskar) = decided().await;
+        world
+            .sandbox
+            .switch(|switches| switches.zenskar.read_lag = 20);
+        let lost = Fault::next(Remote::Zenskar, FaultKind::LoseResponse).method("PATCH");
+        let _id = world.sandbox.order_fault(lost);
+        quiet(&mut world).await;
+        let written = |world: &World| world.reference.lock().unwrap().patches;
+        assert_eq!(written(&world), 1);
+        for _ in 0..20 {
+            world.sandbox.clock().advance(3);
+            quiet(&mut world).await;
+        }
+        assert_eq!(written(&world), 1);
+        assert_eq!(intents(&world, &stripe), []);
+        let after = world.sandbox.zenskar_customer(&zenskar);
+        assert_eq!(after["customer_name"], "NEW");
+    });
+}
+
+/// A webhook's snapshot of before a field was switched on agreed with Zenskar and became its base:
+/// what Stripe had changed while it was off then passed for news, and was written over an edit.
+#[test]
+fn a_snapshot_of_before_a_field_was_switched_on_does_not_become_its_base() {
+    run(async {
+        let (mut world, stripe, zenskar) = linked().await;
+        let mut without = full_policy();
+        without.fields.remove(&Field::Email);
+        let patch = json!({"phone": "+332"});
+        world.sandbox.stripe_update_customer(&stripe, &patch);
+        // It arrives, and is looked at long after.
+        hear(&mut world).await;
+        world.sandbox.clock().advance(5);
+        world.set_policy(without).await;
+        world.sandbox.clock().advance(5);
+        let patch = json!({"email": "new@x.com"});
+        world.sandbox.stripe_update_customer(&stripe, &patch);
+        world.sandbox.clock().advance(5);
+        world.set_policy(full_policy()).await;
+        world.sandbox.clock().advance(5);
+        let engine = engine(&world);
+        engine.look_at(&subject(&stripe)).await.unwrap();
+        let edit = json!({"email": "person@x.com"});
+        let edited = world.sandbox.zenskar_update_customer(&zenskar, &edit);
+        edited.unwrap();
+        world.sandbox.clock().advance(60);
+        quiet(&mut world).await;
+        let after = world.sandbox.zenskar_customer(&zenskar);
+        assert_eq!(after["email"], "person@x.com");
+        assert_eq!(after["phone_number"], "+332");
+    });
+}

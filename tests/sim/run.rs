@@ -58,19 +58,6 @@ pub(crate) fn run(seed: u64) -> Result<Report, String> {
         })
 }
 
-/// Whether runs are wide (`ZENSTRIPE_SIM_WIDE=1`): the operator's file changes, keys are turned,
-/// writes are refused, and Zenskar keeps values in a form of its own.
-///
-/// Wide runs find a failure in a few seeds of a thousand. Behind it is a refused change of several
-/// fields, which holds back those that were not the cause.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "how wide to look is the caller's choice"
-)]
-pub(crate) fn wide() -> bool {
-    std::env::var("ZENSTRIPE_SIM_WIDE").is_ok_and(|value| value == "1")
-}
-
 impl Run {
     fn new(seed: u64) -> Self {
         let random = Random::from_seed(seed);
@@ -176,7 +163,6 @@ impl Run {
     async fn operation(&mut self) {
         match self.random.between(0, 99) {
             0..=37 => self.stripe_edit(),
-            38..=43 if !wide() => self.stripe_edit(),
             38..=39 => self.take_email(),
             40 => self.change_policy().await,
             41 => self.turn_key(),
@@ -311,7 +297,8 @@ impl Run {
             .is_ok()
         {
             let now = self.zenskar(&zenskar);
-            self.reference(|reference| reference.zenskar_edited(&zenskar, &now));
+            let at = self.world.sandbox.clock().now();
+            self.reference(|reference| reference.zenskar_edited(&zenskar, &now, at));
         }
     }
 

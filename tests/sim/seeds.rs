@@ -1,6 +1,6 @@
 //! Many seeds, and proof that they would find what they are there to find.
 
-use crate::run::{Report, run, wide};
+use crate::run::{Report, run};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::RwLock;
@@ -13,7 +13,7 @@ const SEEDS_DEFAULT: u64 = 200;
 static MUTANTS: RwLock<()> = RwLock::new(());
 
 /// Every fault that must have fired at least once over all seeds.
-const FAULTS: [&str; 29] = [
+const FAULTS: [&str; 43] = [
     "request lost",
     "response lost",
     "429",
@@ -43,10 +43,6 @@ const FAULTS: [&str; 29] = [
     "nested values merge",
     "null for missing",
     "filters ignored",
-];
-
-/// What must have fired besides in wide runs.
-const FAULTS_WIDE: [&str; 13] = [
     "cursors expired",
     "400",
     "401",
@@ -58,6 +54,7 @@ const FAULTS_WIDE: [&str; 13] = [
     "sync off",
     "field left out",
     "e-mail in lower case",
+    "reads lag behind",
     "dead letters retried",
     "dead letters dropped",
 ];
@@ -125,8 +122,7 @@ fn every_seed_converges_and_loses_nothing() {
         failures.join("\n")
     );
     if count >= SEEDS_DEFAULT {
-        let wide: &[&str] = if wide() { &FAULTS_WIDE } else { &[] };
-        for fault in FAULTS.iter().chain(wide) {
+        for fault in &FAULTS {
             assert!(
                 fired.get(fault).is_some_and(|times| *times > 0),
                 "never fired: {fault}"

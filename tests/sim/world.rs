@@ -121,7 +121,7 @@ impl Wire {
         if self.sandbox.zenskar_update_customer(id, &patch).is_ok() {
             let now = zenskar_fields(&self.sandbox.zenskar_customer(id));
             let mut reference = self.reference.lock().unwrap();
-            reference.zenskar_edited(id, &now);
+            reference.zenskar_edited(id, &now, self.sandbox.clock().now());
         }
     }
 
@@ -157,7 +157,7 @@ impl Wire {
         if let Some(before) = before {
             let after = self.sandbox.zenskar_customer(&id);
             let mut reference = self.reference.lock().unwrap();
-            reference.engine_wrote(&id, (&before, &after));
+            reference.engine_wrote(&id, (&before, &after), self.sandbox.clock().now());
             let refused = matches!(&handled.outcome, Outcome::Answer(answer)
                 if [400, 422].contains(&answer.status));
             if refused && let Ok(body) = serde_json::from_slice(&request.body) {
@@ -315,7 +315,9 @@ impl World {
 
     /// The operator's file changes: the daemon takes it up at once.
     pub(crate) async fn set_policy(&mut self, policy: Policy) {
-        self.reference.lock().unwrap().selected(&policy);
+        let linked = self.process.engine.store.read().unwrap().link_count();
+        let linked = linked.unwrap() > 0;
+        self.reference.lock().unwrap().selected(&policy, linked);
         self.policy = policy;
         let noted = self.process.engine.activate(&self.policy).await;
         if self.process.disk.is_frozen() {

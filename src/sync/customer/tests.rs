@@ -295,6 +295,58 @@ fn a_refused_value_without_base_stays_refused() {
 }
 
 #[test]
+fn a_disputed_value_without_base_stays_a_conflict() {
+    let mut case = Case::agreed("Ann");
+    case.link.base.clear();
+    case.stripe = customer("Bea");
+    case.evidence.name(Field::Name, Value::text("Ann"));
+    let plan = case.plan();
+    case.apply(&plan);
+    // Lost and edited, or arrived and edited: nobody can tell.
+    case.intents[0].progress = Progress::Unknown(case.now);
+    case.zenskar = customer("Cleo");
+    let plan = case.plan();
+    assert_eq!(plan.differences[0].why, Held::Conflict);
+    case.apply(&plan);
+    // Later nothing is left that would prove it.
+    case.now = case.now.plus(SETTLE);
+    case.evidence = Evidence::default();
+    let plan = case.plan();
+    assert_eq!((plan.intents.len(), plan.writes.len()), (0, 0));
+    assert_eq!(plan.differences[0].why, Held::Conflict);
+}
+
+#[test]
+fn a_write_goes_on_beside_another_fields_and_gives_way_to_its_own() {
+    let mut case = Case::agreed("Ann");
+    let both = |name: &str, phone: &str| {
+        let fields = [
+            (Field::Name, Value::text(name)),
+            (Field::Phone, Value::text(phone)),
+        ];
+        Customer::new(fields.into())
+    };
+    case.stripe = customer("Bea");
+    let plan = case.plan();
+    case.apply(&plan);
+    // Another field changes: the write of the name stays, and one of the phone comes.
+    case.stripe = both("Bea", "1");
+    let plan = case.plan();
+    assert_eq!(plan.intents, case.intents);
+    let fields: Vec<_> = plan.writes[0].changes.keys().collect();
+    assert_eq!(fields, [&Field::Phone]);
+    case.apply(&plan);
+    assert_eq!(case.plan().writes, []);
+    // The name changes again: only its write gives way.
+    case.stripe = both("Cleo", "1");
+    let plan = case.plan();
+    let stays: Vec<_> = plan.intents.iter().map(|intent| intent.number).collect();
+    assert_eq!(stays, [2]);
+    assert_eq!(plan.writes[0].changes[&Field::Name].to, Value::text("Cleo"));
+    assert_eq!(plan.writes[0].changes.len(), 1);
+}
+
+#[test]
 fn a_field_that_stopped_being_wanted_leaves_the_dead_letter() {
     let mut case = Case::agreed("Ann");
     let phone = |text: &str| [(Field::Phone, Value::text(text))];
