@@ -12,4 +12,5 @@ pub mod convert;
 pub mod error;
 pub mod event;
 pub mod object;
+pub(crate) mod patch;
 pub mod signature;

@@ -6,13 +6,13 @@
 
 use crate::config::{
     Apply, AutoCharge, Config, Create, Field as ConfigField, Initial, Mode, PaymentMethodMirror,
-    Poll as ConfigPoll, SyncDirection,
+    Poll as ConfigPoll, SyncDirection, Winner,
 };
 use crate::engine::settings::{Poll, Settings};
 use crate::model::customer::Field;
 use crate::model::link::Side;
 use crate::remote::limiter::Rates;
-use crate::sync::policy::{Direction, Policy};
+use crate::sync::policy::{ConflictRules, Direction, Policy, Rule};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -91,6 +91,24 @@ fn policy(config: &Config) -> Policy {
             BTreeSet::new()
         },
         allow_blank: customers.allow_blank,
+        conflict: ConflictRules {
+            default: rule(customers.conflict.default),
+            fields: customers
+                .conflict
+                .fields
+                .iter()
+                .filter_map(|(field, winner)| Some((model_field(*field)?, rule(*winner))))
+                .collect(),
+        },
+    }
+}
+
+const fn rule(winner: Winner) -> Rule {
+    match winner {
+        Winner::Ask => Rule::Ask,
+        Winner::Stripe => Rule::Side(Side::Stripe),
+        Winner::Zenskar => Rule::Side(Side::Zenskar),
+        Winner::Newest => Rule::Newest,
     }
 }
 
@@ -172,16 +190,6 @@ pub fn unavailable(config: &Config) -> Vec<Unavailable> {
 fn customers(config: &Config) -> Vec<Unavailable> {
     let customers = &config.customers;
     let mut list = Vec::new();
-    if let SyncDirection::ExportOnly | SyncDirection::ImportAndExport = customers.sync {
-        list.push(Unavailable {
-            key: "customers.sync",
-            what: format!(
-                "\"{}\" is not available in this version: it imports only (Stripe to Zenskar)",
-                customers.sync
-            ),
-            fix: "set it to \"import-only\" or \"off\"",
-        });
-    }
     let fields = customers.fields.iter().flatten();
     for field in fields.filter(|field| model_field(**field).is_none()) {
         list.push(Unavailable {
@@ -267,13 +275,12 @@ mod tests {
         assert_eq!(
             keys,
             [
-                "customers.sync",
                 "customers.fields",
                 "customers.create",
                 "stripe.client_id",
                 "payments.links"
             ]
         );
-        assert!(list[0].what.contains("imports only"));
+        assert!(list[0].what.contains("tax_ids"));
     }
 }

@@ -5,7 +5,8 @@
 
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
-use crate::model::difference::Difference;
+use crate::engine::scan::step;
+use crate::model::difference::{Difference, Held};
 use crate::model::event::Event;
 use crate::model::intent::Intent;
 use crate::model::journal::Entry;
@@ -14,11 +15,14 @@ use crate::store::{StoreError, WriteTx};
 use crate::stripe;
 use crate::sync::activation::{Activations, Since};
 use crate::sync::evidence::Evidence;
-use crate::sync::policy::Policy;
+use crate::sync::policy::{Policy, Rule};
 use std::time::Duration;
 
 /// How much later than Stripe says it may be.
 const WHOLE_SECOND: Duration = Duration::from_secs(1);
+
+/// Links whose differences are gone through in one transaction.
+const ROWS_STEP: usize = 500;
 
 /// What the store knows of a link, so far as it counts since its fields are active.
 pub(super) struct Known {
@@ -110,6 +114,42 @@ impl Engine {
             self.wake.scan.notify_one();
         }
         Ok(())
+    }
+
+    /// Has every customer looked at again that shows a difference which the rules in force may
+    /// decide: who wins a conflict, and whether a blank erases. To be called after rules came into
+    /// force, at the start and whenever settings were swapped.
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn reconsider(&self) -> Result<(), EngineError> {
+        let policy = self.settings().policy.clone();
+        let decides = |one: &Difference| match one.why {
+            Held::Conflict => policy.conflict.of(one.field) != Rule::Ask,
+            Held::WouldBlank => policy.allow_blank,
+            Held::NoBase | Held::Drift | Held::NotTaken | Held::Refused => false,
+        };
+        let mut after = None;
+        loop {
+            let rows = self.store.read()?;
+            let mut rows = rows.differences_list(after.as_ref(), ROWS_STEP)?;
+            let Some((last, _)) = rows.last() else {
+                return Ok(());
+            };
+            after = Some(last.clone());
+            rows.retain(|(_, held)| held.iter().any(decides));
+            if rows.is_empty() {
+                continue;
+            }
+            let now = self.clock.now();
+            self.writer
+                .write("look again under these rules", move |tx| {
+                    rows.iter().try_for_each(|(id, _)| step::ask(tx, id, now))
+                })
+                .await?;
+            self.wake.look.notify_one();
+        }
     }
 }
 

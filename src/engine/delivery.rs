@@ -2,7 +2,10 @@
 //!
 //! The attempt is recorded before the request leaves, so that after a crash it counts as unknown.
 //! Zenskar has no idempotency and no version field: a repeat always looks first, and so does a
-//! first attempt whose plan has grown old.
+//! first attempt whose plan has grown old. Stripe is treated alike, so that an edit made meanwhile
+//! is not written over; besides, it recognises a repeat by its key, which is the intent's number.
+
+pub(in crate::engine) mod target;
 
 use crate::engine::Engine;
 use crate::engine::backoff;
@@ -10,19 +13,15 @@ use crate::engine::error::EngineError;
 use crate::engine::gate::PARKED_FOR;
 use crate::engine::look::{describe, reason};
 use crate::model::customer::Customer;
-use crate::model::id::ZenskarCustomerId;
 use crate::model::intent::{Changes, Intent, Progress};
 use crate::model::link::{Link, LinkState, Side};
-use crate::model::mirror::Mirror;
 use crate::model::time::Timestamp;
 use crate::model::work::{DeadWork, Subject, Work};
-use crate::remote::limiter::Priority;
 use crate::remote::outcome::{Class, Failure};
-use crate::store::{PreparedMirror, StoreError, WriteTx};
+use crate::store::{StoreError, WriteTx};
 use crate::sync::sending::{Before, after_answer, before_sending, one_by_one};
-use crate::zenskar::client::{Found, Look};
-use crate::zenskar::object::ZenskarCustomer;
 use std::time::Duration;
+use target::{AtTarget, Shown};
 
 /// Wait before a look that is to show whether a write with an unreadable answer arrived.
 const CONFIRM_AFTER: Duration = Duration::from_secs(2);
@@ -76,7 +75,7 @@ impl Engine {
         if outdated {
             return self.plan_again(intent).await;
         }
-        match self.look_first(&intent, &link.zenskar).await {
+        match self.look_first(&intent, &link).await {
             Ok(Some((look, before))) => self.act(intent, look, before).await,
             Ok(None) => self.plan_again(intent).await,
             Err(EngineError::Remote(failure)) => {
@@ -92,46 +91,38 @@ impl Engine {
         }
     }
 
-    /// Looks at the target, unless a look is at hand that is fresh and nothing was sent yet.
+    /// Looks at the target and compares it with the intent; `None` if it is gone.
     async fn look_first(
         &self,
         intent: &Intent,
-        target: &ZenskarCustomerId,
-    ) -> Result<Option<(Look, Before)>, EngineError> {
+        link: &Link,
+    ) -> Result<Option<(AtTarget, Before)>, EngineError> {
         let policy = &self.settings().policy;
-        let at_hand = self.looks.take(target, self.clock.now());
-        let look = match at_hand.filter(|_| intent.progress == Progress::Waiting) {
-            Some(look) => look,
-            None => match self.look_in_zenskar(target).await?.value {
-                Found::Here(look) => *look,
-                Found::Gone => return Ok(None),
-            },
+        let Some(seen) = self.look_at_target(intent, link).await? else {
+            return Ok(None);
         };
         #[cfg(feature = "mutants")]
         if crate::mutants::is_on(crate::mutants::Mutant::RepeatWithoutLook) {
-            return Ok(Some((look, Before::Send(intent.changes.clone()))));
+            return Ok(Some((seen, Before::Send(intent.changes.clone()))));
         }
-        let now = self.clock.now();
-        let before = before_sending(intent, &look.seen().customer, policy, now);
-        Ok(Some((look, before)))
+        let before = before_sending(intent, seen.customer(), policy, self.clock.now());
+        Ok(Some((seen, before)))
     }
 
     async fn act(
         &self,
         intent: Intent,
-        look: Look,
+        seen: AtTarget,
         before: Before,
     ) -> Result<Delivered, EngineError> {
-        let now = self.clock.now();
         match before {
             Before::Arrived => {
-                let (date, seen) = (look.date(), look.into_seen());
-                self.settle("change seen to have arrived", intent, seen, date, now)
+                self.settle("change seen to have arrived", intent, seen.into_shown())
                     .await
             }
             Before::Replan => self.plan_again(intent).await,
             Before::LookAgain(at) => self.look_again("look again later", intent, at).await,
-            Before::Send(changes) => self.send(intent, look, changes).await,
+            Before::Send(changes) => self.send(intent, seen, changes).await,
         }
     }
 
@@ -148,7 +139,7 @@ impl Engine {
     async fn send(
         &self,
         mut intent: Intent,
-        look: Look,
+        seen: AtTarget,
         changes: Changes,
     ) -> Result<Delivered, EngineError> {
         let earlier = intent.clone();
@@ -163,21 +154,13 @@ impl Engine {
         if !begun {
             return Ok(Delivered::Skipped);
         }
-        match self
-            .zenskar
-            .update_customer(look, &changes, Priority::Sync)
-            .await
-        {
-            Ok(answer) => {
-                self.gate.open(Side::Zenskar);
-                let now = self.clock.now();
-                match answer.value {
-                    Some(shown) => {
-                        self.settle("change delivered", intent, shown, answer.date, now)
-                            .await
-                    }
+        match self.write_to_target(&intent, seen, &changes).await? {
+            Ok(shown) => {
+                self.gate.open(intent.target);
+                match shown {
+                    Some(shown) => self.settle("change delivered", intent, shown).await,
                     None => {
-                        let at = now.plus(CONFIRM_AFTER);
+                        let at = self.clock.now().plus(CONFIRM_AFTER);
                         self.look_again("confirm by a look", intent, at).await
                     }
                 }
@@ -205,26 +188,21 @@ impl Engine {
         &self,
         what: &'static str,
         intent: Intent,
-        shown: ZenskarCustomer,
-        date: Option<Timestamp>,
-        now: Timestamp,
+        shown: Shown,
     ) -> Result<Delivered, EngineError> {
-        let mirror = Mirror {
-            observed_at: date.unwrap_or(Timestamp::MIN),
-            deleted: false,
-            payload: shown.payload.clone(),
-        };
-        let mirror = PreparedMirror::new(Side::Zenskar, shown.id.as_str(), &mirror)?;
+        let now = self.clock.now();
+        let mirror = shown.mirror()?;
         tracing::info!(
             event = "change_settled",
             customer = %intent.link,
+            target = %intent.target,
             intent = intent.number,
             attempts = intent.attempts,
             what,
         );
         self.writer
             .write("record delivery", move |tx| {
-                settle(tx, what, &intent, &shown.customer, now)?;
+                settle(tx, what, &intent, shown.customer(), now)?;
                 tx.put_mirror(&mirror)
             })
             .await?;
@@ -269,8 +247,13 @@ impl Engine {
         if intent.attempts >= backoff::ATTEMPTS_MAX {
             return self.bury_intent(intent, reason, now).await;
         }
+        let anew = intent.target == Side::Stripe && wants_new_key(&failure, earlier);
         self.writer
             .write("attempt later", move |tx| {
+                if anew && tx.remove_intent(&intent.link, intent.number)?.is_some() {
+                    let number = tx.next_intent_number(&intent.link)?;
+                    return tx.put_intent(&Intent { number, ..intent }, Some(due_at));
+                }
                 put_if_there(tx, &intent, Some(due_at)).map(drop)
             })
             .await?;
@@ -362,6 +345,18 @@ fn settle(
     differences.extend(after.not_taken);
     tx.put_differences(&intent.link, &differences)?;
     Ok(())
+}
+
+/// Whether Stripe would answer a repeat under the same key as it answered this request. While an
+/// earlier request under the key may still be at work, no other one is sent beside it.
+fn wants_new_key(failure: &Failure, earlier: &Intent) -> bool {
+    match failure.class {
+        Class::Unknown => failure.is_final(),
+        Class::Retry { .. } | Class::Forbidden => {
+            failure.is_final() && earlier.progress == Progress::Waiting
+        }
+        Class::Refused | Class::Missing | Class::CursorGone | Class::Unauthorized => false,
+    }
 }
 
 /// Records that an attempt begins, unless the intent or its link moved since it was read.

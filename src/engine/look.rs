@@ -1,11 +1,13 @@
 //! One look at one record: read both remotes, plan, apply the plan in one transaction.
 
 mod apply;
+mod proof;
 
 pub(super) use apply::remove_dead_letter;
 
 use crate::engine::Engine;
 use crate::engine::backoff;
+use crate::engine::delivery::target::Shown;
 use crate::engine::error::EngineError;
 use crate::engine::linking;
 use crate::model::cursor::ScanPhase;
@@ -114,13 +116,14 @@ impl Engine {
             }
         }
         let known = self.known(&link)?;
+        let evidence = self.prove(&known, (&stripe, &zenskar), &events)?;
         let state = State {
             link: &known.link,
             stripe: &stripe.presence,
             zenskar: &zenskar.presence,
             intents: &known.intents,
             held: &known.held,
-            evidence: &known.evidence(&events, &settings.policy),
+            evidence: &evidence,
             now,
             settle: settings.settle,
         };
@@ -241,14 +244,23 @@ impl Engine {
         }
         let answer = self.stripe.customer(id, Priority::Sync).await?;
         self.gate.open(Side::Stripe);
+        if self.settings().policy.writes_to(Side::Stripe)
+            && let Some(shown) = Shown::stripe(&answer.value, answer.date)
+        {
+            self.looks.keep_stripe(id, shown, self.clock.now());
+        }
         Ok(Sight::stripe(
             answer.value,
             answer.date.unwrap_or(Timestamp::MIN),
         ))
     }
 
-    /// The customer as the scan under way listed it. Whatever changed since comes as an event.
+    /// The customer as the scan under way listed it. Whatever changed since comes as an event. What
+    /// is to be written to must be seen as it is now.
     fn listed(&self, id: &StripeCustomerId) -> Result<Option<Sight>, EngineError> {
+        if self.settings().policy.writes_to(Side::Stripe) {
+            return Ok(None);
+        }
         let read = self.store.read()?;
         let cursor = read.scan_cursor()?;
         let (ScanPhase::Zenskar(_), Some(began)) = (&cursor.phase, cursor.stripe_started_at) else {

@@ -1,34 +1,69 @@
-//! Looks at Zenskar: which of them count, and those that are kept for the delivery that follows, so
-//! that it need not look again.
+//! Looks at the two remotes: which of Zenskar's count, and those that are kept for the delivery that
+//! follows, so that it need not look again.
 
 use crate::engine::Engine;
+use crate::engine::delivery::target::Shown;
 use crate::engine::error::EngineError;
-use crate::model::id::ZenskarCustomerId;
+use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
 use crate::model::link::Side;
 use crate::model::time::Timestamp;
 use crate::remote::limiter::Priority;
 use crate::remote::outcome::{Answer, Call, Class, Failure};
-use crate::sync::lag::{Shown, wait_for_newer};
+use crate::sync::lag::{Reading, wait_for_newer};
 use crate::zenskar::client::{Found, Look};
 use crate::zenskar::object::ZenskarCustomer;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// How long a look at Zenskar serves a first delivery. Longer than a delivery waits while nothing
+/// How long a look serves a first delivery. Longer than a delivery waits while nothing
 /// is wrong, shorter than anybody takes to open, edit and save a customer.
 pub const LOOK_FRESH: Duration = Duration::from_secs(5);
 
 /// Looks that are kept for deliveries.
 const LOOKS_MAX: usize = 1_024;
 
-/// What Zenskar showed lately, for the delivery that follows a plan.
+/// What the remotes showed lately, for the delivery that follows a plan.
 #[derive(Debug, Default)]
-pub(super) struct Looks(Mutex<BTreeMap<ZenskarCustomerId, (Timestamp, Look)>>);
+pub(super) struct Looks {
+    stripe: Kept<StripeCustomerId, Shown>,
+    zenskar: Kept<ZenskarCustomerId, Look>,
+}
 
 impl Looks {
-    /// Keeps a look, if there is room.
+    /// Keeps a look at Zenskar, if there is room.
     pub(super) fn keep(&self, id: &ZenskarCustomerId, look: Look, now: Timestamp) {
+        self.zenskar.keep(id, look, now);
+    }
+
+    /// Keeps a look at Stripe, if there is room.
+    pub(super) fn keep_stripe(&self, id: &StripeCustomerId, shown: Shown, now: Timestamp) {
+        self.stripe.keep(id, shown, now);
+    }
+
+    /// Takes the look at Zenskar's `id`, if it is fresh. It serves one delivery.
+    pub(super) fn take(&self, id: &ZenskarCustomerId, now: Timestamp) -> Option<Look> {
+        self.zenskar.take(id, now)
+    }
+
+    /// Takes the look at Stripe's `id`, if it is fresh. It serves one delivery.
+    pub(super) fn take_stripe(&self, id: &StripeCustomerId, now: Timestamp) -> Option<Shown> {
+        self.stripe.take(id, now)
+    }
+}
+
+/// Looks at one side, and when each was made.
+#[derive(Debug)]
+struct Kept<K, L>(Mutex<BTreeMap<K, (Timestamp, L)>>);
+
+impl<K, L> Default for Kept<K, L> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Ord + Clone, L> Kept<K, L> {
+    fn keep(&self, id: &K, look: L, now: Timestamp) {
         let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if looks.len() >= LOOKS_MAX {
             looks.retain(|_, (at, _)| now.since(*at) < LOOK_FRESH);
@@ -38,8 +73,7 @@ impl Looks {
         }
     }
 
-    /// Takes the look at `id`, if it is fresh. It serves one delivery.
-    pub(super) fn take(&self, id: &ZenskarCustomerId, now: Timestamp) -> Option<Look> {
+    fn take(&self, id: &K, now: Timestamp) -> Option<L> {
         let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, look) = looks.remove(id)?;
         (now.since(at) < LOOK_FRESH).then_some(look)
@@ -81,13 +115,13 @@ impl Engine {
         let Some(known) = known.filter(|known| !known.deleted && !known.payload.is_empty()) else {
             return Ok(None);
         };
-        let before = Shown {
+        let before = Reading {
             at: known.observed_at,
             updated_at: ZenskarCustomer::parse(known.payload)
                 .ok()
                 .and_then(|customer| customer.updated_at),
         };
-        let now = Shown {
+        let now = Reading {
             at: look.date().unwrap_or(Timestamp::MIN),
             updated_at: look.seen().updated_at,
         };

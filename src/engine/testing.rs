@@ -123,7 +123,7 @@ fn settings() -> Settings {
         policy: Policy {
             direction: Some(Direction::From(Side::Stripe)),
             fields: Field::ALL.into(),
-            allow_blank: false,
+            ..Policy::off()
         },
         settle: Duration::from_secs(120),
         poll: Poll::Adaptive,

@@ -182,6 +182,14 @@ impl Failure {
         }
     }
 
+    /// Whether the remote has ended its work on the request: it keeps its answer under the
+    /// idempotency key, and would give it again. Not so where no answer came, or where another copy
+    /// of the request is still at work (`idempotency_key_in_use`).
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        self.status.is_some() && self.code.as_deref() != Some("idempotency_key_in_use")
+    }
+
     /// The wait that the remote asks for.
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {

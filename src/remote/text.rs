@@ -35,6 +35,16 @@ pub fn query(pairs: &[(&str, &str)]) -> String {
     query
 }
 
+/// Names and values as the body of a form.
+#[must_use]
+pub fn form(pairs: &[(String, String)]) -> String {
+    let parts: Vec<String> = pairs
+        .iter()
+        .map(|(name, value)| format!("{}={}", encoded(name), encoded(value)))
+        .collect();
+    parts.join("&")
+}
+
 fn encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {

@@ -9,6 +9,7 @@
 //!   default version moves.
 //! - Objects are handed on with the bytes as they came.
 //! - Reads are counted: Stripe rations them (500 per transaction, at least 10,000 a month).
+//! - Every write carries an idempotency key, so that Stripe recognises a repeat.
 
 use crate::clock::Clock;
 use crate::model::id::{AccountId, EventId, StripeCustomerId};
@@ -16,9 +17,9 @@ use crate::model::link::Side;
 use crate::model::time::Timestamp;
 use crate::remote::client::{ApiKey, Base, Limiter, Reply, permits};
 use crate::remote::limiter::{LimiterStats, Priority, Rates};
-use crate::remote::outcome::{Answer, Call, Failure, Outcome, Page};
-use crate::remote::text::{path_segment, query};
-use crate::remote::transport::{HeaderText, Transport};
+use crate::remote::outcome::{Answer, Call, Failure, Outcome, Page, Repeat};
+use crate::remote::text::{form, path_segment, query};
+use crate::remote::transport::{HeaderText, Request, Transport};
 use crate::stripe::convert::{Observed, observed};
 use crate::stripe::error::{Limited, failure, limited};
 use crate::stripe::event::{self, Envelope};
@@ -39,6 +40,7 @@ const TEST_RATE: u32 = 25;
 const READ_ACCOUNT: Call = Call::read("read account");
 const READ_CUSTOMER: Call = Call::read("read customer");
 const LIST_CUSTOMERS: Call = Call::read("list customers");
+const UPDATE_CUSTOMER: Call = Call::write("update customer", Repeat::SameKey);
 const READ_EVENT: Call = Call::read("read event");
 const LIST_EVENTS: Call = Call::read("list events");
 
@@ -180,6 +182,40 @@ impl StripeClient {
         Ok(answer(&reply, seen))
     }
 
+    /// Makes these changes to the customer, given as form parameters, and says what it holds now.
+    /// Parameters that are not named stay as they are.
+    ///
+    /// A repeat under the same key has the same parameters, and is answered as the first one was.
+    ///
+    /// # Errors
+    ///
+    /// The call failed; [`Class::Unknown`](crate::remote::outcome::Class::Unknown) when it may have
+    /// been made.
+    pub async fn update_customer(
+        &self,
+        id: &StripeCustomerId,
+        changes: &[(String, String)],
+        key: &str,
+        priority: Priority,
+    ) -> Outcome<Observed> {
+        let path = format!("/v1/customers/{}", path_segment(id.as_str()));
+        let mut headers = self.headers();
+        let encoding = HeaderText::plain("application/x-www-form-urlencoded");
+        headers.push(("content-type", encoding));
+        headers.push(("idempotency-key", HeaderText::plain(key)));
+        let mut request = self.base.request(Method::POST, &path, headers);
+        request.body = form(changes).into();
+        let reply = self
+            .send(UPDATE_CUSTOMER, &self.customers, request, priority)
+            .await?;
+        let seen = observed(reply.response.body.to_vec())
+            .map_err(|_| unreadable(UPDATE_CUSTOMER, &reply, "not a customer"))?;
+        if seen.id != *id {
+            return Err(unreadable(UPDATE_CUSTOMER, &reply, "another customer"));
+        }
+        Ok(answer(&reply, seen))
+    }
+
     /// A page of the account's customers, newest first, after `after`. Deleted customers are not
     /// listed.
     ///
@@ -313,8 +349,18 @@ impl StripeClient {
         path: &str,
         priority: Priority,
     ) -> Result<Reply, Failure> {
-        let permits = permits(&[endpoint, &self.whole], priority).await;
         let request = self.base.request(Method::GET, path, self.headers());
+        self.send(call, endpoint, request, priority).await
+    }
+
+    async fn send(
+        &self,
+        call: Call,
+        endpoint: &Limiter,
+        request: Request,
+        priority: Priority,
+    ) -> Result<Reply, Failure> {
+        let permits = permits(&[endpoint, &self.whole], priority).await;
         let reply = self
             .base
             .send(request)

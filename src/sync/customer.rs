@@ -12,7 +12,7 @@ use crate::model::intent::{Change, Changes, Intent, Progress};
 use crate::model::link::{Link, LinkState, Side};
 use crate::model::time::Timestamp;
 use crate::sync::evidence::Evidence;
-use crate::sync::merge::{Sides, Step, merge};
+use crate::sync::merge::{Base, Sides, Step, merge};
 use crate::sync::policy::Policy;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -63,6 +63,9 @@ pub struct Plan {
     pub writes: Vec<Write>,
     /// Fields that differ and stay so.
     pub differences: Vec<Difference>,
+    /// Fields that both sides changed and one side's rule decided, as both held them: what the other
+    /// side held is written over.
+    pub overruled: Vec<Difference>,
     /// When to look again, because a replaced request may still arrive.
     pub recheck_at: Option<Timestamp>,
 }
@@ -113,6 +116,7 @@ fn deleted(state: &State<'_>, side: Side) -> Plan {
         intents: Vec::new(),
         writes: Vec::new(),
         differences: Vec::new(),
+        overruled: Vec::new(),
         recheck_at: None,
     };
     for intent in state.intents {
@@ -127,8 +131,12 @@ fn merge_fields(state: &State<'_>, policy: &Policy, stripe: &Customer, zenskar: 
     let mut changes: BTreeMap<Side, Changes> = BTreeMap::new();
     for field in &policy.fields {
         let field = *field;
+        let base = plan
+            .base
+            .get(&field)
+            .map(|agreed| base_of_sides(state.held, &settled, field, agreed));
         let sides = Sides {
-            base: plan.base.get(&field),
+            base,
             stripe: stripe.value(field),
             zenskar: zenskar.value(field),
         };
@@ -137,7 +145,7 @@ fn merge_fields(state: &State<'_>, policy: &Policy, stripe: &Customer, zenskar: 
                 plan.base.insert(field, sides.stripe.clone());
                 continue;
             }
-            Step::Write(target) => {
+            step @ (Step::Write(target) | Step::Overrule(target)) => {
                 let change = Change {
                     from: sides.value(target).clone(),
                     to: sides.value(target.other()).clone(),
@@ -146,11 +154,21 @@ fn merge_fields(state: &State<'_>, policy: &Policy, stripe: &Customer, zenskar: 
                     Held::Refused
                 } else if let Some(held) = not_taken(state.held, target, field, &change) {
                     held
-                } else if sides.base != Some(&change.from)
+                } else if step == Step::Write(target)
+                    && sides.base.map(|base| base.value(target)) != Some(&change.from)
                     && is_disputed(state, &settled, target, field, &change)
                 {
                     Held::Conflict
                 } else {
+                    if step == Step::Overrule(target) {
+                        plan.overruled.push(Difference {
+                            field,
+                            stripe: sides.stripe.clone(),
+                            zenskar: sides.zenskar.clone(),
+                            base: plan.base.get(&field).cloned(),
+                            why: Held::Conflict,
+                        });
+                    }
                     changes.entry(target).or_default().insert(field, change);
                     continue;
                 }
@@ -164,7 +182,7 @@ fn merge_fields(state: &State<'_>, policy: &Policy, stripe: &Customer, zenskar: 
             field,
             stripe: sides.stripe.clone(),
             zenskar: sides.zenskar.clone(),
-            base: sides.base.cloned(),
+            base: plan.base.get(&field).cloned(),
             why: held,
         });
     }
@@ -184,6 +202,7 @@ fn settle(state: &State<'_>, stripe: &Customer, zenskar: &Customer) -> (Vec<Inte
         intents: Vec::new(),
         writes: Vec::new(),
         differences: Vec::new(),
+        overruled: Vec::new(),
         recheck_at: None,
     };
     let mut settled = Vec::new();
@@ -245,6 +264,38 @@ fn is_refused(intents: &[Intent], target: Side, field: Field, value: &Value) -> 
                 .get(&field)
                 .is_some_and(|change| change.to == *value)
     })
+}
+
+/// What each side holds if nobody changed it. A target that a write waits for has not changed while
+/// it holds what it held when the write was decided.
+fn base_of_sides<'a>(
+    held: &'a [Difference],
+    intents: &'a [Intent],
+    field: Field,
+    agreed: &'a Value,
+) -> Base<'a> {
+    let mut base = own_forms(held, field, agreed).unwrap_or_else(|| Base::same(agreed));
+    for intent in intents.iter().filter(|intent| intent.is_open()) {
+        if let Some(change) = intent.changes.get(&field) {
+            match intent.target {
+                Side::Stripe => base.stripe = &change.from,
+                Side::Zenskar => base.zenskar = &change.from,
+            }
+        }
+    }
+    base
+}
+
+/// What each side held when the target had just taken a value in a form of its own: from then on a
+/// side changed if it holds something else than that. `agreed` is what both held before.
+fn own_forms<'a>(held: &'a [Difference], field: Field, agreed: &Value) -> Option<Base<'a>> {
+    held.iter()
+        .find(|held| held.field == field && held.why == Held::NotTaken)
+        .filter(|held| held.base.as_ref() == Some(agreed))
+        .map(|held| Base {
+            stripe: &held.stripe,
+            zenskar: &held.zenskar,
+        })
 }
 
 /// Whether the target took this very value before in a form of its own.

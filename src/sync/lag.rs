@@ -4,6 +4,7 @@
 //! seen before is not taken for news, and a write of unknown outcome that a look does not show is
 //! not taken for lost at once.
 
+use crate::model::link::Side;
 use crate::model::time::Timestamp;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ pub const READ_LAG: Duration = Duration::from_secs(30);
 
 /// A state of a customer, as one answer showed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shown {
+pub struct Reading {
     /// When the answer was given, by Zenskar's clock.
     pub at: Timestamp,
     /// When the customer was last changed, by Zenskar's clock, if it says.
@@ -24,24 +25,28 @@ pub struct Shown {
 ///
 /// A state that stays older beyond the lag is the present one: somebody restored it.
 #[must_use]
-pub fn wait_for_newer(before: Shown, now: Shown) -> Option<Duration> {
+pub fn wait_for_newer(before: Reading, now: Reading) -> Option<Duration> {
     let until = before.at.plus(READ_LAG);
     let older = now.updated_at? < before.updated_at?;
     (older && now.at < until).then(|| until.since(now.at))
 }
 
-/// When a write that was sent at `since` and is not seen may be taken for lost.
+/// When a write that was sent at `since` and is not seen at its target may be sent again. Stripe's
+/// reads show its writes, and it recognises a repeat of one that is still on its way.
 #[must_use]
-pub fn lost_at(since: Timestamp) -> Timestamp {
-    since.plus(READ_LAG)
+pub fn lost_at(target: Side, since: Timestamp) -> Timestamp {
+    match target {
+        Side::Stripe => since,
+        Side::Zenskar => since.plus(READ_LAG),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn shown(at: i64, updated_at: i64) -> Shown {
-        Shown {
+    fn shown(at: i64, updated_at: i64) -> Reading {
+        Reading {
             at: Timestamp::from_seconds(at),
             updated_at: Some(Timestamp::from_seconds(updated_at)),
         }

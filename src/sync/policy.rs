@@ -2,7 +2,7 @@
 
 use crate::model::customer::Field;
 use crate::model::link::Side;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Whose changes move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,44 @@ pub struct Policy {
     pub fields: BTreeSet<Field>,
     /// Whether a blank may erase a value.
     pub allow_blank: bool,
+    /// Who wins where both sides changed a field.
+    pub conflict: ConflictRules,
+}
+
+/// Who wins where both sides changed a field, by field.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConflictRules {
+    /// For fields that are not named.
+    pub default: Rule,
+    /// For these.
+    pub fields: BTreeMap<Field, Rule>,
+}
+
+impl ConflictRules {
+    /// Whether any field's rule asks which change is the later one.
+    #[must_use]
+    pub fn ask_for_times(&self) -> bool {
+        let mut rules = self.fields.values().chain([&self.default]);
+        rules.any(|rule| *rule == Rule::Newest)
+    }
+
+    /// The rule of `field`.
+    #[must_use]
+    pub fn of(&self, field: Field) -> Rule {
+        self.fields.get(&field).copied().unwrap_or(self.default)
+    }
+}
+
+/// Who wins where both sides changed a field.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rule {
+    /// Nobody: a person decides.
+    #[default]
+    Ask,
+    /// This side.
+    Side(Side),
+    /// The side that changed later, where both times are known to lie apart; else a person.
+    Newest,
 }
 
 impl Policy {
@@ -32,7 +70,17 @@ impl Policy {
             direction: None,
             fields: BTreeSet::new(),
             allow_blank: false,
+            conflict: ConflictRules {
+                default: Rule::Ask,
+                fields: BTreeMap::new(),
+            },
         }
+    }
+
+    /// Whether anything may be written to `target`.
+    #[must_use]
+    pub fn writes_to(&self, target: Side) -> bool {
+        self.fields.iter().any(|field| self.allows(*field, target))
     }
 
     /// Whether a change of `field` may be written to `target`.

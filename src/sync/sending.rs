@@ -46,7 +46,9 @@ pub fn before_sending(
         .all(|(field, change)| unmoved((*field, change)))
     {
         match intent.progress {
-            Progress::Unknown(since) if now < lost_at(since) => Before::LookAgain(lost_at(since)),
+            Progress::Unknown(since) if now < lost_at(intent.target, since) => {
+                Before::LookAgain(lost_at(intent.target, since))
+            }
             _ => Before::Send(missing),
         }
     } else {

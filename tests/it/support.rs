@@ -134,6 +134,27 @@ impl World {
         }
     }
 
+    /// Waits until Stripe's customer holds `value` at this place.
+    pub(crate) async fn until_stripe(&self, pair: &Pair, place: &str, value: &str) {
+        let held = || {
+            let customer = self.sandbox.stripe_customer(&pair.stripe);
+            let text = customer.pointer(place).and_then(Value::as_str);
+            text.unwrap_or_default().to_owned()
+        };
+        if until(LONGEST, || (held() == value).then_some(()))
+            .await
+            .is_none()
+        {
+            let customer = self.output(&["customers", "show", &pair.stripe]).await;
+            panic!(
+                "{place} is {:?} and not {value:?}\n{}\n{}",
+                held(),
+                String::from_utf8_lossy(&customer.stdout),
+                self.place.log()
+            );
+        }
+    }
+
     pub(crate) fn in_zenskar(&self, pair: &Pair, field: &str) -> String {
         let customer = self.sandbox.zenskar_customer(&pair.zenskar);
         customer[field].as_str().unwrap_or_default().to_owned()

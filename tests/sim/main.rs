@@ -13,6 +13,7 @@
 )]
 
 mod act;
+mod both;
 mod crash_backend;
 mod people;
 mod quiet;

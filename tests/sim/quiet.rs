@@ -128,9 +128,17 @@ impl Run {
                 None => return,
             }
         }
+        let read = self.world.process.engine.store.read().unwrap();
+        let intents: Vec<_> = self
+            .customers
+            .iter()
+            .flat_map(|(id, _)| read.intents(&StripeCustomerId::parse(id).unwrap()).unwrap())
+            .collect();
         panic!(
-            "seed {}: the world does not come to rest",
-            self.world.setup.seed
+            "seed {}: the world does not come to rest: {:?} {intents:?} {:?}",
+            self.world.setup.seed,
+            read.work_list(None, usize::MAX).unwrap(),
+            read.scan_cursor().unwrap(),
         );
     }
 

@@ -2,7 +2,7 @@
 
 use crate::act::Act;
 use crate::reference::Reference;
-use crate::world::{Cut, Setup, World, stripe_fields, zenskar_fields};
+use crate::world::{Cut, Setup, World, both_policy, stripe_fields, zenskar_fields};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -79,6 +79,33 @@ impl Run {
         }
     }
 
+    /// A world whose two sides are kept in step both ways.
+    pub(crate) async fn two_way(seed: u64) -> Self {
+        let mut run = Self::new(seed);
+        run.world.set_policy(both_policy()).await;
+        run
+    }
+
+    /// A mapped customer on both sides, alike but for the name of some.
+    pub(crate) fn begin_pair(&mut self, number: u64) {
+        let values = self.stripe_values(number);
+        let stripe = self.world.sandbox.stripe_create_customer(&values);
+        let mut theirs = json!({
+            "customer_name": values["name"], "email": values["email"],
+            "phone_number": values["phone"],
+            "address": {"line1": values["address"]["line1"], "country_code": "FR"},
+        });
+        if self.random.between(0, 4) == 0 {
+            theirs["customer_name"] = json!(format!("Another {number}"));
+        }
+        let zenskar = self.world.sandbox.zenskar_create_customer(&theirs).unwrap();
+        self.world.sandbox.map_customer(&zenskar, &stripe);
+        let (ours, theirs) = (self.stripe(&stripe), self.zenskar(&zenskar));
+        let pair = (stripe.as_str(), zenskar.as_str());
+        self.world.ledger().begin(pair, &ours, &theirs);
+        self.customers.push((stripe, zenskar));
+    }
+
     /// Customers on both sides, the first poll and the first scan.
     async fn begin(&mut self) {
         self.draw_switches();
@@ -138,7 +165,7 @@ impl Run {
         }
     }
 
-    fn order_crash(&mut self) {
+    pub(crate) fn order_crash(&mut self) {
         match self.random.between(0, 3) {
             0 => {
                 let requests = self.random.between(0, 3);
@@ -251,7 +278,7 @@ impl Run {
         }
     }
 
-    fn advance(&self, seconds: i64) {
+    pub(crate) fn advance(&self, seconds: i64) {
         self.world.sandbox.clock().advance(seconds);
     }
 
@@ -364,7 +391,7 @@ impl Run {
 
 /// Orders one fault of the kinds that this world bears: where only webhooks bring events, Stripe
 /// may not drop them for good.
-fn order_fault(world: &World, random: &Random) {
+pub(crate) fn order_fault(world: &World, random: &Random) {
     let limited = |reason: Option<&str>| FaultKind::TooManyRequests {
         reason: reason.map(str::to_owned),
         retry_after: None,

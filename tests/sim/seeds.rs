@@ -1,10 +1,10 @@
 //! Many seeds, and proof that they would find what they are there to find.
 
-use crate::run::{Report, run};
+use crate::run::run;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::RwLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{RwLock, RwLockReadGuard};
 
 /// Seeds of a run when nobody says otherwise.
 const SEEDS_DEFAULT: u64 = 200;
@@ -71,28 +71,30 @@ fn seeds() -> (u64, u64) {
     )
 }
 
-#[test]
-fn every_seed_converges_and_loses_nothing() {
-    let _held = MUTANTS.read().unwrap();
+/// While this is held no mutant is on.
+pub(crate) fn without_mutants() -> RwLockReadGuard<'static, ()> {
+    MUTANTS.read().unwrap()
+}
+
+/// Runs every seed that is asked for on all processors: what failed, and what came of the others.
+pub(crate) fn each_seed<T: Send>(
+    run: impl Fn(u64) -> Result<T, String> + Sync,
+) -> (Vec<String>, Vec<T>) {
     let (first, count) = seeds();
     let next = AtomicU64::new(first);
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let outcomes: Vec<(Vec<String>, BTreeMap<&'static str, u64>)> = std::thread::scope(|scope| {
+    let outcomes: Vec<(Vec<String>, Vec<T>)> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
             .map(|_| {
                 scope.spawn(|| {
-                    let (mut failures, mut fired) = (Vec::new(), BTreeMap::new());
+                    let (mut failures, mut reports) = (Vec::new(), Vec::new());
                     loop {
                         let seed = next.fetch_add(1, Ordering::SeqCst);
                         if seed >= first + count {
-                            return (failures, fired);
+                            return (failures, reports);
                         }
-                        match guarded(seed) {
-                            Ok(report) => {
-                                for (name, times) in report.fired {
-                                    *fired.entry(name).or_default() += times;
-                                }
-                            }
+                        match guarded(seed, &run) {
+                            Ok(report) => reports.push(report),
                             Err(failure) => failures.push(failure),
                         }
                     }
@@ -104,13 +106,18 @@ fn every_seed_converges_and_loses_nothing() {
             .map(|worker| worker.join().unwrap())
             .collect()
     });
+    let (failures, reports): (Vec<_>, Vec<_>) = outcomes.into_iter().unzip();
+    (failures.concat(), reports.into_iter().flatten().collect())
+}
+
+#[test]
+fn every_seed_converges_and_loses_nothing() {
+    let _held = without_mutants();
+    let (first, count) = seeds();
+    let (failures, reports) = each_seed(|seed| run(seed).map(|report| report.fired));
     let mut fired: BTreeMap<&'static str, u64> = BTreeMap::new();
-    let mut failures = Vec::new();
-    for (some, counts) in outcomes {
-        failures.extend(some);
-        for (name, times) in counts {
-            *fired.entry(name).or_default() += times;
-        }
+    for (name, times) in reports.into_iter().flatten() {
+        *fired.entry(name).or_default() += times;
     }
     show(&format!(
         "{count} seeds from {first}; faults fired: {fired:#?}"
@@ -141,7 +148,7 @@ fn one_seed_run_twice_writes_the_same_journal() {
 }
 
 /// A panic of one seed is its failure, not the end of the others.
-fn guarded(seed: u64) -> Result<Report, String> {
+fn guarded<T>(seed: u64, run: impl Fn(u64) -> Result<T, String>) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(|| run(seed))).unwrap_or_else(|panic| {
         let text = panic
             .downcast_ref::<String>()
@@ -162,21 +169,23 @@ fn show(text: &str) {
 #[cfg(feature = "mutants")]
 mod mutants {
     use super::{MUTANTS, guarded, show};
+    use crate::both;
+    use crate::run::run;
     use zenstripe::mutants::{Mutant, switch};
 
     /// Seeds within which a mutant must be found.
     const MUTANT_SEEDS: u64 = 500;
 
-    fn is_found(mutant: Mutant) {
+    fn is_found<T>(mutant: Mutant, run: fn(u64) -> Result<T, String>) {
         let _alone = MUTANTS
             .write()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         // A seed that fails without the mutant as well has found something else.
         let found = (1..=MUTANT_SEEDS).find_map(|seed| {
             switch(Some(mutant));
-            let failure = guarded(seed).err();
+            let failure = guarded(seed, run).err();
             switch(None);
-            failure.filter(|_| guarded(seed).is_ok())
+            failure.filter(|_| guarded(seed, run).is_ok())
         });
         match found {
             Some(failure) => show(&format!("{mutant:?} is found: {failure}")),
@@ -186,21 +195,31 @@ mod mutants {
 
     #[test]
     fn intents_that_are_not_settled_are_found() {
-        is_found(Mutant::IntentsNotSettled);
+        is_found(Mutant::IntentsNotSettled, run);
+    }
+
+    #[test]
+    fn intents_that_are_not_settled_are_found_in_two_way_sync() {
+        is_found(Mutant::IntentsNotSettled, both::run);
+    }
+
+    #[test]
+    fn a_repeat_without_a_look_is_found_in_two_way_sync() {
+        is_found(Mutant::RepeatWithoutLook, both::run);
     }
 
     #[test]
     fn an_answer_before_the_commit_is_found() {
-        is_found(Mutant::AckBeforeCommit);
+        is_found(Mutant::AckBeforeCommit, run);
     }
 
     #[test]
     fn a_cursor_moved_by_a_webhook_is_found() {
-        is_found(Mutant::CursorMovedByWebhook);
+        is_found(Mutant::CursorMovedByWebhook, run);
     }
 
     #[test]
     fn a_repeat_without_a_look_is_found() {
-        is_found(Mutant::RepeatWithoutLook);
+        is_found(Mutant::RepeatWithoutLook, run);
     }
 }

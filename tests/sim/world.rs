@@ -1,6 +1,7 @@
 //! The world of one run: the real engine, store and clients over the sandbox, a disk that breaks,
 //! and one clock for all of them.
 
+use crate::both::Ledger;
 use crate::crash_backend::{CrashBackend, Survive};
 use crate::reference::Reference;
 use bytes::Bytes;
@@ -8,7 +9,7 @@ use futures_util::FutureExt;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -88,6 +89,7 @@ pub(crate) struct Wire {
     cut: Arc<Mutex<Option<(u32, Cut)>>>,
     rush: Rush,
     reference: Arc<Mutex<Reference>>,
+    ledger: Arc<Mutex<Ledger>>,
 }
 
 impl fmt::Debug for Wire {
@@ -125,6 +127,14 @@ impl Wire {
         }
     }
 
+    /// What a side holds.
+    fn held(&self, side: Side, id: &str) -> BTreeMap<Field, String> {
+        match side {
+            Side::Stripe => stripe_fields(&self.sandbox.stripe_customer(id)),
+            Side::Zenskar => zenskar_fields(&self.sandbox.zenskar_customer(id)),
+        }
+    }
+
     fn carry(&self, request: &Request) -> Result<Response, TransportError> {
         let lost = || TransportError::Lost("connection reset".into());
         if self.disk.is_frozen() || self.is_cut(Cut::Before) {
@@ -153,6 +163,12 @@ impl Wire {
             self.rush_edit(&id);
         }
         let before = writes.then(|| self.sandbox.zenskar_customer(&id));
+        let written = match (remote, forwarded.method.as_str()) {
+            (Remote::Stripe, "POST") => Some(Side::Stripe),
+            (Remote::Zenskar, "PATCH") => Some(Side::Zenskar),
+            _ => None,
+        };
+        let earlier = written.map(|side| (side, self.held(side, &id)));
         let handled = self.sandbox.handle(remote, &forwarded);
         if let Some(before) = before {
             let after = self.sandbox.zenskar_customer(&id);
@@ -164,7 +180,19 @@ impl Wire {
                 reference.refused(&id, &body);
             }
         }
-        if self.is_cut(Cut::After) {
+        let cut = self.is_cut(Cut::After);
+        if let Some((side, earlier)) = earlier {
+            let answered = matches!(&handled.outcome, Outcome::Answer(answer)
+                if answer.status < 500)
+                && !cut;
+            let mut ledger = self.ledger.lock().unwrap();
+            if let Some(other) = ledger.other(side, &id) {
+                let other = self.held(side.other(), &other);
+                let now = self.held(side, &id);
+                ledger.engine_wrote((side, &id), (&earlier, &now, &other), answered);
+            }
+        }
+        if cut {
             return Err(lost());
         }
         match handled.outcome {
@@ -223,6 +251,7 @@ pub(crate) struct Setup {
 pub(crate) struct World {
     pub(crate) sandbox: Sandbox,
     pub(crate) reference: Arc<Mutex<Reference>>,
+    ledger: Arc<Mutex<Ledger>>,
     pub(crate) setup: Setup,
     pub(crate) crashes: u32,
     /// Events that were answered 200, and when Stripe made them, in Unix seconds.
@@ -261,7 +290,8 @@ impl World {
         }
         let disk = CrashBackend::new(Vec::new());
         let (policy, rush) = (full_policy(), Rush::default());
-        let links = (&reference, &rush);
+        let ledger = Arc::default();
+        let links = (&reference, &ledger, &rush);
         let process = Process::start(
             &sandbox,
             (disk, setup.skew),
@@ -272,6 +302,7 @@ impl World {
         Self {
             sandbox,
             reference,
+            ledger,
             setup,
             crashes: 0,
             acknowledged: Vec::new(),
@@ -302,13 +333,14 @@ impl World {
 
     /// A new process over what the disk kept.
     pub(crate) fn restart(&mut self) {
+        self.ledger().crashed();
         if self.process.disk.is_frozen() {
             self.crashes += 1;
         } else {
             self.process.disk.freeze(Survive::Nothing);
         }
         let disk = self.process.disk.revive();
-        let links = (&self.reference, &self.rush);
+        let links = (&self.reference, &self.ledger, &self.rush);
         let settings = settings(self.setup, self.policy.clone());
         self.process = Process::start(&self.sandbox, (disk, self.setup.skew), links, settings);
     }
@@ -327,6 +359,11 @@ impl World {
             let settings = settings(self.setup, self.policy.clone());
             self.process.engine.set_settings(settings);
         }
+    }
+
+    /// What people and the engine did, where both ways are open.
+    pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap()
     }
 
     /// A person saves this right before the next write of ours arrives.
@@ -381,7 +418,7 @@ impl Process {
     fn start(
         sandbox: &Sandbox,
         (disk, skew): (CrashBackend, Duration),
-        (reference, rush): (&Arc<Mutex<Reference>>, &Rush),
+        (reference, ledger, rush): (&Arc<Mutex<Reference>>, &Arc<Mutex<Ledger>>, &Rush),
         settings: Settings,
     ) -> Self {
         let options = StoreOptions {
@@ -400,6 +437,7 @@ impl Process {
             cut: Arc::default(),
             rush: Arc::clone(rush),
             reference: Arc::clone(reference),
+            ledger: Arc::clone(ledger),
         };
         let transport: Arc<dyn Transport> = Arc::new(wire.clone());
         let stripe = StripeClient::new(
@@ -432,11 +470,7 @@ impl Process {
             settings,
         );
         activate(&engine);
-        let (acceptance, receiver) = watch::channel(Acceptance {
-            secrets: SigningSecrets::new([SECRET.as_bytes()]),
-            audience: Audience::Own(AccountId::parse(zenstripe_sandbox::ACCOUNT).unwrap()),
-            livemode: false,
-        });
+        let (acceptance, receiver) = watch::channel(acceptance());
         let webhook = StripeWebhook {
             acceptance: receiver,
             writer,
@@ -454,6 +488,15 @@ impl Process {
             wire,
             _acceptance: acceptance,
         }
+    }
+}
+
+/// Whose webhooks are taken.
+fn acceptance() -> Acceptance {
+    Acceptance {
+        secrets: SigningSecrets::new([SECRET.as_bytes()]),
+        audience: Audience::Own(AccountId::parse(zenstripe_sandbox::ACCOUNT).unwrap()),
+        livemode: false,
     }
 }
 
@@ -479,7 +522,15 @@ pub(crate) fn full_policy() -> Policy {
     Policy {
         direction: Some(Direction::From(Side::Stripe)),
         fields: Field::ALL.into(),
-        allow_blank: false,
+        ..Policy::off()
+    }
+}
+
+/// Everything moves, both ways.
+pub(crate) fn both_policy() -> Policy {
+    Policy {
+        direction: Some(Direction::Both),
+        ..full_policy()
     }
 }
 

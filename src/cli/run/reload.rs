@@ -145,6 +145,8 @@ impl Reloader {
         let noted = self.engine.activate(&policy).await;
         noted.map_err(|error| chain(&error))?;
         let renewed = self.swap(&effective, &prepared, keys);
+        let looked = self.engine.reconsider().await;
+        looked.map_err(|error| chain(&error))?;
         let pending_words = words(&pending);
         self.state
             .accepted(loaded, effective, pending, prepared.fixed_secrets);

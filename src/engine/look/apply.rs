@@ -2,6 +2,7 @@
 
 use crate::engine::backoff;
 use crate::engine::look::describe;
+use crate::model::customer::Value;
 use crate::model::intent::{Intent, Progress};
 use crate::model::journal::Entry;
 use crate::model::link::{Link, LinkState, Side};
@@ -9,7 +10,7 @@ use crate::model::time::Timestamp;
 use crate::model::work::{DeadWork, Subject, Work};
 use crate::store::{PreparedMirror, ReadTx, StoreError, WriteTx};
 use crate::sync::activation::Activations;
-use crate::sync::customer::Plan;
+use crate::sync::customer::{Plan, Write};
 
 /// Dead letters read at once while one is searched.
 const LETTERS_STEP: usize = 256;
@@ -94,6 +95,21 @@ impl Decision {
         }
         for intent in &self.plan.intents {
             tx.put_intent(intent, intent.is_open().then_some(self.now))?;
+        }
+        for held in &self.plan.overruled {
+            let is_new = |write: &Write| write.changes.contains_key(&held.field);
+            if self.plan.writes.iter().any(is_new) {
+                let base = held
+                    .base
+                    .as_ref()
+                    .map_or_else(String::new, Value::to_string);
+                let entry = Entry::engine(self.now, "conflict decided by rule", &self.work.subject)
+                    .with("field", &held.field)
+                    .with("stripe", &held.stripe)
+                    .with("zenskar", &held.zenskar)
+                    .with("agreed before", &base);
+                tx.append_journal(&entry)?;
+            }
         }
         for write in &self.plan.writes {
             let intent = Intent {

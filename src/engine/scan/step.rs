@@ -141,7 +141,7 @@ pub(super) fn is_outdated(shown: &Difference, counting: &Link) -> bool {
 }
 
 /// Asks for a look at a customer.
-pub(super) fn ask(
+pub(in crate::engine) fn ask(
     tx: &mut WriteTx<'_>,
     id: &StripeCustomerId,
     now: Timestamp,

@@ -24,7 +24,7 @@ fn policy(direction: Option<Direction>, fields: &[Field]) -> Policy {
     Policy {
         direction,
         fields: fields.iter().copied().collect(),
-        allow_blank: false,
+        ..Policy::off()
     }
 }
 

@@ -47,7 +47,7 @@ impl Case {
             policy: Policy {
                 direction: Some(Direction::From(Side::Stripe)),
                 fields: Field::ALL.into(),
-                allow_blank: false,
+                ..Policy::off()
             },
             now: Timestamp::from_seconds(1_000),
         }
@@ -266,15 +266,52 @@ fn a_value_that_the_target_took_in_its_own_form_is_not_written_again() {
         (plan.writes.len(), plan.differences[0].why),
         (0, Held::NotTaken)
     );
+    // An edit of the target stays, now and later.
     case.zenskar = customer("Zoe");
-    let plan = case.plan();
-    assert_eq!(
-        (plan.writes.len(), plan.differences[0].why),
-        (0, Held::Conflict)
-    );
-    case.apply(&plan);
+    for _ in 0..2 {
+        let plan = case.plan();
+        assert_eq!(
+            (plan.writes.len(), plan.differences[0].why),
+            (0, Held::NotTaken)
+        );
+        case.apply(&plan);
+    }
     case.stripe = customer("Cy");
     assert_eq!(case.name_to_write(), Some(Value::text("Cy")));
+}
+
+#[test]
+fn both_ways_a_value_in_a_form_of_its_own_is_no_edit_even_while_a_write_waits() {
+    let mut case = Case::agreed("Ann");
+    case.policy.direction = Some(Direction::Both);
+    case.stripe = customer("BEA");
+    case.zenskar = customer("bea");
+    case.held = vec![Difference {
+        field: Field::Name,
+        stripe: Value::text("BEA"),
+        zenskar: Value::text("bea"),
+        base: Some(Value::text("Ann")),
+        why: Held::NotTaken,
+    }];
+    let held = case.held.clone();
+    // Stripe changes, and then once more before the write is sent.
+    for name in ["Cy", "Di"] {
+        case.stripe = customer(name);
+        assert_eq!(case.name_to_write(), Some(Value::text(name)));
+        let plan = case.plan();
+        case.apply(&plan);
+    }
+    // The same the other way round.
+    case.held = held;
+    case.intents.clear();
+    case.stripe = customer("BEA");
+    case.zenskar = customer("Zoe");
+    for _ in 0..2 {
+        let plan = case.plan();
+        assert_eq!(plan.differences, []);
+        case.apply(&plan);
+        assert_eq!(case.intents[0].target, Side::Stripe);
+    }
 }
 
 #[test]

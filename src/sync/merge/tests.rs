@@ -1,4 +1,6 @@
 use super::*;
+use crate::model::time::Timestamp;
+use crate::sync::evidence::Span;
 
 const IMPORT: Direction = Direction::From(Side::Stripe);
 const EXPORT: Direction = Direction::From(Side::Zenskar);
@@ -25,12 +27,12 @@ fn step(direction: Option<Direction>, base: Option<&str>, now: (&str, &str), say
     let policy = Policy {
         direction,
         fields: Field::ALL.into(),
-        allow_blank: false,
+        ..Policy::off()
     };
     let base = base.map(value);
     let (stripe, zenskar) = (value(now.0), value(now.1));
     let sides = Sides {
-        base: base.as_ref(),
+        base: base.as_ref().map(Base::same),
         stripe: &stripe,
         zenskar: &zenskar,
     };
@@ -92,13 +94,112 @@ fn a_blank_erases_where_that_is_allowed() {
         direction: Some(IMPORT),
         fields: Field::ALL.into(),
         allow_blank: true,
+        ..Policy::off()
     };
     let (base, blank) = (value("a"), Value::Blank);
     let sides = Sides {
-        base: Some(&base),
+        base: Some(Base::same(&base)),
         stripe: &blank,
         zenskar: &base,
     };
     let step = merge(Field::Name, sides, &Evidence::default(), &policy);
     assert_eq!(step, Step::Write(Side::Zenskar));
+}
+
+#[test]
+fn the_rule_of_a_conflict() {
+    use Side::{Stripe, Zenskar};
+    use Step::{Hold, Overrule};
+    let span = |after: i64, until: i64| Span {
+        after: Timestamp::from_seconds(after),
+        until: Timestamp::from_seconds(until),
+    };
+    let ask = Hold(Held::Conflict);
+    // rule, when Stripe's field changed, when Zenskar's did, step
+    for (rule, stripe, zenskar, expected) in [
+        (Rule::Ask, Some(span(1, 2)), Some(span(8, 9)), ask),
+        (Rule::Side(Stripe), None, None, Overrule(Zenskar)),
+        (Rule::Side(Zenskar), None, None, Overrule(Stripe)),
+        (
+            Rule::Newest,
+            Some(span(1, 2)),
+            Some(span(8, 9)),
+            Overrule(Stripe),
+        ),
+        (
+            Rule::Newest,
+            Some(span(8, 9)),
+            Some(span(1, 2)),
+            Overrule(Zenskar),
+        ),
+        // Either may have been the later one.
+        (Rule::Newest, Some(span(1, 8)), Some(span(2, 9)), ask),
+        // Two clocks that are a second apart say nothing.
+        (Rule::Newest, Some(span(1, 2)), Some(span(3, 9)), ask),
+        (Rule::Newest, Some(span(1, 2)), None, ask),
+        (Rule::Newest, None, None, ask),
+    ] {
+        let mut evidence = Evidence::default();
+        for (side, span) in [(Stripe, stripe), (Zenskar, zenskar)] {
+            if let Some(span) = span {
+                evidence.changed_within(side, Field::Name, span);
+            }
+        }
+        let mut policy = Policy {
+            direction: Some(Direction::Both),
+            fields: Field::ALL.into(),
+            ..Policy::off()
+        };
+        policy.conflict.fields.insert(Field::Name, rule);
+        let (base, ours, theirs) = (value("a"), value("b"), value("c"));
+        let sides = Sides {
+            base: Some(Base::same(&base)),
+            stripe: &ours,
+            zenskar: &theirs,
+        };
+        let row = format!("{rule:?} {stripe:?} {zenskar:?}");
+        assert_eq!(
+            merge(Field::Name, sides, &evidence, &policy),
+            expected,
+            "{row}"
+        );
+        // Another field keeps asking.
+        let other = merge(Field::Phone, sides, &evidence, &policy);
+        assert_eq!(other, ask, "{row}");
+    }
+}
+
+#[test]
+fn a_value_that_a_side_keeps_in_its_own_form_has_not_changed() {
+    let (asked, kept, edited) = (value("Ann@x.com"), value("ann@x.com"), value("bea@x.com"));
+    let base = Base {
+        stripe: &asked,
+        zenskar: &kept,
+    };
+    let step = |direction, stripe, zenskar| {
+        let policy = Policy {
+            direction: Some(direction),
+            fields: Field::ALL.into(),
+            ..Policy::off()
+        };
+        let sides = Sides {
+            base: Some(base),
+            stripe,
+            zenskar,
+        };
+        merge(Field::Email, sides, &Evidence::default(), &policy)
+    };
+    for direction in [IMPORT, EXPORT, Direction::Both] {
+        assert_eq!(step(direction, &asked, &kept), Step::Hold(Held::NotTaken));
+    }
+    // An edit of either side moves as if both had held the same.
+    assert_eq!(
+        step(Direction::Both, &edited, &kept),
+        Step::Write(Side::Zenskar)
+    );
+    assert_eq!(
+        step(Direction::Both, &asked, &edited),
+        Step::Write(Side::Stripe)
+    );
+    assert_eq!(step(IMPORT, &asked, &edited), Step::Hold(Held::NotTaken));
 }
