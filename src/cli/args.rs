@@ -116,6 +116,11 @@ pub enum Customers {
         /// Its id in Stripe or in Zenskar
         id: String,
     },
+    /// Search who may be a customer's partner, and link nobody
+    Candidates {
+        /// The id in Stripe
+        id: String,
+    },
     /// Say that two customers are one
     Link {
         /// The id in Stripe

@@ -4,7 +4,7 @@ use crate::cli::args::{Customers, Page as PageArgs};
 use crate::cli::client::Client;
 use crate::cli::error::{Exit, Outcome};
 use crate::cli::out::{Out, Tone};
-use crate::engine::view::{CustomerRow, CustomerView, Done, HistoryRow, Page};
+use crate::engine::view::{CandidatesView, CustomerRow, CustomerView, Done, HistoryRow, Page};
 use crate::remote::text::{path_segment, query};
 use http::Method;
 use serde_json::json;
@@ -29,6 +29,7 @@ pub async fn customers(client: &Client, command: &Customers, out: &Out) -> Outco
             list(client, which, page, out).await
         }
         Customers::Show { id } => show(client, id, out).await,
+        Customers::Candidates { id } => candidates(client, id, out).await,
         Customers::Link { stripe, zenskar } => {
             let body = json!({ "stripe": stripe, "zenskar": zenskar });
             done(client, Method::POST, "/links", Some(body), out).await
@@ -153,6 +154,27 @@ async fn show(client: &Client, id: &str, out: &Out) -> Outcome {
         history,
         "nothing was done yet",
     );
+    Ok(Exit::Ok)
+}
+
+async fn candidates(client: &Client, id: &str, out: &Out) -> Outcome {
+    let path = format!("/customers/{}/candidates", path_segment(id));
+    let found: CandidatesView = client.get(&path).await?;
+    if out.is_json() {
+        out.json(&found);
+        return Ok(Exit::Ok);
+    }
+    out.line(&format!("{}: {}", found.stripe, found.message));
+    let rows = found.rows.iter().map(|row| {
+        vec![
+            row.zenskar.clone(),
+            row.mapping.clone(),
+            row.clues.join(", "),
+            row.linked_with.clone().unwrap_or_default(),
+        ]
+    });
+    let columns = ["ZENSKAR", "MAPPED TO", "FOUND BY", "LINKED WITH"];
+    out.table(&columns, rows.collect(), "the search found nobody");
     Ok(Exit::Ok)
 }
 

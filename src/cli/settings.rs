@@ -35,6 +35,7 @@ pub struct Unavailable {
 pub fn engine(config: &Config) -> Settings {
     Settings {
         policy: policy(config),
+        match_email: config.customers.match_email,
         settle: config.zenskar.settle,
         poll: match config.events.poll {
             ConfigPoll::Off => Poll::Off,
@@ -219,13 +220,6 @@ fn customers(config: &Config) -> Vec<Unavailable> {
         "creating customers is not available in this version: it links those that exist on both \
          sides",
         "set it to \"none\"",
-    );
-    refuse(
-        customers.match_email,
-        "customers.match_email",
-        "matching by e-mail is not available in this version: Zenskar's own mapping, and a person, \
-         make links",
-        "set it to false, and link with `zenstripe customers link`",
     );
     refuse(
         customers.initial != Initial::Ask,

@@ -1,6 +1,7 @@
 //! Every action of a person, one variant each. Pages, the API and the command line are thin doors
 //! to [`Engine::command`].
 
+mod candidates;
 mod customers;
 mod dead;
 mod events;
@@ -36,6 +37,11 @@ pub enum Command {
     /// One customer, by either id: [`view::CustomerView`].
     CustomerShow {
         /// Its id in Stripe or in Zenskar.
+        id: String,
+    },
+    /// Who may be a customer's partner, searched now: [`view::CandidatesView`].
+    CustomerCandidates {
+        /// Its id in Stripe.
         id: String,
     },
     /// Link two customers: [`view::Done`].
@@ -171,6 +177,7 @@ impl Engine {
                 limit,
             } => json(&self.customers(which, after.as_deref(), limit.clamp(1, ROWS_MAX))?),
             Command::CustomerShow { id } => json(&self.customer(&id)?),
+            Command::CustomerCandidates { id } => json(&self.customer_candidates(&id).await?),
             Command::CustomerLink {
                 stripe,
                 zenskar,

@@ -1,11 +1,12 @@
-//! Finding and making links: by an event of an unlinked customer, by a scan, by a person.
+//! Finding and making links: by an event of an unlinked customer, by a scan, by a person. What
+//! proves a link is in [`crate::sync::matching`].
 //!
 //! A link made here has no base yet; the look that follows records as base every field on which
 //! both sides agree.
 
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
-use crate::model::customer::{Field, Fields, Value};
+use crate::model::customer::{Field, Fields, Presence, Value};
 use crate::model::event::Event;
 use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
 use crate::model::journal::Entry;
@@ -18,8 +19,13 @@ use crate::store::Placed;
 use crate::store::StoreError;
 use crate::store::WriteTx;
 use crate::stripe;
-use crate::sync::matching::{Mapping, Verdict, judge};
+use crate::stripe::convert::Observed;
+use crate::sync::matching::{Candidate, METADATA_KEY, Mapping, Search, Verdict, judge};
 use crate::zenskar::client;
+use std::collections::BTreeMap;
+
+/// How the reason begins for which a customer waits whose partner may be one of several.
+pub(super) const AMBIGUOUS: &str = "several customers of Zenskar may be it";
 
 /// What the search for a link came to.
 #[derive(Debug)]
@@ -30,15 +36,8 @@ pub(super) enum Found {
     Parked,
 }
 
-/// Customers of Zenskar that a search found.
-struct Candidates {
-    ids: Vec<ZenskarCustomerId>,
-    /// Whether the search surely saw all there are.
-    complete: bool,
-}
-
 impl Engine {
-    /// Searches the Zenskar customer of an unlinked Stripe customer, proven by its mapping.
+    /// Searches the Zenskar customer of an unlinked Stripe customer.
     pub(super) async fn find_link(
         &self,
         work: &Work,
@@ -46,15 +45,11 @@ impl Engine {
     ) -> Result<Found, EngineError> {
         let Subject::Customer(id) = &work.subject;
         let now = self.clock.now();
-        let mut candidates = Vec::new();
-        let found = self.candidates(id, events).await?;
-        for zenskar in found.ids {
-            let mapping = self.mapping(&zenskar).await?;
-            candidates.push((zenskar, mapping));
-        }
-        let why = match judge(id, &candidates) {
-            Verdict::Link(zenskar) => {
-                let link = new_link(id, &zenskar, LinkProof::Mapping, now);
+        let seen = self.stripe_for_search(id, events).await?;
+        let search = self.search(id, &seen, Priority::Scan).await?;
+        let why = match judge(id, &search) {
+            Verdict::Link(zenskar, proof) => {
+                let link = new_link(id, &zenskar, proof, now);
                 let row = link.clone();
                 let made = self
                     .writer
@@ -65,30 +60,13 @@ impl Engine {
                 match made {
                     Placed::Stored => return Ok(Found::Linked(link)),
                     Placed::Claimed(other) => format!(
-                        "{zenskar} is mapped to {id} and linked to {}: unlink one of them",
+                        "{zenskar} belongs to {id} by its {}, and is linked to {}: unlink one of them",
+                        proof.as_str(),
                         other.stripe
                     ),
                 }
             }
-            Verdict::Unlinked if !found.complete => {
-                "Zenskar's search was not complete, and none of what it found is mapped to it"
-                    .to_owned()
-            }
-            Verdict::Unlinked
-                if candidates
-                    .iter()
-                    .any(|(_, says)| *says == Mapping::NoAnswer) =>
-            {
-                "Zenskar's mapping gave no answer for a customer that may be it".to_owned()
-            }
-            Verdict::Unlinked => "no customer of Zenskar is mapped to it".to_owned(),
-            Verdict::Ambiguous(several) => {
-                let several: Vec<&str> = several.iter().map(ZenskarCustomerId::as_str).collect();
-                format!(
-                    "several customers of Zenskar are mapped to it: {}",
-                    several.join(", ")
-                )
-            }
+            verdict => why_not(&verdict, &search),
         };
         let parked = Work {
             last_error: Some(why),
@@ -106,52 +84,78 @@ impl Engine {
         Ok(Found::Parked)
     }
 
-    /// Customers of Zenskar that may belong to this customer of Stripe.
-    async fn candidates(
+    /// Customers of Zenskar that may belong to this customer of Stripe, and what speaks for each. A
+    /// look-up that fails is an error: it never means "not found".
+    pub(super) async fn search(
         &self,
         id: &StripeCustomerId,
-        events: &[Event],
-    ) -> Result<Candidates, EngineError> {
-        let mut ids = Vec::new();
+        seen: &Observed,
+        priority: Priority,
+    ) -> Result<Search, EngineError> {
+        let mut clues: BTreeMap<ZenskarCustomerId, (bool, bool, bool)> = BTreeMap::new();
+        let named = stripe::convert::metadata(&seen.payload, METADATA_KEY);
+        if let Some(named) = named.and_then(|text| ZenskarCustomerId::parse(&text).ok()) {
+            let found = self.zenskar.customer(&named, priority).await?.value;
+            if found.presence() != Presence::Deleted {
+                clues.entry(named).or_default().0 = true;
+            }
+        }
         let by_id = self
             .zenskar
-            .customers_by_external_id(id.as_str(), Priority::Scan)
+            .customers_by_external_id(id.as_str(), priority)
             .await?;
         let mut complete = by_id.value.complete;
-        ids.extend(by_id.value.customers.into_iter().map(|seen| seen.id));
-        if let Value::Text(email) = self.stripe_email(id, events).await? {
-            let by_email = self
-                .zenskar
-                .customers_by_email(&email, Priority::Scan)
-                .await?;
-            complete &= by_email.value.complete;
-            ids.extend(by_email.value.customers.into_iter().map(|seen| seen.id));
+        // A customer that is gone in Stripe is linked only where Zenskar's mapping still names it.
+        let is_here = seen.presence != Presence::Deleted;
+        for found in by_id.value.customers {
+            clues.entry(found.id).or_default().1 = is_here;
         }
-        ids.sort();
-        ids.dedup();
-        Ok(Candidates { ids, complete })
+        let mut email_proves = false;
+        let email = seen
+            .presence
+            .customer()
+            .map(|customer| customer.value(Field::Email));
+        if let Some(Value::Text(email)) = email {
+            let by_email = self.zenskar.customers_by_email(email, priority).await?;
+            complete &= by_email.value.complete;
+            for found in by_email.value.customers {
+                clues.entry(found.id).or_default().2 = true;
+            }
+            let only_email = !clues.is_empty() && clues.values().all(|(m, x, _)| !m && !x);
+            if self.settings().match_email && only_email {
+                let having = self.stripe.count_by_email(email, 2, priority).await?;
+                email_proves = having.value == 1;
+            }
+        }
+        let mut candidates = Vec::new();
+        for (id, (metadata, external_id, email)) in clues {
+            candidates.push(Candidate {
+                mapping: self.mapping(&id).await?,
+                id,
+                metadata,
+                external_id,
+                email,
+            });
+        }
+        Ok(Search {
+            candidates,
+            complete,
+            email_proves,
+        })
     }
 
-    async fn stripe_email(
+    /// The Stripe customer whose partner is searched: as its newest event shows it, or read anew.
+    async fn stripe_for_search(
         &self,
         id: &StripeCustomerId,
         events: &[Event],
-    ) -> Result<Value, EngineError> {
+    ) -> Result<Observed, EngineError> {
         let newest = events.iter().max_by_key(|event| event.created);
         let snapshot = newest.and_then(|event| stripe::event::customer(&event.payload).ok());
-        let presence = match snapshot {
-            Some(observed) => observed.presence,
-            None => {
-                self.stripe
-                    .customer(id, Priority::Scan)
-                    .await?
-                    .value
-                    .presence
-            }
-        };
-        Ok(presence.customer().map_or(Value::Blank, |customer| {
-            customer.value(Field::Email).clone()
-        }))
+        match snapshot {
+            Some(observed) => Ok(observed),
+            None => Ok(self.stripe.customer(id, Priority::Scan).await?.value),
+        }
     }
 
     /// What Zenskar's mapping says of one of its customers; a customer that is gone says nothing.
@@ -161,6 +165,28 @@ impl Engine {
             Err(failure) if failure.class == Class::Missing => Ok(Mapping::NoAnswer),
             Err(failure) => Err(failure.into()),
         }
+    }
+}
+
+/// Why no link follows from a search, for people.
+pub(super) fn why_not(verdict: &Verdict, search: &Search) -> String {
+    let no_answer = |one: &Candidate| one.mapping == Mapping::NoAnswer;
+    match verdict {
+        Verdict::Ambiguous(several) => {
+            let several: Vec<&str> = several.iter().map(ZenskarCustomerId::as_str).collect();
+            format!(
+                "{AMBIGUOUS}: {}; link one of them with \"zenstripe customers link\"",
+                several.join(", ")
+            )
+        }
+        _ if !search.complete => {
+            "Zenskar's search was not complete, and none of what it found is mapped to it"
+                .to_owned()
+        }
+        _ if search.candidates.iter().any(no_answer) => {
+            "Zenskar's mapping gave no answer for a customer that may be it".to_owned()
+        }
+        _ => "no customer of Zenskar is mapped to it".to_owned(),
     }
 }
 
@@ -213,7 +239,7 @@ pub(super) fn make_link(
         }
         let mut entry = Entry::engine(now, "customer linked", &subject)
             .with("zenskar", &link.zenskar)
-            .with("proof", &format!("{:?}", link.proof).to_lowercase());
+            .with("proof", &link.proof.as_str());
         who.clone_into(&mut entry.who);
         tx.append_journal(&entry)?;
     }

@@ -121,7 +121,7 @@ impl Engine {
         };
         let at_end = cursor.phase == ScanPhase::Zenskar(None);
         let now = self.clock.now();
-        let policy = self.settings().policy.clone();
+        let settings = self.settings();
         let mut listed = BTreeMap::new();
         for seen in page.items {
             listed.insert(seen.id.clone(), Listed::new(seen, observed_at)?);
@@ -136,7 +136,8 @@ impl Engine {
         self.writer
             .write("mirror listed customers", move |tx| {
                 for (id, seen) in &listed {
-                    take_listed(tx, id, seen, &policy, now)?;
+                    let rules = (&settings.policy, settings.match_email);
+                    take_listed(tx, id, seen, rules, now)?;
                 }
                 put_place(tx, cursor)
             })
@@ -389,8 +390,34 @@ impl Engine {
                     }
                 }
             }
-            Mapping::NoAnswer => found.unanswered = found.unanswered.saturating_add(1),
-            Mapping::Nothing => {}
+            Mapping::NoAnswer => {
+                found.unanswered = found.unanswered.saturating_add(1);
+                self.ask_for_named(seen).await?;
+            }
+            Mapping::Nothing => self.ask_for_named(seen).await?,
+        }
+        Ok(())
+    }
+
+    /// A customer of Zenskar's whose external id is that of a customer in Stripe: that one's partner
+    /// is searched, once.
+    async fn ask_for_named(&self, seen: &ZenskarCustomer) -> Result<(), EngineError> {
+        let named = seen.external_id.as_deref().map(StripeCustomerId::parse);
+        let Some(Ok(id)) = named else { return Ok(()) };
+        let subject = Subject::Customer(id.clone());
+        let read = self.store.read()?;
+        let is_here = read
+            .mirror(Side::Stripe, id.as_str())?
+            .is_some_and(|mirror| !mirror.deleted);
+        let is_known = read.link(&id)?.is_some()
+            || read.work(&subject)?.is_some()
+            || read.parked(&subject)?.is_some();
+        drop(read);
+        if is_here && !is_known {
+            let now = self.clock.now();
+            self.writer
+                .write("search for named customer", move |tx| ask(tx, &id, now))
+                .await?;
         }
         Ok(())
     }

@@ -9,6 +9,8 @@ use std::time::Duration;
 pub struct Settings {
     /// What may move.
     pub policy: Policy,
+    /// Whether an address of e-mail that is unique on both sides proves that two customers are one.
+    pub match_email: bool,
     /// How long after it was sent a write may still arrive.
     pub settle: Duration,
     /// Whether and how often to poll.

@@ -125,6 +125,7 @@ fn settings() -> Settings {
             fields: Field::ALL.into(),
             ..Policy::off()
         },
+        match_email: false,
         settle: Duration::from_secs(120),
         poll: Poll::Adaptive,
         api_version: "v1".to_owned(),

@@ -195,6 +195,38 @@ pub struct CustomerRow {
     pub note: Option<String>,
 }
 
+/// Who may be a Stripe customer's customer in Zenskar, as a search finds them now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CandidatesView {
+    /// The customer's id in Stripe.
+    pub stripe: String,
+    /// What the search comes to: `link`, `ambiguous`, `none`, or `linked` where there is a link.
+    pub verdict: String,
+    /// The id in Zenskar that is linked, or would be.
+    pub zenskar: Option<String>,
+    /// What proves it: `mapping`, `metadata`, `external-id`, `email`, `person`.
+    pub proof: Option<String>,
+    /// In words.
+    pub message: String,
+    /// Whether the search surely saw everybody.
+    pub complete: bool,
+    /// Who was found.
+    pub rows: Vec<CandidateRow>,
+}
+
+/// A customer of Zenskar that a search found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CandidateRow {
+    /// Its id.
+    pub zenskar: String,
+    /// What Zenskar's mapping says: the id in Stripe, `none`, or `no answer`.
+    pub mapping: String,
+    /// What speaks for it: `metadata`, `external-id`, `email`.
+    pub clues: Vec<String>,
+    /// The Stripe customer that it is linked with already.
+    pub linked_with: Option<String>,
+}
+
 /// A page of a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page<T> {

@@ -51,6 +51,7 @@ pub fn router(engine: Arc<Engine>, daemon: Arc<dyn Daemon>) -> Router {
         .route("/status", get(status))
         .route("/customers", get(customers))
         .route("/customers/{id}", get(customer))
+        .route("/customers/{id}/candidates", get(candidates))
         .route("/links", post(link))
         .route("/links/{id}", delete(unlink))
         .route("/events", get(events))
@@ -122,6 +123,11 @@ async fn customers(
 async fn customer(State(doors): State<Doors>, id: Result<Path<String>, PathRejection>) -> Answer {
     let Path(id) = id.map_err(bad_path)?;
     answer(&doors, Command::CustomerShow { id }).await
+}
+
+async fn candidates(State(doors): State<Doors>, id: Result<Path<String>, PathRejection>) -> Answer {
+    let Path(id) = id.map_err(bad_path)?;
+    answer(&doors, Command::CustomerCandidates { id }).await
 }
 
 /// Two customers that are one.

@@ -76,4 +76,24 @@ pub enum LinkProof {
     Mapping,
     /// A person said so.
     Person,
+    /// Metadata of the Stripe customer named the Zenskar customer.
+    Metadata,
+    /// The external id of the Zenskar customer is the Stripe customer's id.
+    ExternalId,
+    /// Both have the same address of e-mail, and nobody else has it.
+    Email,
+}
+
+impl LinkProof {
+    /// The proof's name, for people.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Mapping => "mapping",
+            Self::Person => "person",
+            Self::Metadata => "metadata",
+            Self::ExternalId => "external-id",
+            Self::Email => "email",
+        }
+    }
 }

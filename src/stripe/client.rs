@@ -244,6 +244,31 @@ impl StripeClient {
         Ok(answer(&reply, page))
     }
 
+    /// How many customers of the account have exactly this address of e-mail, letters' case
+    /// included, counted to `most`.
+    ///
+    /// # Errors
+    ///
+    /// The call failed.
+    pub async fn count_by_email(
+        &self,
+        email: &str,
+        most: usize,
+        priority: Priority,
+    ) -> Outcome<usize> {
+        let limit = most.min(PAGE_MAX).to_string();
+        let path = format!(
+            "/v1/customers{}",
+            query(&[("email", email), ("limit", &limit)])
+        );
+        let reply = self
+            .get(LIST_CUSTOMERS, &self.customers, &path, priority)
+            .await?;
+        let list: object::List<'_> = serde_json::from_slice(&reply.response.body)
+            .map_err(|_| unreadable(LIST_CUSTOMERS, &reply, "not a list"))?;
+        Ok(answer(&reply, list.data.len()))
+    }
+
     /// A page of the account's events of these types in this window, newest first, after `after`.
     ///
     /// At most [`EVENT_TYPES_MAX`] types can be asked for; with none, or more, events of every type

@@ -58,6 +58,22 @@ pub fn observed(payload: Vec<u8>) -> Result<Observed, ObjectError> {
     })
 }
 
+/// What a customer's metadata hold under `key`, in an object as it came; `None` for nothing, and
+/// for what is no customer.
+#[must_use]
+pub fn metadata(payload: &[u8], key: &str) -> Option<String> {
+    // Few have it, and a search is much faster than a parse.
+    if !payload
+        .windows(key.len())
+        .any(|part| part == key.as_bytes())
+    {
+        return None;
+    }
+    let object: serde_json::Value = serde_json::from_slice(payload).ok()?;
+    let text = object.get("metadata")?.get(key)?.as_str()?.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
 fn presence(wire: object::Customer) -> Presence {
     if wire.deleted == Some(true) {
         return Presence::Deleted;

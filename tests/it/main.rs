@@ -13,6 +13,7 @@ mod both_ways;
 mod cli;
 mod customer;
 mod kill;
+mod matching;
 mod reload;
 mod start;
 mod support;

@@ -537,6 +537,7 @@ pub(crate) fn both_policy() -> Policy {
 fn settings(setup: Setup, policy: Policy) -> Settings {
     Settings {
         policy,
+        match_email: false,
         settle: SETTLE,
         poll: if setup.polling {
             Polling::Adaptive

@@ -101,7 +101,7 @@ impl Engine {
             read.journal_of(&subject.to_string(), None, HISTORY_ROWS, HISTORY_SEARCHED)?;
         Ok(CustomerView {
             row,
-            proof: link.map(|link| format!("{:?}", link.proof).to_lowercase()),
+            proof: link.map(|link| link.proof.as_str().to_owned()),
             fields: field_rows(
                 seen.as_ref().and_then(|seen| seen.presence.customer()),
                 zenskar.as_ref().map(|seen| &seen.customer),

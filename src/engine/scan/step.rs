@@ -10,7 +10,9 @@ use crate::model::mirror::Mirror;
 use crate::model::time::Timestamp;
 use crate::model::work::{Subject, Work};
 use crate::store::{PreparedMirror, StoreError, WriteTx};
+use crate::stripe;
 use crate::stripe::convert::Observed;
+use crate::sync::matching::METADATA_KEY;
 use crate::sync::policy::Policy;
 
 /// Writes the scan's place, and leaves alone what others ask of the next scan meanwhile.
@@ -64,11 +66,13 @@ pub(in crate::engine) fn want_for_unread(
 pub(super) struct Listed {
     presence: Presence,
     observed_at: Timestamp,
+    names_partner: bool,
     mirror: Option<PreparedMirror>,
 }
 
 impl Listed {
     pub(super) fn new(seen: Observed, observed_at: Timestamp) -> Result<Self, StoreError> {
+        let names_partner = stripe::convert::metadata(&seen.payload, METADATA_KEY).is_some();
         let mirror = Mirror {
             observed_at,
             deleted: seen.presence.customer().is_none(),
@@ -77,6 +81,7 @@ impl Listed {
         Ok(Self {
             presence: seen.presence,
             observed_at,
+            names_partner,
             mirror: prepared(Side::Stripe, seen.id.as_str(), &mirror)?,
         })
     }
@@ -105,10 +110,18 @@ pub(super) fn take_listed(
     tx: &mut WriteTx<'_>,
     id: &StripeCustomerId,
     seen: &Listed,
-    policy: &Policy,
+    (policy, match_email): (&Policy, bool),
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    if let Some(link) = tx.link(id)? {
+    let link = tx.link(id)?;
+    if link.is_none() && (seen.names_partner || match_email) {
+        // One search is enough: what it came to waits for an event, or for a person.
+        let subject = Subject::Customer(id.clone());
+        if tx.parked(&subject)?.is_none() && tx.work(&subject)?.is_none() {
+            ask(tx, id, now)?;
+        }
+    }
+    if let Some(link) = link {
         let known = tx.differences(id)?;
         let counting = tx.activations()?.counting(&link);
         let differs = seen.presence.customer().is_none_or(|customer| {

@@ -33,6 +33,9 @@ enum LinkStateV1 {
 enum LinkProofV1 {
     Mapping,
     Person,
+    Metadata,
+    ExternalId,
+    Email,
 }
 
 impl Record for Link {
@@ -54,6 +57,9 @@ impl Record for Link {
             proof: match self.proof {
                 LinkProof::Mapping => LinkProofV1::Mapping,
                 LinkProof::Person => LinkProofV1::Person,
+                LinkProof::Metadata => LinkProofV1::Metadata,
+                LinkProof::ExternalId => LinkProofV1::ExternalId,
+                LinkProof::Email => LinkProofV1::Email,
             },
             made_at: self.made_at.micros(),
             planned_at: self.planned_at.micros(),
@@ -85,6 +91,9 @@ impl TryFrom<LinkV1> for Link {
             proof: match stored.proof {
                 LinkProofV1::Mapping => LinkProof::Mapping,
                 LinkProofV1::Person => LinkProof::Person,
+                LinkProofV1::Metadata => LinkProof::Metadata,
+                LinkProofV1::ExternalId => LinkProof::ExternalId,
+                LinkProofV1::Email => LinkProof::Email,
             },
             made_at: time(stored.made_at),
             planned_at: time(stored.planned_at),

@@ -1,0 +1,127 @@
+//! Which customers are found to be the same, and by what.
+
+use crate::support::daemon::Daemon;
+use crate::support::{WEBHOOKS, World};
+use serde_json::{Value, json};
+
+const BY_EMAIL: &str = "[customers]\nsync = \"import-only\"\nmatch_email = true\n\
+    [events]\npoll = \"off\"\n";
+
+struct Two {
+    world: World,
+    stripe: String,
+    zenskar: String,
+    _daemon: Daemon,
+}
+
+/// A customer on each side that nothing maps, and a daemon that has not heard of them.
+async fn unmapped(more: &str, ours: &Value, theirs: &Value) -> Two {
+    let world = World::new().await;
+    world.configure(more);
+    let daemon = world.start().await;
+    let stripe = world.sandbox.stripe_create_customer(ours);
+    let mut theirs = theirs.clone();
+    if theirs["external_id"] == "its id" {
+        theirs["external_id"] = json!(stripe);
+    }
+    let zenskar = world.sandbox.zenskar_create_customer(&theirs).unwrap();
+    Two {
+        world,
+        stripe,
+        zenskar,
+        _daemon: daemon,
+    }
+}
+
+impl Two {
+    async fn candidates(&self) -> Value {
+        let search = ["customers", "candidates", &self.stripe];
+        self.world.json(&search).await
+    }
+
+    fn change(&self, patch: &Value) {
+        assert!(
+            self.world
+                .sandbox
+                .stripe_update_customer(&self.stripe, patch)
+        );
+    }
+
+    async fn until_linked_by(&self, proof: &str) {
+        self.world.until_status(|status| status["links"] == 1).await;
+        let shown = ["customers", "show", &self.stripe];
+        let shown = self.world.json(&shown).await;
+        assert_eq!(shown["row"]["zenskar"], self.zenskar.as_str());
+        assert_eq!(shown["proof"], proof);
+    }
+}
+
+#[tokio::test]
+async fn an_external_id_that_is_stripes_id_links() {
+    let theirs = json!({ "customer_name": "Ann", "external_id": "its id" });
+    let two = unmapped(WEBHOOKS, &json!({ "name": "Ann" }), &theirs).await;
+    let found = two.candidates().await;
+    assert_eq!(found["verdict"], "link", "{found}");
+    assert_eq!(found["rows"][0]["clues"], json!(["external-id"]));
+    two.change(&json!({ "name": "Bea" }));
+    two.until_linked_by("external-id").await;
+}
+
+#[tokio::test]
+async fn metadata_that_names_the_zenskar_customer_links() {
+    let theirs = json!({ "customer_name": "Ann" });
+    let two = unmapped(WEBHOOKS, &json!({ "name": "Ann" }), &theirs).await;
+    two.change(&json!({ "metadata": { "zenstripe_zenskar_customer": two.zenskar } }));
+    two.until_linked_by("metadata").await;
+}
+
+#[tokio::test]
+async fn an_address_links_only_where_that_is_allowed_and_nobody_shares_it() {
+    let ours = json!({ "name": "Ann", "email": "ann@example.com" });
+    let theirs = json!({ "customer_name": "Ann", "email": "ann@example.com" });
+    let two = unmapped(WEBHOOKS, &ours, &theirs).await;
+    let found = two.candidates().await;
+    assert_eq!(found["verdict"], "none", "{found}");
+    assert_eq!(found["rows"][0]["clues"], json!(["email"]));
+    two.change(&json!({ "name": "Bea" }));
+    let parked = |status: &Value| status["queues"]["parked"] == 1;
+    two.world.until_status(parked).await;
+    assert_eq!(two.world.json(&["status"]).await["links"], 0);
+
+    let two = unmapped(BY_EMAIL, &ours, &theirs).await;
+    two.change(&json!({ "name": "Bea" }));
+    two.until_linked_by("email").await;
+
+    let two = unmapped(BY_EMAIL, &ours, &theirs).await;
+    let _twin = two.world.sandbox.stripe_create_customer(&ours);
+    two.change(&json!({ "name": "Bea" }));
+    two.world
+        .until_status(|status| status["queues"]["parked"] == 2)
+        .await;
+    assert_eq!(two.world.json(&["status"]).await["links"], 0);
+}
+
+#[tokio::test]
+async fn two_that_may_be_it_are_a_question_and_a_person_answers_it() {
+    let theirs = json!({ "customer_name": "Ann", "external_id": "its id" });
+    let two = unmapped(WEBHOOKS, &json!({ "name": "Ann" }), &theirs).await;
+    let twin = json!({ "customer_name": "Ann the second", "external_id": two.stripe });
+    let twin = two.world.sandbox.zenskar_create_customer(&twin).unwrap();
+    let found = two.candidates().await;
+    assert_eq!(found["verdict"], "ambiguous", "{found}");
+    assert_eq!(found["rows"].as_array().map(Vec::len), Some(2));
+    two.change(&json!({ "name": "Bea" }));
+    let parked = |status: &Value| status["queues"]["parked"] == 1;
+    two.world.until_status(parked).await;
+    let waits = two.world.json(&["customers", "list", "--unlinked"]).await;
+    let note = waits["rows"][0]["note"].as_str().unwrap();
+    assert!(
+        note.contains(&twin) && note.contains("customers link"),
+        "{note}"
+    );
+    let link = ["customers", "link", &two.stripe, &two.zenskar];
+    assert!(two.world.output(&link).await.status.success());
+    two.until_linked_by("person").await;
+    let found = two.candidates().await;
+    assert_eq!(found["verdict"], "linked", "{found}");
+}
