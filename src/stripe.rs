@@ -12,4 +12,6 @@ pub mod convert;
 pub mod error;
 pub mod event;
 pub mod object;
+mod patch;
 pub mod signature;
+mod tax;

@@ -5,6 +5,7 @@
 
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
+use crate::model::customer::Field;
 use crate::model::difference::Difference;
 use crate::model::event::Event;
 use crate::model::intent::Intent;
@@ -43,10 +44,13 @@ impl Known {
         {
             return evidence;
         }
-        for event in events
-            .iter()
-            .filter(|event| event.kind == "customer.updated")
-        {
+        for event in events {
+            if stripe::event::is_of_tax_id(&event.kind) && self.active.hears(Field::TaxIds, event) {
+                evidence.touch(Field::TaxIds);
+            }
+            if event.kind != "customer.updated" {
+                continue;
+            }
             match stripe::event::previous_attributes(&event.payload) {
                 stripe::event::Evidence::Unspecified => {
                     let mut open = policy.fields.iter();
@@ -63,10 +67,28 @@ impl Known {
                     {
                         evidence.name(field, value);
                     }
+                    self.metadata_evidence(event, policy, &mut evidence);
                 }
             }
         }
         evidence
+    }
+
+    /// What an event proves of the selected pairs of metadata.
+    fn metadata_evidence(&self, event: &Event, policy: &Policy, evidence: &mut Evidence) {
+        let selected = policy.fields.iter();
+        let mut pairs = selected.filter_map(|field| match field {
+            Field::Metadata(pair) if self.active.hears(*field, event) => Some(*pair),
+            _ => None,
+        });
+        if let Some(first) = pairs.next() {
+            let before = stripe::event::previous_metadata(&event.payload);
+            for pair in std::iter::once(first).chain(pairs) {
+                if let Some(value) = before.get(pair.stripe()) {
+                    evidence.name(Field::Metadata(pair), value.clone());
+                }
+            }
+        }
     }
 }
 

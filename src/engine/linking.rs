@@ -149,9 +149,10 @@ impl Engine {
                     .presence
             }
         };
-        Ok(presence.customer().map_or(Value::Blank, |customer| {
-            customer.value(Field::Email).clone()
-        }))
+        let email = presence
+            .customer()
+            .and_then(|customer| customer.value(Field::Email));
+        Ok(email.cloned().unwrap_or_default())
     }
 
     /// What Zenskar's mapping says of one of its customers; a customer that is gone says nothing.

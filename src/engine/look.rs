@@ -22,6 +22,7 @@ use crate::remote::limiter::Priority;
 use crate::remote::outcome::{Class, Failure};
 use crate::store::PreparedMirror;
 use crate::stripe;
+use crate::stripe::client::Detail;
 use crate::sync::customer::{State, plan};
 use crate::sync::lag::READ_LAG;
 use crate::telemetry::chain;
@@ -239,7 +240,10 @@ impl Engine {
         {
             return Ok(sight);
         }
-        let answer = self.stripe.customer(id, Priority::Sync).await?;
+        let answer = self
+            .stripe
+            .customer_in(id, self.detail(), Priority::Sync)
+            .await?;
         self.gate.open(Side::Stripe);
         Ok(Sight::stripe(
             answer.value,
@@ -260,10 +264,20 @@ impl Engine {
         let listed = mirror.filter(|mirror| {
             mirror.observed_at > began && !mirror.deleted && active.covers(mirror.observed_at)
         });
+        let settings = self.settings();
         Ok(listed.and_then(|mirror| {
             let observed = stripe::convert::observed(mirror.payload).ok()?;
-            Some(Sight::stripe(observed, mirror.observed_at))
+            // An event's snapshot may have come since, which does not show what the scan saw.
+            let customer = observed.presence.customer()?;
+            let mut selected = settings.policy.fields.iter();
+            let is_whole = selected.all(|field| customer.value(*field).is_some());
+            is_whole.then(|| Sight::stripe(observed, mirror.observed_at))
         }))
+    }
+
+    /// How much of a Stripe customer is asked for: what the selected fields need.
+    pub(super) fn detail(&self) -> Detail {
+        Detail::of(&self.settings().policy.fields)
     }
 
     fn snapshot(
@@ -281,7 +295,10 @@ impl Engine {
             .filter(|event| event.created == newest.created)
             .count()
             == 1;
-        let complete = u64::try_from(events.len()) == Ok(work.asked);
+        // What happened to a tax id is in no snapshot of the customer.
+        let of_tax_id = |event: &Event| stripe::event::is_of_tax_id(&event.kind);
+        let complete =
+            u64::try_from(events.len()) == Ok(work.asked) && !events.iter().any(of_tax_id);
         let ours = newest.api_version.as_deref() == Some(settings.api_version.as_str());
         let read = self.store.read()?;
         let Some(mirror) = read.mirror(Side::Stripe, id.as_str())? else {

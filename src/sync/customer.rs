@@ -39,6 +39,14 @@ pub struct State<'a> {
     pub settle: Duration,
 }
 
+impl State<'_> {
+    /// Whether an open intent asks for this very change.
+    fn asks_for(&self, target: Side, field: Field, change: &Change) -> bool {
+        let mut open = self.intents.iter().filter(|intent| intent.is_open());
+        open.any(|intent| intent.target == target && intent.changes.get(&field) == Some(change))
+    }
+}
+
 /// A write that is to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Write {
@@ -127,10 +135,27 @@ fn merge_fields(state: &State<'_>, policy: &Policy, stripe: &Customer, zenskar: 
     let mut changes: BTreeMap<Side, Changes> = BTreeMap::new();
     for field in &policy.fields {
         let field = *field;
+        let (Some(stripe), Some(zenskar)) = (stripe.value(field), zenskar.value(field)) else {
+            let target_read = |side| match side {
+                Side::Stripe => stripe.value(field).is_some(),
+                Side::Zenskar => zenskar.value(field).is_some(),
+            };
+            for intent in settled.iter().filter(|intent| intent.is_open()) {
+                if policy.allows(field, intent.target)
+                    && target_read(intent.target)
+                    && let Some(change) = intent.changes.get(&field)
+                {
+                    let changes = changes.entry(intent.target).or_default();
+                    changes.insert(field, change.clone());
+                }
+            }
+            plan.leave_unread(state, field);
+            continue;
+        };
         let sides = Sides {
             base: plan.base.get(&field),
-            stripe: stripe.value(field),
-            zenskar: zenskar.value(field),
+            stripe,
+            zenskar,
         };
         let held = match merge(field, sides, &evidence, policy) {
             Step::Agree => {
@@ -195,7 +220,7 @@ fn settle(state: &State<'_>, stripe: &Customer, zenskar: &Customer) -> (Vec<Inte
         let mut intent = intent.clone();
         if settles() {
             intent.changes.retain(|field, change| {
-                let arrived = *target.value(*field) == change.to;
+                let arrived = target.value(*field) == Some(&change.to);
                 if arrived {
                     plan.base.insert(*field, change.to.clone());
                 }
@@ -312,6 +337,16 @@ fn is_disputed(
 }
 
 impl Plan {
+    /// A field that was not read on both sides: nothing was learned, so what was shown of it stays
+    /// shown, and nothing new is said.
+    fn leave_unread(&mut self, state: &State<'_>, field: Field) {
+        let shown = state.held.iter().find(|held| held.field == field);
+        self.differences.extend(shown.map(|held| Difference {
+            base: self.base.get(&field).cloned(),
+            ..held.clone()
+        }));
+    }
+
     /// Turns changes into writes, except for what an open intent asks for already.
     fn compare_with_intents(
         &mut self,
@@ -387,7 +422,9 @@ impl Plan {
             return wrong.map_or(Ok(()), |field| Err(Unsound::WrongWrite(*field)));
         };
         for field in &policy.fields {
-            let (ours, theirs) = (stripe.value(*field), zenskar.value(*field));
+            let (Some(ours), Some(theirs)) = (stripe.value(*field), zenskar.value(*field)) else {
+                continue;
+            };
             let shown = self
                 .differences
                 .iter()
@@ -399,7 +436,7 @@ impl Plan {
         }
         for (field, value) in &self.base {
             let held = [stripe.value(*field), zenskar.value(*field)];
-            if state.link.base.get(field) != Some(value) && !held.contains(&value) {
+            if state.link.base.get(field) != Some(value) && !held.contains(&Some(value)) {
                 return Err(Unsound::BaseWithoutEvidence(*field));
             }
         }
@@ -409,7 +446,17 @@ impl Plan {
                     Side::Zenskar => (zenskar.value(*field), stripe.value(*field)),
                     Side::Stripe => (stripe.value(*field), zenskar.value(*field)),
                 };
-                let observed = *from == change.from && *to == change.to && from != to;
+                let observed = match (from, to) {
+                    (Some(from), Some(to)) => {
+                        *from == change.from && *to == change.to && !from.is_nested() && from != to
+                    }
+                    // Decided when both sides were read, and still on its way.
+                    (Some(_), None) | (None, Some(_)) => {
+                        state.asks_for(write.target, *field, change)
+                    }
+                    (None, None) => false,
+                };
+                let observed = observed && !change.to.is_nested();
                 if !observed || !policy.allows(*field, write.target) {
                     return Err(Unsound::WrongWrite(*field));
                 }

@@ -16,6 +16,11 @@ impl Evidence {
         self.named.entry(field).or_default().insert(before);
     }
 
+    /// An event says that `field` changed, and not what it held before.
+    pub fn touch(&mut self, field: Field) {
+        self.named.entry(field).or_default();
+    }
+
     /// An update event does not say which fields changed.
     pub const fn unspecified(&mut self) {
         self.unspecified = true;
@@ -30,9 +35,10 @@ impl Evidence {
     }
 
     /// Whether an event proves that Stripe's `field` changed, or is an update that names nothing.
+    /// Tax ids are objects of their own: no update of the customer is about them.
     #[must_use]
     pub fn changed(&self, field: Field) -> bool {
-        self.unspecified || self.named.contains_key(&field)
+        (self.unspecified && field != Field::TaxIds) || self.named.contains_key(&field)
     }
 
     /// Whether an event proves that `field` held `value` in Stripe before it changed there.

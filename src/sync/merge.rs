@@ -82,7 +82,15 @@ pub fn merge(field: Field, sides: Sides<'_>, evidence: &Evidence, policy: &Polic
         }
     };
     match step {
-        Step::Write(target) if sides.value(target.other()).is_blank() && !policy.allow_blank => {
+        Step::Write(target) if !Policy::can_write(field, target) => {
+            Step::Hold(unproved(sides.base))
+        }
+        Step::Write(_) if sides.stripe.is_nested() || sides.zenskar.is_nested() => {
+            Step::Hold(Held::Nested)
+        }
+        Step::Write(target)
+            if sides.value(target.other()).is_blank() && !policy.may_blank(field, target) =>
+        {
             Step::Hold(Held::WouldBlank)
         }
         Step::Write(_) | Step::Hold(_) | Step::Agree => step,

@@ -479,6 +479,7 @@ fn text(value: &Value) -> &str {
         Value::Blank => "",
         Value::Text(text) => text,
         Value::Address(address) => &address.line1,
+        Value::TaxIds(_) | Value::Nested(_) => panic!("nobody here draws {value}"),
     }
 }
 
