@@ -11,6 +11,7 @@ use crate::model::event::Event;
 use crate::model::intent::Intent;
 use crate::model::journal::Entry;
 use crate::model::link::Link;
+use crate::model::time::Timestamp;
 use crate::store::{StoreError, WriteTx};
 use crate::stripe;
 use crate::sync::activation::{Activations, Since};
@@ -34,8 +35,17 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// What the events prove, read only where the base leaves a selected field open.
-    pub(super) fn evidence(&self, events: &[Event], policy: &Policy) -> Evidence {
+    /// What the events prove of a customer that was made in Stripe at `made_at`, read only where
+    /// the base leaves a selected field open.
+    ///
+    /// A tax id that is made with its customer is no change of it, and an event does not say that
+    /// it was: within the second in which the customer was made, one proves nothing.
+    pub(super) fn evidence(
+        &self,
+        events: &[Event],
+        made_at: Option<Timestamp>,
+        policy: &Policy,
+    ) -> Evidence {
         let mut evidence = Evidence::default();
         if policy
             .fields
@@ -45,7 +55,10 @@ impl Known {
             return evidence;
         }
         for event in events {
-            if stripe::event::is_of_tax_id(&event.kind) && self.active.hears(Field::TaxIds, event) {
+            if stripe::event::is_of_tax_id(&event.kind)
+                && made_at.is_some_and(|made_at| made_at < event.created)
+                && self.active.hears(Field::TaxIds, event)
+            {
                 evidence.touch(Field::TaxIds);
             }
             if event.kind != "customer.updated" {

@@ -49,6 +49,8 @@ pub enum Looked {
 struct Sight {
     presence: Presence,
     mirror: Mirror,
+    /// When the customer was made, by its remote's clock, if that said.
+    made_at: Option<Timestamp>,
 }
 
 impl Sight {
@@ -59,6 +61,7 @@ impl Sight {
             payload: observed.payload,
         };
         Self {
+            made_at: observed.created,
             presence: observed.presence,
             mirror,
         }
@@ -121,7 +124,7 @@ impl Engine {
             zenskar: &zenskar.presence,
             intents: &known.intents,
             held: &known.held,
-            evidence: &known.evidence(&events, &settings.policy),
+            evidence: &known.evidence(&events, stripe.made_at, &settings.policy),
             now,
             settle: settings.settle,
         };
@@ -328,7 +331,11 @@ impl Engine {
             mirror.payload.clone_from(&look.seen().payload);
             self.looks.keep(id, *look, self.clock.now());
         }
-        Ok(Sight { presence, mirror })
+        Ok(Sight {
+            presence,
+            mirror,
+            made_at: None,
+        })
     }
 
     /// Puts work off after a remote failed, or sets it aside when that was the last attempt.

@@ -22,6 +22,7 @@
 use crate::model::customer::{Address, Customer, Field, Fields, Presence, Value};
 use crate::model::id::StripeCustomerId;
 use crate::model::link::Side;
+use crate::model::time::Timestamp;
 use crate::remote::transport::OBJECT_BYTES_MAX;
 use crate::stripe::{object, tax};
 
@@ -48,6 +49,8 @@ pub struct Observed {
     pub presence: Presence,
     /// Whether it is of live mode; a deleted one does not say.
     pub livemode: Option<bool>,
+    /// When it was made, to the second; a deleted one does not say.
+    pub created: Option<Timestamp>,
     /// The object as it came, byte for byte.
     pub payload: Vec<u8>,
 }
@@ -66,6 +69,7 @@ pub fn observed(payload: Vec<u8>) -> Result<Observed, ObjectError> {
     Ok(Observed {
         id: StripeCustomerId::parse(&wire.id).map_err(ObjectError::Id)?,
         livemode: wire.livemode,
+        created: wire.created.map(Timestamp::from_seconds),
         presence: presence(wire),
         payload,
     })

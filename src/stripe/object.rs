@@ -16,6 +16,8 @@ pub(crate) struct Customer {
     #[serde(default)]
     pub(crate) livemode: Option<bool>,
     #[serde(default)]
+    pub(crate) created: Option<i64>,
+    #[serde(default)]
     pub(crate) name: Option<String>,
     #[serde(default)]
     pub(crate) email: Option<String>,

@@ -115,6 +115,14 @@ impl Stripe {
             .unwrap_or(Value::Null)
     }
 
+    /// The tax ids of a customer, whole.
+    pub(crate) fn tax_ids(&self, id: &str) -> Vec<Value> {
+        self.customers
+            .get(id)
+            .map(Customer::tax_ids)
+            .unwrap_or_default()
+    }
+
     pub(crate) fn customer_count(&self) -> usize {
         self.customers.len()
     }
