@@ -29,7 +29,7 @@ pub use diff::{Change, changes, with_restart_settings_of};
 pub use load::{LoadError, Loaded, Origin, load};
 pub use problem::Problems;
 pub use secret::{Secret, SecretRef};
-pub use text::{BaseUrl, CurrencyCode, MetadataKey, TimeZoneName};
+pub use text::{BaseUrl, CurrencyCode, CustomDataKey, MetadataKey, TimeZoneName};
 pub use words::{
     Apply, AutoCharge, Consolidation, Create, DefaultMethod, Field, Initial, Mode, NativeStripe,
     OrganisationKind, Overpaid, Owner, PaymentMethodMirror, Reopen, SyncDirection, Winner,
@@ -240,7 +240,7 @@ pub struct Customers {
     /// Which fields travel. Default unset: all of them, one-way only.
     pub fields: Option<Vec<Field>>,
     /// Stripe metadata key to Zenskar `custom_data` key. Default none.
-    pub metadata: BTreeMap<MetadataKey, String>,
+    pub metadata: BTreeMap<MetadataKey, CustomDataKey>,
 }
 
 /// Who wins a conflict, by field.

@@ -18,5 +18,6 @@ pub mod intent;
 pub mod journal;
 pub mod link;
 pub mod mirror;
+pub mod pair;
 pub mod time;
 pub mod work;

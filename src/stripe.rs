@@ -14,3 +14,4 @@ pub mod event;
 pub mod object;
 pub(crate) mod patch;
 pub mod signature;
+mod tax;

@@ -11,6 +11,7 @@ use crate::config::{
 use crate::engine::settings::{Poll, Settings};
 use crate::model::customer::Field;
 use crate::model::link::Side;
+use crate::model::pair::{InvalidPair, Pair};
 use crate::remote::limiter::Rates;
 use crate::sync::policy::{ConflictRules, Direction, Policy, Rule};
 use std::collections::BTreeSet;
@@ -77,13 +78,12 @@ fn policy(config: &Config) -> Policy {
         SyncDirection::ExportOnly => Some(Direction::From(Side::Zenskar)),
         SyncDirection::ImportAndExport => Some(Direction::Both),
     };
-    let fields = match &customers.fields {
+    let mut fields: BTreeSet<Field> = match &customers.fields {
         None => Field::ALL.into(),
-        Some(fields) => fields
-            .iter()
-            .filter_map(|field| model_field(*field))
-            .collect(),
+        Some(fields) => fields.iter().map(|field| model_field(*field)).collect(),
     };
+    // A pair that cannot be made is refused by `unavailable`.
+    fields.extend(pairs(config).filter_map(Result::ok).map(Field::Metadata));
     Policy {
         direction,
         fields: if direction.is_some() {
@@ -98,7 +98,7 @@ fn policy(config: &Config) -> Policy {
                 .conflict
                 .fields
                 .iter()
-                .filter_map(|(field, winner)| Some((model_field(*field)?, rule(*winner))))
+                .map(|(field, winner)| (model_field(*field), rule(*winner)))
                 .collect(),
         },
     }
@@ -113,14 +113,24 @@ const fn rule(winner: Winner) -> Rule {
     }
 }
 
-/// The field as the core knows it, where it does.
-const fn model_field(field: ConfigField) -> Option<Field> {
+/// The pairs of metadata. They are selected by being named, beside the `fields`.
+fn pairs(config: &Config) -> impl Iterator<Item = Result<Pair, InvalidPair>> + '_ {
+    let metadata = config.customers.metadata.iter();
+    metadata.map(|(stripe, zenskar)| Pair::new(stripe.as_str(), zenskar.as_str()))
+}
+
+/// The field as the core knows it.
+const fn model_field(field: ConfigField) -> Field {
     match field {
-        ConfigField::Name => Some(Field::Name),
-        ConfigField::Email => Some(Field::Email),
-        ConfigField::Phone => Some(Field::Phone),
-        ConfigField::Address => Some(Field::Address),
-        ConfigField::Shipping | ConfigField::TaxIds | ConfigField::PreferredLocale => None,
+        ConfigField::Name => Field::Name,
+        ConfigField::Email => Field::Email,
+        ConfigField::Phone => Field::Phone,
+        ConfigField::Address => Field::Address,
+        ConfigField::ShippingName => Field::ShippingName,
+        ConfigField::ShippingPhone => Field::ShippingPhone,
+        ConfigField::ShippingAddress => Field::ShippingAddress,
+        ConfigField::Locale => Field::Locale,
+        ConfigField::TaxIds => Field::TaxIds,
     }
 }
 
@@ -191,12 +201,11 @@ pub fn unavailable(config: &Config) -> Vec<Unavailable> {
 fn customers(config: &Config) -> Vec<Unavailable> {
     let customers = &config.customers;
     let mut list = Vec::new();
-    let fields = customers.fields.iter().flatten();
-    for field in fields.filter(|field| model_field(**field).is_none()) {
+    for invalid in pairs(config).filter_map(Result::err) {
         list.push(Unavailable {
-            key: "customers.fields",
-            what: format!("the field \"{field}\" is not available in this version"),
-            fix: "choose from name, email, phone and address",
+            key: "customers.metadata",
+            what: invalid.to_string(),
+            fix: "restart the daemon, or take back pairs",
         });
     }
     let mut refuse = |wrong: bool, key, what: &str, fix| {
@@ -208,12 +217,6 @@ fn customers(config: &Config) -> Vec<Unavailable> {
             });
         }
     };
-    refuse(
-        !customers.metadata.is_empty(),
-        "customers.metadata",
-        "pairs of metadata are not available in this version",
-        "remove it",
-    );
     refuse(
         customers.create != Create::None,
         "customers.create",
@@ -234,6 +237,8 @@ fn customers(config: &Config) -> Vec<Unavailable> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::words::Word;
+    use crate::config::{CustomDataKey, MetadataKey};
 
     #[test]
     fn the_defaults_ask_for_nothing_that_is_not_there() {
@@ -254,13 +259,27 @@ mod tests {
         assert_eq!(policy.fields, Field::ALL.into());
         config.customers.fields = Some(vec![ConfigField::Email]);
         assert_eq!(engine(&config).policy.fields, [Field::Email].into());
+        let stripe = MetadataKey::parse("account_manager").unwrap();
+        let zenskar = CustomDataKey::parse("csm").unwrap();
+        config.customers.metadata.insert(stripe, zenskar);
+        let pair = Field::Metadata(Pair::new("account_manager", "csm").unwrap());
+        assert_eq!(engine(&config).policy.fields, [Field::Email, pair].into());
+        assert_eq!(unavailable(&config), []);
+    }
+
+    #[test]
+    fn fields_have_one_name_in_the_file_and_everywhere_else() {
+        for (word, field) in ConfigField::ALL {
+            assert_eq!(model_field(*field).as_str(), *word);
+        }
+        assert_eq!(ConfigField::ALL.len(), Field::ALL.len());
     }
 
     #[test]
     fn what_is_not_there_yet_is_named_with_its_key() {
         let mut config = Config::default();
         config.customers.sync = SyncDirection::ImportAndExport;
-        config.customers.fields = Some(vec![ConfigField::Name, ConfigField::TaxIds]);
+        config.customers.fields = Some(vec![ConfigField::Name]);
         config.customers.create = Create::Zenskar;
         config.payments.links = true;
         config.stripe.client_id = Some("ca_1".to_owned());
@@ -268,13 +287,7 @@ mod tests {
         let keys: Vec<&str> = list.iter().map(|one| one.key).collect();
         assert_eq!(
             keys,
-            [
-                "customers.fields",
-                "customers.create",
-                "stripe.client_id",
-                "payments.links"
-            ]
+            ["customers.create", "stripe.client_id", "payments.links"]
         );
-        assert!(list[0].what.contains("tax_ids"));
     }
 }

@@ -111,10 +111,10 @@ fn shown_values_read_back_as_themselves() {
         .conflict
         .fields
         .insert(Field::TaxIds, Winner::Newest);
-    config
-        .customers
-        .metadata
-        .insert(MetadataKey::parse("a b.c").unwrap(), "d\"e".to_owned());
+    config.customers.metadata.insert(
+        MetadataKey::parse("a b.c").unwrap(),
+        CustomDataKey::parse("d\"e").unwrap(),
+    );
     config.events.poll = Poll::Every(Duration::from_millis(90_500));
     config.limits.decline_rate = 1.0;
     let lines = KEYS

@@ -3,13 +3,8 @@
 //!
 //! A value of these types has the shape; whether the service answers is for `doctor`.
 
+use crate::model::pair;
 use std::fmt;
-
-/// Stripe's limit for a metadata key, in characters.
-const METADATA_KEY_CHARS_MAX: usize = 40;
-
-/// Metadata keys that begin so are our own and are never mapped.
-const OWN_METADATA_PREFIX: &str = "zenstripe";
 
 /// An absolute `http` or `https` address without query, fragment or user, and without a final
 /// slash: something to append a path to.
@@ -109,19 +104,27 @@ impl MetadataKey {
     /// # Errors
     /// What is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
-        if text.is_empty() || text.chars().count() > METADATA_KEY_CHARS_MAX {
-            return Err(format!(
-                "Stripe's keys have 1 to {METADATA_KEY_CHARS_MAX} characters"
-            ));
-        }
-        if text.contains(['[', ']']) {
-            return Err("Stripe's keys contain no square brackets".to_owned());
-        }
-        if text.starts_with(OWN_METADATA_PREFIX) {
-            return Err(format!(
-                "keys that begin with `{OWN_METADATA_PREFIX}` are our own"
-            ));
-        }
+        pair::check_stripe_key(text)?;
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The key.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A key of Zenskar's `custom_data` that may be mapped.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CustomDataKey(String);
+
+impl CustomDataKey {
+    /// Reads a key.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        pair::check_zenskar_key(text)?;
         Ok(Self(text.to_owned()))
     }
 
@@ -187,6 +190,10 @@ mod tests {
         assert!(MetadataKey::parse("account_manager").is_ok());
         for bad in ["", "a[b]", "zenstripe_invoice", &"x".repeat(41)] {
             assert!(MetadataKey::parse(bad).is_err(), "{bad}");
+        }
+        assert!(CustomDataKey::parse("csm").is_ok());
+        for bad in ["", "users", "shipping_name", "zenstripe_invoice"] {
+            assert!(CustomDataKey::parse(bad).is_err(), "{bad}");
         }
     }
 

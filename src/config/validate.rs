@@ -15,6 +15,7 @@ use super::load::Draft;
 use super::problem::{Problem, quoted};
 use super::words::{Mode, NativeStripe, SyncDirection};
 use super::{Config, Poll};
+use crate::model::pair::PAIRS_OF_A_CUSTOMER_MAX;
 
 /// A Unix socket's address has 108 bytes, the last of them zero.
 const SOCKET_PATH_BYTES_MAX: usize = 107;
@@ -24,9 +25,6 @@ const RETENTION_DAYS_MIN: u16 = 31;
 
 /// Ten years.
 const RETENTION_DAYS_MAX: u16 = 3650;
-
-/// Stripe's limit of metadata keys per object.
-const METADATA_ENTRIES_MAX: usize = 50;
 
 /// More requests per second than either system allows.
 const RATE_MAX: u32 = 1000;
@@ -309,10 +307,10 @@ fn customers(judge: &mut Judge<'_>, config: &Config) {
         "expected a different Zenskar key for each Stripe key",
     );
     judge.refuse_if(
-        customers.metadata.len() > METADATA_ENTRIES_MAX,
+        customers.metadata.len() > PAIRS_OF_A_CUSTOMER_MAX,
         &["customers.metadata"],
         "`customers.metadata` has too many entries",
-        &format!("expected at most {METADATA_ENTRIES_MAX}, Stripe's limit"),
+        &format!("expected at most {PAIRS_OF_A_CUSTOMER_MAX}, Stripe's limit"),
     );
 }
 

@@ -13,7 +13,7 @@ use toml::de::DeValue;
 
 use super::problem::{looks_like_a_secret, quoted};
 use super::words::Word;
-use super::{BaseUrl, Poll, SecretRef, TimeZoneName};
+use super::{BaseUrl, CustomDataKey, Poll, SecretRef, TimeZoneName};
 
 mod table;
 
@@ -281,6 +281,27 @@ macro_rules! shaped_text {
 shaped_text! {
     BaseUrl: "an address such as \"https://example.com\"";
     TimeZoneName: "the name of a time zone such as \"Europe/Berlin\"";
+}
+
+impl Setting for CustomDataKey {
+    fn expected() -> String {
+        "a key of custom_data".to_owned()
+    }
+
+    fn read(value: &Value<'_>) -> Result<Self, Vec<Misfit>> {
+        let text = text::<Self>(value)?;
+        Self::parse(text).map_err(|label| {
+            vec![Misfit {
+                span: value.span(),
+                what: format!("cannot be {}", quoted(text)),
+                label,
+            }]
+        })
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(in_toml(self.as_str()))
+    }
 }
 
 impl Setting for SocketAddr {

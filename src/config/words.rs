@@ -152,12 +152,16 @@ words! {
         Phone = "phone",
         /// The billing address.
         Address = "address",
+        /// The recipient of shipments.
+        ShippingName = "shipping.name",
+        /// The recipient's phone number.
+        ShippingPhone = "shipping.phone",
         /// The shipping address.
-        Shipping = "shipping",
+        ShippingAddress = "shipping.address",
+        /// The language of mails and pages.
+        Locale = "locale",
         /// Tax ids.
         TaxIds = "tax_ids",
-        /// The language of mails and pages.
-        PreferredLocale = "preferred_locale",
     }
 
     /// When stored methods are charged without a person.

@@ -6,11 +6,13 @@
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
 use crate::engine::scan::step;
+use crate::model::customer::Field;
 use crate::model::difference::{Difference, Held};
 use crate::model::event::Event;
 use crate::model::intent::Intent;
 use crate::model::journal::Entry;
 use crate::model::link::Link;
+use crate::model::time::Timestamp;
 use crate::store::{StoreError, WriteTx};
 use crate::stripe;
 use crate::sync::activation::{Activations, Since};
@@ -37,8 +39,17 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// What the events prove, read only where the base leaves a selected field open.
-    pub(super) fn evidence(&self, events: &[Event], policy: &Policy) -> Evidence {
+    /// What the events prove of a customer that was made in Stripe at `made_at`, read only where
+    /// the base leaves a selected field open.
+    ///
+    /// A tax id that is made with its customer is no change of it, and an event does not say that
+    /// it was: within the second in which the customer was made, one proves nothing.
+    pub(super) fn evidence(
+        &self,
+        events: &[Event],
+        made_at: Option<Timestamp>,
+        policy: &Policy,
+    ) -> Evidence {
         let mut evidence = Evidence::default();
         if policy
             .fields
@@ -47,10 +58,16 @@ impl Known {
         {
             return evidence;
         }
-        for event in events
-            .iter()
-            .filter(|event| event.kind == "customer.updated")
-        {
+        for event in events {
+            if stripe::event::is_of_tax_id(&event.kind)
+                && made_at.is_some_and(|made_at| made_at < event.created)
+                && self.active.hears(Field::TaxIds, event)
+            {
+                evidence.touch(Field::TaxIds);
+            }
+            if event.kind != "customer.updated" {
+                continue;
+            }
             match stripe::event::previous_attributes(&event.payload) {
                 stripe::event::Evidence::Unspecified => {
                     let mut open = policy.fields.iter();
@@ -67,10 +84,28 @@ impl Known {
                     {
                         evidence.name(field, value);
                     }
+                    self.metadata_evidence(event, policy, &mut evidence);
                 }
             }
         }
         evidence
+    }
+
+    /// What an event proves of the selected pairs of metadata.
+    fn metadata_evidence(&self, event: &Event, policy: &Policy, evidence: &mut Evidence) {
+        let selected = policy.fields.iter();
+        let mut pairs = selected.filter_map(|field| match field {
+            Field::Metadata(pair) if self.active.hears(*field, event) => Some(*pair),
+            _ => None,
+        });
+        if let Some(first) = pairs.next() {
+            let before = stripe::event::previous_metadata(&event.payload);
+            for pair in std::iter::once(first).chain(pairs) {
+                if let Some(value) = before.get(pair.stripe()) {
+                    evidence.name(Field::Metadata(pair), value.clone());
+                }
+            }
+        }
     }
 }
 
@@ -128,7 +163,7 @@ impl Engine {
         let decides = |one: &Difference| match one.why {
             Held::Conflict => policy.conflict.of(one.field) != Rule::Ask,
             Held::WouldBlank => policy.allow_blank,
-            Held::NoBase | Held::Drift | Held::NotTaken | Held::Refused => false,
+            Held::NoBase | Held::Drift | Held::NotTaken | Held::Refused | Held::Nested => false,
         };
         let mut after = None;
         loop {

@@ -221,7 +221,7 @@ impl Engine {
         let key = format!("{}/{}", intent.link, intent.number);
         let due_at = match failure.class {
             Class::Missing => return self.plan_again(intent).await,
-            Class::Refused if intent.changes.len() > 1 => {
+            Class::Refused if one_by_one(&intent).count() > 1 => {
                 intent.progress = earlier.progress;
                 return self.send_apart(intent, reason, now).await;
             }

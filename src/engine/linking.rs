@@ -114,7 +114,7 @@ impl Engine {
         let email = seen
             .presence
             .customer()
-            .map(|customer| customer.value(Field::Email));
+            .and_then(|customer| customer.value(Field::Email));
         if let Some(Value::Text(email)) = email {
             let by_email = self.zenskar.customers_by_email(email, priority).await?;
             complete &= by_email.value.complete;

@@ -24,6 +24,7 @@ use crate::remote::limiter::Priority;
 use crate::remote::outcome::{Class, Failure};
 use crate::store::PreparedMirror;
 use crate::stripe;
+use crate::stripe::client::Detail;
 use crate::sync::customer::{State, plan};
 use crate::sync::lag::READ_LAG;
 use crate::telemetry::chain;
@@ -50,6 +51,8 @@ pub enum Looked {
 struct Sight {
     presence: Presence,
     mirror: Mirror,
+    /// When the customer was made, by its remote's clock, if that said.
+    made_at: Option<Timestamp>,
 }
 
 impl Sight {
@@ -60,6 +63,7 @@ impl Sight {
             payload: observed.payload,
         };
         Self {
+            made_at: observed.created,
             presence: observed.presence,
             mirror,
         }
@@ -242,7 +246,10 @@ impl Engine {
         {
             return Ok(sight);
         }
-        let answer = self.stripe.customer(id, Priority::Sync).await?;
+        let answer = self
+            .stripe
+            .customer_in(id, self.detail(), Priority::Sync)
+            .await?;
         self.gate.open(Side::Stripe);
         if self.settings().policy.writes_to(Side::Stripe)
             && let Some(shown) = Shown::stripe(&answer.value, answer.date)
@@ -272,10 +279,20 @@ impl Engine {
         let listed = mirror.filter(|mirror| {
             mirror.observed_at > began && !mirror.deleted && active.covers(mirror.observed_at)
         });
+        let settings = self.settings();
         Ok(listed.and_then(|mirror| {
             let observed = stripe::convert::observed(mirror.payload).ok()?;
-            Some(Sight::stripe(observed, mirror.observed_at))
+            // An event's snapshot may have come since, which does not show what the scan saw.
+            let customer = observed.presence.customer()?;
+            let mut selected = settings.policy.fields.iter();
+            let is_whole = selected.all(|field| customer.value(*field).is_some());
+            is_whole.then(|| Sight::stripe(observed, mirror.observed_at))
         }))
+    }
+
+    /// How much of a Stripe customer is asked for: what the selected fields need.
+    pub(super) fn detail(&self) -> Detail {
+        Detail::of(&self.settings().policy.fields)
     }
 
     fn snapshot(
@@ -293,7 +310,10 @@ impl Engine {
             .filter(|event| event.created == newest.created)
             .count()
             == 1;
-        let complete = u64::try_from(events.len()) == Ok(work.asked);
+        // What happened to a tax id is in no snapshot of the customer.
+        let of_tax_id = |event: &Event| stripe::event::is_of_tax_id(&event.kind);
+        let complete =
+            u64::try_from(events.len()) == Ok(work.asked) && !events.iter().any(of_tax_id);
         let ours = newest.api_version.as_deref() == Some(settings.api_version.as_str());
         let read = self.store.read()?;
         let Some(mirror) = read.mirror(Side::Stripe, id.as_str())? else {
@@ -323,7 +343,11 @@ impl Engine {
             mirror.payload.clone_from(&look.seen().payload);
             self.looks.keep(id, *look, self.clock.now());
         }
-        Ok(Sight { presence, mirror })
+        Ok(Sight {
+            presence,
+            mirror,
+            made_at: None,
+        })
     }
 
     /// Puts work off after a remote failed, or sets it aside when that was the last attempt.

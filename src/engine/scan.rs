@@ -94,7 +94,7 @@ impl Engine {
     ) -> Result<Scanned, EngineError> {
         let answer = match self
             .stripe
-            .customers_page(after.as_ref(), Priority::Scan)
+            .customers_page(after.as_ref(), self.detail(), Priority::Scan)
             .await
         {
             Ok(answer) => answer,
@@ -346,10 +346,10 @@ impl Engine {
             let counting = read.activations()?.counting(&link);
             let differs = policy.fields.iter().any(|field| {
                 let value = seen.customer.value(*field);
-                match known.iter().find(|one| one.field == *field) {
+                value.is_some_and(|value| match known.iter().find(|one| one.field == *field) {
                     Some(one) => one.zenskar != *value || is_outdated(one, &counting),
                     None => counting.base.get(field) != Some(value),
-                }
+                })
             });
             // A link that ended because Zenskar once did not know the customer is taken up again.
             let is_back = link.state == LinkState::Deleted(Side::Zenskar);

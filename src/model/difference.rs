@@ -33,6 +33,8 @@ pub enum Held {
     NotTaken,
     /// The target refused the value.
     Refused,
+    /// One side holds a value with parts where only text is understood.
+    Nested,
 }
 
 impl Held {
@@ -46,6 +48,7 @@ impl Held {
             Self::Conflict => "conflict",
             Self::NotTaken => "not-taken",
             Self::Refused => "refused",
+            Self::Nested => "nested",
         }
     }
 }

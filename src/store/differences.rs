@@ -15,13 +15,14 @@ use crate::store::tx::{Order, ReadTx, WriteTx, after};
 use std::collections::BTreeMap;
 
 /// Every reason, for the counts.
-const REASONS: [Held; 6] = [
+const REASONS: [Held; 7] = [
     Held::NoBase,
     Held::Drift,
     Held::WouldBlank,
     Held::Conflict,
     Held::NotTaken,
     Held::Refused,
+    Held::Nested,
 ];
 
 impl ReadTx<'_> {

@@ -12,6 +12,7 @@
 //! - Every write carries an idempotency key, so that Stripe recognises a repeat.
 
 use crate::clock::Clock;
+use crate::model::customer::Field;
 use crate::model::id::{AccountId, EventId, StripeCustomerId};
 use crate::model::link::Side;
 use crate::model::time::Timestamp;
@@ -25,6 +26,7 @@ use crate::stripe::error::{Limited, failure, limited};
 use crate::stripe::event::{self, Envelope};
 use crate::stripe::object;
 use http::Method;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Most objects on one page (API reference, "Pagination").
@@ -90,6 +92,28 @@ pub struct EventWindow {
     pub from: Timestamp,
     /// Its newest second; `None` for no end.
     pub to: Option<Timestamp>,
+}
+
+/// How much of a customer is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// What Stripe shows by itself.
+    Plain,
+    /// That, and the tax ids. A restricted key needs the right to read them as well, or the whole
+    /// call is refused ("Expanding Responses").
+    TaxIds,
+}
+
+impl Detail {
+    /// What these fields need.
+    #[must_use]
+    pub fn of(fields: &BTreeSet<Field>) -> Self {
+        if fields.contains(&Field::TaxIds) {
+            Self::TaxIds
+        } else {
+            Self::Plain
+        }
+    }
 }
 
 /// Calls to one Stripe account.
@@ -170,7 +194,25 @@ impl StripeClient {
     ///
     /// The call failed.
     pub async fn customer(&self, id: &StripeCustomerId, priority: Priority) -> Outcome<Observed> {
-        let path = format!("/v1/customers/{}", path_segment(id.as_str()));
+        self.customer_in(id, Detail::Plain, priority).await
+    }
+
+    /// As [`customer`](Self::customer), in this detail.
+    ///
+    /// # Errors
+    ///
+    /// The call failed.
+    pub async fn customer_in(
+        &self,
+        id: &StripeCustomerId,
+        detail: Detail,
+        priority: Priority,
+    ) -> Outcome<Observed> {
+        let expand = match detail {
+            Detail::Plain => String::new(),
+            Detail::TaxIds => query(&[("expand[]", "tax_ids")]),
+        };
+        let path = format!("/v1/customers/{}{expand}", path_segment(id.as_str()));
         let reply = self
             .get(READ_CUSTOMER, &self.customers, &path, priority)
             .await?;
@@ -225,9 +267,13 @@ impl StripeClient {
     pub async fn customers_page(
         &self,
         after: Option<&StripeCustomerId>,
+        detail: Detail,
         priority: Priority,
     ) -> Outcome<Page<Observed, StripeCustomerId>> {
         let mut pairs = vec![("limit", "100")];
+        if detail == Detail::TaxIds {
+            pairs.push(("expand[]", "data.tax_ids"));
+        }
         if let Some(after) = after {
             pairs.push(("starting_after", after.as_str()));
         }

@@ -18,6 +18,7 @@ use crate::stripe::object;
 use serde::Deserialize;
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 
 /// Longest event that is read, in bytes. Stripe's own are far below 1 MiB.
 pub const EVENT_BYTES_MAX: usize = OBJECT_BYTES_MAX;
@@ -40,7 +41,7 @@ pub struct Envelope {
     pub created: Timestamp,
     /// The API version it is rendered in, if it says.
     pub api_version: Option<String>,
-    /// The id of the object it is about; empty where the object has none.
+    /// The id of the object it is about, and of a tax id the customer's; empty where there is none.
     pub object: String,
 }
 
@@ -129,10 +130,15 @@ pub fn parse(bytes: &[u8]) -> Result<Envelope, EventError> {
         Some(id) => Some(AccountId::parse(&id).map_err(|_| EventError::Part("account"))?),
         None => None,
     };
-    let object = serde_json::from_str::<object::Identified>(wire.data.object.get())
-        .ok()
-        .filter(|object| object.id.len() <= WORD_BYTES_MAX)
-        .map_or_else(String::new, |object| object.id);
+    let object = wire.data.object.get();
+    let about = if is_of_tax_id(&wire.kind) {
+        let owned = serde_json::from_str::<object::Owned>(object);
+        owned.map(|object| object.customer)
+    } else {
+        let identified = serde_json::from_str::<object::Identified>(object);
+        identified.map(|object| object.id)
+    };
+    let object = about.ok().filter(|id| id.len() <= WORD_BYTES_MAX);
     Ok(Envelope {
         id: EventId::parse(&wire.id).map_err(|_| EventError::Part("id"))?,
         kind: word(wire.kind, "type")?,
@@ -143,8 +149,15 @@ pub fn parse(bytes: &[u8]) -> Result<Envelope, EventError> {
             Some(version) => Some(word(version, "api_version")?),
             None => None,
         },
-        object,
+        object: object.unwrap_or_default(),
     })
+}
+
+/// Whether events of this type are about a tax id of a customer and not about the customer itself:
+/// they hold no customer, and prove that its tax ids changed.
+#[must_use]
+pub fn is_of_tax_id(kind: &str) -> bool {
+    kind.starts_with("customer.tax_id.")
 }
 
 /// The object inside an event, as it came.
@@ -166,6 +179,9 @@ pub fn snapshot(payload: &[u8]) -> Result<&RawValue, EventError> {
 /// Bytes that are not an event about a customer.
 pub fn customer(payload: &[u8]) -> Result<Observed, EventError> {
     let event: Snapshot<'_> = decode(payload)?;
+    if is_of_tax_id(&event.kind) {
+        return Err(EventError::Part("customer"));
+    }
     let object = event.data.object.get().as_bytes().to_vec();
     let mut observed = convert::observed(object).map_err(EventError::Object)?;
     if event.kind == "customer.deleted" {
@@ -188,7 +204,8 @@ pub enum Evidence {
 ///
 /// `previous_attributes` holds the old values of changed top-level attributes; of a nested object
 /// it holds the changed parts alone ("the Event object": `data.previous_attributes`), so the old
-/// address is the event's address with those parts put back. It can be absent or `null`.
+/// address is the event's address with those parts put back. It can be absent or `null`. Metadata
+/// is read by [`previous_metadata`]; no update names tax ids.
 ///
 /// Never fails: what cannot be read proves nothing. That holds for a field, for all of
 /// `previous_attributes`, and for a payload that was pruned: taken for an event that names nothing,
@@ -231,7 +248,72 @@ fn named(object: &RawValue, previous: &serde_json::Map<String, Json>) -> Fields 
     if let Some(old) = old.and_then(|old| old_address(object, old)) {
         named.insert(Field::Address, old);
     }
+    let old = previous.get("shipping");
+    named.extend(
+        old.and_then(|old| old_shipping(object, old))
+            .into_iter()
+            .flatten(),
+    );
+    // An array comes whole.
+    match previous.get("preferred_locales") {
+        Some(Json::Null) => {
+            named.insert(Field::Locale, Value::Blank);
+        }
+        Some(Json::Array(old)) => {
+            let first = old.first().and_then(Json::as_str);
+            named.insert(Field::Locale, convert::text(first));
+        }
+        Some(_) | None => {}
+    }
     named
+}
+
+/// Reads which keys of the customer's metadata an event names as changed, with their old values:
+/// `null` is a key that was not there. What cannot be read proves nothing.
+#[must_use]
+pub fn previous_metadata(payload: &[u8]) -> BTreeMap<String, Value> {
+    let Ok(event) = decode::<Snapshot<'_>>(payload) else {
+        return BTreeMap::new();
+    };
+    let previous = event.data.previous_attributes.map(RawValue::get);
+    let previous = previous.and_then(|text| serde_json::from_str::<Json>(text).ok());
+    let metadata = previous.as_ref().and_then(|all| all.get("metadata"));
+    let keys = metadata.and_then(Json::as_object).into_iter().flatten();
+    keys.filter_map(|(key, old)| match old {
+        Json::Null => Some((key.clone(), Value::Blank)),
+        Json::String(old) => Some((key.clone(), Value::text(old))),
+        _ => None,
+    })
+    .collect()
+}
+
+/// The fields of shipping that the event changed, as they were before. Only those: where shipping
+/// was not there before, its parts that are still blank were not changed.
+fn old_shipping(object: &RawValue, previous: &Json) -> Option<Vec<(Field, Value)>> {
+    let object: Json = serde_json::from_str(object.get()).ok()?;
+    let now = match object.get("shipping") {
+        Some(Json::Object(shipping)) => shipping.clone(),
+        None | Some(Json::Null) => serde_json::Map::new(),
+        Some(_) => return None,
+    };
+    let mut old = match previous {
+        Json::Null => serde_json::Map::new(),
+        Json::Object(_) => now.clone(),
+        _ => return None,
+    };
+    for (part, value) in previous.as_object().into_iter().flatten() {
+        match (old.get_mut(part), value) {
+            (Some(Json::Object(old)), Json::Object(parts)) => old.extend(parts.clone()),
+            _ => drop(old.insert(part.clone(), value.clone())),
+        }
+    }
+    let fields = |shipping| {
+        let wire: Option<object::Shipping> = serde_json::from_value(Json::Object(shipping)).ok();
+        wire.map(|wire| convert::shipping(Some(wire)))
+    };
+    let pairs = fields(old)?.into_iter().zip(fields(now)?);
+    let changed = pairs.filter(|(old, now)| old != now).map(|(old, _)| old);
+    Some(changed.collect())
 }
 
 /// The address before the event: its parts in `previous` over those in the event's object.

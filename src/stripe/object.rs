@@ -3,8 +3,9 @@
 //! Source: Stripe's API reference (Customers, Errors, pagination). Every field is optional where
 //! any API version leaves it out; unknown fields are ignored.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 
 /// A customer, or what is left of a deleted one: `{id, object, deleted: true}`.
 #[derive(Debug, Deserialize)]
@@ -15,6 +16,8 @@ pub(crate) struct Customer {
     #[serde(default)]
     pub(crate) livemode: Option<bool>,
     #[serde(default)]
+    pub(crate) created: Option<i64>,
+    #[serde(default)]
     pub(crate) name: Option<String>,
     #[serde(default)]
     pub(crate) email: Option<String>,
@@ -22,6 +25,55 @@ pub(crate) struct Customer {
     pub(crate) phone: Option<String>,
     #[serde(default)]
     pub(crate) address: Option<Address>,
+    #[serde(default, deserialize_with = "shown")]
+    pub(crate) shipping: Shown<Shipping>,
+    #[serde(default, deserialize_with = "shown")]
+    pub(crate) preferred_locales: Shown<Vec<String>>,
+    #[serde(default, deserialize_with = "shown")]
+    pub(crate) tax_ids: Shown<TaxIds>,
+    #[serde(default, deserialize_with = "shown")]
+    pub(crate) metadata: Shown<BTreeMap<String, Option<String>>>,
+}
+
+/// What the object showed of a part: `None` where it did not, `Some(None)` where that was `null`.
+pub(crate) type Shown<T> = Option<Option<T>>;
+
+fn shown<'de, T, D>(part: D) -> Result<Shown<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Option::deserialize(part).map(Some)
+}
+
+/// Where shipments go.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Shipping {
+    #[serde(default)]
+    pub(crate) name: Option<String>,
+    #[serde(default)]
+    pub(crate) phone: Option<String>,
+    #[serde(default)]
+    pub(crate) address: Option<Address>,
+}
+
+/// The first of a customer's tax ids, where they were asked for with `expand[]`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct TaxIds {
+    pub(crate) data: Vec<TaxId>,
+    #[serde(default)]
+    pub(crate) has_more: bool,
+}
+
+/// A tax id.
+#[derive(Debug, Deserialize)]
+pub(crate) struct TaxId {
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    #[serde(default)]
+    pub(crate) country: Option<String>,
+    #[serde(default)]
+    pub(crate) value: Option<String>,
 }
 
 /// A postal address; `country` is an ISO 3166-1 alpha-2 code where Stripe enforces it.
@@ -53,6 +105,12 @@ pub(crate) struct List<'a> {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Identified {
     pub(crate) id: String,
+}
+
+/// Any object that belongs to a customer.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Owned {
+    pub(crate) customer: String,
 }
 
 /// The account that a key belongs to.

@@ -1,37 +1,74 @@
-//! Changes as the form parameters of an update (API reference, "Update a customer").
+//! Changes as a form for Stripe.
 //!
-//! | model | parameters |
-//! |---|---|
-//! | text | one; empty text takes the value away |
-//! | address | one for each part, so that it is replaced as a whole; empty for a blank address |
+//! # How a value is written
+//!
+//! | model | form of `POST /v1/customers/{id}` | why |
+//! |---|---|---|
+//! | `name`, `email`, `phone` | the text; blank is the empty string | the empty string unsets a parameter ("Update a customer") |
+//! | `address` | every part, blank ones empty; a blank address is `address=` | older API versions merge parts into what is there |
+//! | `shipping.name`, `.phone`, `.address` | `shipping` with all of them, those that do not change as they were seen; all blank is `shipping=` | Stripe replaces `shipping` as a whole and wants name and address in it |
+//! | `locale` | `preferred_locales[]`: it, then those that were behind the first | the list is replaced as a whole |
+//! | a blank `locale` | not sent | Stripe takes no empty list; [`Policy::may_blank`] keeps it from being decided |
+//! | metadata | `metadata[KEY]`; blank is the empty string | keys that are not named stay; the empty string removes one ("Metadata") |
+//! | tax ids | not sent | they are objects of their own; [`Policy::can_write`] keeps them from being decided |
+//! | a value that does not fit its field, or has parts | not sent | |
+//!
+//! A `shipping` without name or without address is sent as it is: the refusal, in Stripe's words,
+//! becomes a question for a person, and no value is made up.
+//!
+//! [`Policy::may_blank`]: crate::sync::policy::Policy::may_blank
+//! [`Policy::can_write`]: crate::sync::policy::Policy::can_write
 
 use crate::model::customer::{Address, Customer, Field, Value};
 use crate::model::intent::Changes;
+use crate::stripe::convert::SHIPPING;
 
-/// The parameters that make a customer, seen just now, hold these changes.
-#[must_use]
-pub(crate) fn update_form(changes: &Changes, _seen: &Customer) -> Vec<(String, String)> {
+/// The form that makes these changes to the customer that was seen, as names and values that are
+/// not yet encoded. Empty where nothing can be sent.
+pub(crate) fn update_form(changes: &Changes, seen: &Customer) -> Vec<(String, String)> {
     let mut form = Vec::new();
     for (field, change) in changes {
-        match &change.to {
-            Value::Blank => form.push((field_name(*field).to_owned(), String::new())),
-            Value::Text(text) => form.push((field_name(*field).to_owned(), text.clone())),
-            Value::Address(address) => form.extend(parts(field_name(*field), address)),
+        match field {
+            Field::Name => put_text(&mut form, "name", &change.to),
+            Field::Email => put_text(&mut form, "email", &change.to),
+            Field::Phone => put_text(&mut form, "phone", &change.to),
+            Field::Address => put_address(&mut form, "address", &change.to),
+            Field::Locale => put_locales(&mut form, &change.to, seen.more_locales()),
+            Field::Metadata(pair) => {
+                put_text(
+                    &mut form,
+                    &format!("metadata[{}]", pair.stripe()),
+                    &change.to,
+                );
+            }
+            Field::ShippingName | Field::ShippingPhone | Field::ShippingAddress | Field::TaxIds => {
+            }
         }
+    }
+    if SHIPPING.iter().any(|field| changes.contains_key(field)) {
+        put_shipping(&mut form, changes, seen);
     }
     form
 }
 
-const fn field_name(field: Field) -> &'static str {
-    match field {
-        Field::Name => "name",
-        Field::Email => "email",
-        Field::Phone => "phone",
-        Field::Address => "address",
+fn put_text(form: &mut Vec<(String, String)>, name: &str, value: &Value) {
+    let text = match value {
+        Value::Text(text) => text.clone(),
+        Value::Blank => String::new(),
+        Value::Address(_) | Value::TaxIds(_) | Value::Nested(_) => return,
+    };
+    form.push((name.to_owned(), text));
+}
+
+fn put_address(form: &mut Vec<(String, String)>, name: &str, value: &Value) {
+    match value {
+        Value::Address(address) => put_parts(form, name, address),
+        Value::Blank => form.push((name.to_owned(), String::new())),
+        Value::Text(_) | Value::TaxIds(_) | Value::Nested(_) => {}
     }
 }
 
-fn parts(name: &str, address: &Address) -> Vec<(String, String)> {
+fn put_parts(form: &mut Vec<(String, String)>, name: &str, address: &Address) {
     let parts = [
         ("line1", &address.line1),
         ("line2", &address.line2),
@@ -40,40 +77,37 @@ fn parts(name: &str, address: &Address) -> Vec<(String, String)> {
         ("postal_code", &address.postal_code),
         ("country", &address.country),
     ];
-    parts
-        .map(|(part, text)| (format!("{name}[{part}]"), text.clone()))
-        .into()
+    form.extend(parts.map(|(part, text)| (format!("{name}[{part}]"), text.clone())));
+}
+
+fn put_locales(form: &mut Vec<(String, String)>, first: &Value, more: &[String]) {
+    let Value::Text(first) = first else { return };
+    let more = more.iter().filter(|locale| *locale != first);
+    for (at, locale) in std::iter::once(first).chain(more).enumerate() {
+        form.push((format!("preferred_locales[{at}]"), locale.clone()));
+    }
+}
+
+fn put_shipping(form: &mut Vec<(String, String)>, changes: &Changes, seen: &Customer) {
+    let [name, phone, address] = SHIPPING.map(|field| {
+        let changed = changes.get(&field).map(|change| &change.to);
+        changed.or_else(|| seen.value(field))
+    });
+    // What was not read cannot be sent back, and what is left out would be erased.
+    let (Some(name), Some(phone), Some(address)) = (name, phone, address) else {
+        return;
+    };
+    if [name, phone, address].iter().all(|value| value.is_blank()) {
+        form.push(("shipping".to_owned(), String::new()));
+        return;
+    }
+    put_text(form, "shipping[name]", name);
+    put_text(form, "shipping[phone]", phone);
+    match address {
+        Value::Blank => put_parts(form, "shipping[address]", &Address::default()),
+        other => put_address(form, "shipping[address]", other),
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::intent::Change;
-
-    fn form(field: Field, to: Value) -> Vec<(String, String)> {
-        let from = Value::Blank;
-        update_form(&[(field, Change { from, to })].into(), &Customer::default())
-    }
-
-    #[test]
-    fn a_blank_is_sent_as_empty_text() {
-        let pair = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
-        assert_eq!(form(Field::Name, Value::text("Ann")), pair("name", "Ann"));
-        assert_eq!(form(Field::Phone, Value::Blank), pair("phone", ""));
-        assert_eq!(form(Field::Address, Value::Blank), pair("address", ""));
-    }
-
-    #[test]
-    fn an_address_is_sent_with_every_part() {
-        let address = Address {
-            line1: "1 Main St".into(),
-            country: "US".into(),
-            ..Address::default()
-        };
-        let sent = form(Field::Address, Value::Address(address));
-        let names: Vec<_> = sent.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names.len(), 6);
-        assert!(names.contains(&"address[line2]"));
-        assert!(sent.contains(&("address[country]".into(), "US".into())));
-    }
-}
+mod tests;

@@ -39,6 +39,14 @@ pub struct State<'a> {
     pub settle: Duration,
 }
 
+impl State<'_> {
+    /// Whether an open intent asks for this very change.
+    fn asks_for(&self, target: Side, field: Field, change: &Change) -> bool {
+        let mut open = self.intents.iter().filter(|intent| intent.is_open());
+        open.any(|intent| intent.target == target && intent.changes.get(&field) == Some(change))
+    }
+}
+
 /// A write that is to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Write {
@@ -131,14 +139,29 @@ fn merge_fields(state: &State<'_>, policy: &Policy, stripe: &Customer, zenskar: 
     let mut changes: BTreeMap<Side, Changes> = BTreeMap::new();
     for field in &policy.fields {
         let field = *field;
+        let (Some(stripe), Some(zenskar)) = (stripe.value(field), zenskar.value(field)) else {
+            let read = [
+                (Side::Stripe, stripe.value(field).is_some()),
+                (Side::Zenskar, zenskar.value(field).is_some()),
+            ];
+            for (side, _) in read.into_iter().filter(|(_, read)| *read) {
+                let open = waiting(&settled, side, field).filter(|_| policy.allows(field, side));
+                for change in open {
+                    let changes = changes.entry(side).or_default();
+                    changes.insert(field, change.clone());
+                }
+            }
+            plan.leave_unread(state, field);
+            continue;
+        };
         let base = plan
             .base
             .get(&field)
             .map(|agreed| base_of_sides(state.held, &settled, field, agreed));
         let sides = Sides {
             base,
-            stripe: stripe.value(field),
-            zenskar: zenskar.value(field),
+            stripe,
+            zenskar,
         };
         let held = match merge(field, sides, &evidence, policy) {
             Step::Agree => {
@@ -150,27 +173,19 @@ fn merge_fields(state: &State<'_>, policy: &Policy, stripe: &Customer, zenskar: 
                     from: sides.value(target).clone(),
                     to: sides.value(target.other()).clone(),
                 };
-                if is_refused(&settled, target, field, &change.to) {
-                    Held::Refused
-                } else if let Some(held) = not_taken(state.held, target, field, &change) {
-                    held
-                } else if step == Step::Write(target)
-                    && sides.base.map(|base| base.value(target)) != Some(&change.from)
-                    && is_disputed(state, &settled, target, field, &change)
-                {
-                    Held::Conflict
-                } else {
-                    if step == Step::Overrule(target) {
-                        plan.overruled.push(Difference {
-                            field,
-                            stripe: sides.stripe.clone(),
-                            zenskar: sides.zenskar.clone(),
-                            base: plan.base.get(&field).cloned(),
-                            why: Held::Conflict,
-                        });
+                let over = step == Step::Overrule(target);
+                let known_base = sides.base.map(|base| base.value(target));
+                let unmoved = over || known_base == Some(&change.from);
+                match held_back(state, &settled, (target, field, unmoved), &change) {
+                    Some(held) => held,
+                    None => {
+                        if over {
+                            let rule = plan.difference(field, sides, Held::Conflict);
+                            plan.overruled.push(rule);
+                        }
+                        changes.entry(target).or_default().insert(field, change);
+                        continue;
                     }
-                    changes.entry(target).or_default().insert(field, change);
-                    continue;
                 }
             }
             Step::Hold(Held::NoBase) if is_known_conflict(state.held, field, sides) => {
@@ -178,13 +193,8 @@ fn merge_fields(state: &State<'_>, policy: &Policy, stripe: &Customer, zenskar: 
             }
             Step::Hold(held) => held,
         };
-        plan.differences.push(Difference {
-            field,
-            stripe: sides.stripe.clone(),
-            zenskar: sides.zenskar.clone(),
-            base: plan.base.get(&field).cloned(),
-            why: held,
-        });
+        let difference = plan.difference(field, sides, held);
+        plan.differences.push(difference);
     }
     plan.base.retain(|field, _| policy.fields.contains(field));
     plan.compare_with_intents(state, settled, changes);
@@ -214,7 +224,7 @@ fn settle(state: &State<'_>, stripe: &Customer, zenskar: &Customer) -> (Vec<Inte
         let mut intent = intent.clone();
         if settles() {
             intent.changes.retain(|field, change| {
-                let arrived = *target.value(*field) == change.to;
+                let arrived = target.value(*field) == Some(&change.to);
                 if arrived {
                     plan.base.insert(*field, change.to.clone());
                 }
@@ -266,6 +276,30 @@ fn is_refused(intents: &[Intent], target: Side, field: Field, value: &Value) -> 
     })
 }
 
+/// What the open intents ask of this field of the target.
+fn waiting(intents: &[Intent], target: Side, field: Field) -> impl Iterator<Item = &Change> {
+    let open = intents
+        .iter()
+        .filter(move |intent| intent.is_open() && intent.target == target);
+    open.filter_map(move |intent| intent.changes.get(&field))
+}
+
+/// Why a change that is wanted is not made; `unmoved` is whether the target surely holds what it
+/// held when both agreed, or may be written over.
+fn held_back(
+    state: &State<'_>,
+    intents: &[Intent],
+    (target, field, unmoved): (Side, Field, bool),
+    change: &Change,
+) -> Option<Held> {
+    if is_refused(intents, target, field, &change.to) {
+        return Some(Held::Refused);
+    }
+    let not_taken = not_taken(state.held, target, field, change);
+    let disputed = || !unmoved && is_disputed(state, intents, target, field, change);
+    not_taken.or_else(|| disputed().then_some(Held::Conflict))
+}
+
 /// What each side holds if nobody changed it. A target that a write waits for has not changed while
 /// it holds what it held when the write was decided.
 fn base_of_sides<'a>(
@@ -275,13 +309,11 @@ fn base_of_sides<'a>(
     agreed: &'a Value,
 ) -> Base<'a> {
     let mut base = own_forms(held, field, agreed).unwrap_or_else(|| Base::same(agreed));
-    for intent in intents.iter().filter(|intent| intent.is_open()) {
-        if let Some(change) = intent.changes.get(&field) {
-            match intent.target {
-                Side::Stripe => base.stripe = &change.from,
-                Side::Zenskar => base.zenskar = &change.from,
-            }
-        }
+    for change in waiting(intents, Side::Stripe, field) {
+        base.stripe = &change.from;
+    }
+    for change in waiting(intents, Side::Zenskar, field) {
+        base.zenskar = &change.from;
     }
     base
 }
@@ -363,6 +395,26 @@ fn is_disputed(
 }
 
 impl Plan {
+    /// A field that was not read on both sides: nothing was learned, so what was shown of it stays
+    /// shown, and nothing new is said.
+    fn leave_unread(&mut self, state: &State<'_>, field: Field) {
+        let shown = state.held.iter().find(|held| held.field == field);
+        self.differences.extend(shown.map(|held| Difference {
+            base: self.base.get(&field).cloned(),
+            ..held.clone()
+        }));
+    }
+
+    fn difference(&self, field: Field, sides: Sides<'_>, why: Held) -> Difference {
+        Difference {
+            field,
+            stripe: sides.stripe.clone(),
+            zenskar: sides.zenskar.clone(),
+            base: self.base.get(&field).cloned(),
+            why,
+        }
+    }
+
     /// Turns changes into writes, except for what an open intent asks for already.
     fn compare_with_intents(
         &mut self,
@@ -438,7 +490,9 @@ impl Plan {
             return wrong.map_or(Ok(()), |field| Err(Unsound::WrongWrite(*field)));
         };
         for field in &policy.fields {
-            let (ours, theirs) = (stripe.value(*field), zenskar.value(*field));
+            let (Some(ours), Some(theirs)) = (stripe.value(*field), zenskar.value(*field)) else {
+                continue;
+            };
             let shown = self
                 .differences
                 .iter()
@@ -450,7 +504,7 @@ impl Plan {
         }
         for (field, value) in &self.base {
             let held = [stripe.value(*field), zenskar.value(*field)];
-            if state.link.base.get(field) != Some(value) && !held.contains(&value) {
+            if state.link.base.get(field) != Some(value) && !held.contains(&Some(value)) {
                 return Err(Unsound::BaseWithoutEvidence(*field));
             }
         }
@@ -460,7 +514,17 @@ impl Plan {
                     Side::Zenskar => (zenskar.value(*field), stripe.value(*field)),
                     Side::Stripe => (stripe.value(*field), zenskar.value(*field)),
                 };
-                let observed = *from == change.from && *to == change.to && from != to;
+                let observed = match (from, to) {
+                    (Some(from), Some(to)) => {
+                        *from == change.from && *to == change.to && !from.is_nested() && from != to
+                    }
+                    // Decided when both sides were read, and still on its way.
+                    (Some(_), None) | (None, Some(_)) => {
+                        state.asks_for(write.target, *field, change)
+                    }
+                    (None, None) => false,
+                };
+                let observed = observed && !change.to.is_nested();
                 if !observed || !policy.allows(*field, write.target) {
                     return Err(Unsound::WrongWrite(*field));
                 }

@@ -49,6 +49,7 @@ impl Evidence {
     pub fn seen(
         &mut self,
         side: Side,
+        fields: impl Iterator<Item = Field>,
         before: (&Customer, Timestamp),
         now: (&Customer, Timestamp),
     ) {
@@ -56,8 +57,12 @@ impl Evidence {
             after: before.1,
             until: now.1,
         };
-        for field in Field::ALL {
-            if before.0.value(field) != now.0.value(field) {
+        for field in fields {
+            // What was not read tells nothing.
+            let (Some(before), Some(now)) = (before.0.value(field), now.0.value(field)) else {
+                continue;
+            };
+            if before != now {
                 self.changed_within(side, field, span);
             }
         }
@@ -80,6 +85,11 @@ impl Evidence {
         self.named.entry(field).or_default().insert(before);
     }
 
+    /// An event says that `field` changed, and not what it held before.
+    pub fn touch(&mut self, field: Field) {
+        self.named.entry(field).or_default();
+    }
+
     /// An update event does not say which fields changed.
     pub const fn unspecified(&mut self) {
         self.unspecified = true;
@@ -97,9 +107,10 @@ impl Evidence {
     }
 
     /// Whether an event proves that Stripe's `field` changed, or is an update that names nothing.
+    /// Tax ids are objects of their own: no update of the customer is about them.
     #[must_use]
     pub fn changed(&self, field: Field) -> bool {
-        self.unspecified || self.named.contains_key(&field)
+        (self.unspecified && field != Field::TaxIds) || self.named.contains_key(&field)
     }
 
     /// Whether an event proves that `field` held `value` in Stripe before it changed there.

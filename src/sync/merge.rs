@@ -129,8 +129,17 @@ pub fn merge(field: Field, sides: Sides<'_>, evidence: &Evidence, policy: &Polic
         }
     };
     match step {
+        Step::Overrule(target) if !Policy::can_write(field, target) => Step::Hold(Held::Conflict),
+        Step::Write(target) if !Policy::can_write(field, target) => {
+            Step::Hold(unproved(sides.base))
+        }
+        Step::Write(_) | Step::Overrule(_)
+            if sides.stripe.is_nested() || sides.zenskar.is_nested() =>
+        {
+            Step::Hold(Held::Nested)
+        }
         Step::Write(target) | Step::Overrule(target)
-            if sides.value(target.other()).is_blank() && !policy.allow_blank =>
+            if sides.value(target.other()).is_blank() && !policy.may_blank(field, target) =>
         {
             Step::Hold(Held::WouldBlank)
         }

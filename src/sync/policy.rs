@@ -91,6 +91,20 @@ impl Policy {
             Some(Direction::Both) => true,
             Some(Direction::From(source)) => source.other() == target,
         };
-        direction && self.fields.contains(&field)
+        direction && self.fields.contains(&field) && Self::can_write(field, target)
+    }
+
+    /// Whether `field` is ever written to `target`: in Stripe, tax ids are objects of their own,
+    /// which are read and never made or deleted.
+    #[must_use]
+    pub const fn can_write(field: Field, target: Side) -> bool {
+        !matches!((field, target), (Field::TaxIds, Side::Stripe))
+    }
+
+    /// Whether a blank may erase what `target` holds in `field`. Stripe takes no empty list of
+    /// preferred locales ("Update a customer": `preferred_locales`).
+    #[must_use]
+    pub const fn may_blank(&self, field: Field, target: Side) -> bool {
+        self.allow_blank && !matches!((field, target), (Field::Locale, Side::Stripe))
     }
 }

@@ -1,6 +1,6 @@
 //! What to do with an intent when its turn comes, and what its answer proves.
 
-use crate::model::customer::{Customer, Fields};
+use crate::model::customer::{Customer, Field, Fields};
 use crate::model::difference::{Difference, Held};
 use crate::model::intent::{Changes, Intent, Progress};
 use crate::model::link::Side;
@@ -32,14 +32,14 @@ pub fn before_sending(
     let missing: Changes = intent
         .changes
         .iter()
-        .filter(|(field, change)| *current.value(**field) != change.to)
+        .filter(|(field, change)| current.value(**field) != Some(&change.to))
         .map(|(field, change)| (*field, change.clone()))
         .collect();
     if missing.is_empty() {
         return Before::Arrived;
     }
     let unmoved = |(field, change): (_, &crate::model::intent::Change)| {
-        policy.allows(field, intent.target) && *current.value(field) == change.from
+        policy.allows(field, intent.target) && current.value(field) == Some(&change.from)
     };
     if missing
         .iter()
@@ -56,14 +56,37 @@ pub fn before_sending(
     }
 }
 
-/// The same write with a request for each field. What may have happened to the whole may have
-/// happened to each part, so each keeps how far the whole got.
+/// The same write in as many requests as it can be made of.
+///
+/// That is one for each field, but that Stripe takes `shipping` as a whole. What may have happened to the whole may have happened to each part,
+/// so each keeps how far the whole got.
 pub fn one_by_one(intent: &Intent) -> impl Iterator<Item = Intent> {
-    intent.changes.iter().map(|(field, change)| Intent {
-        changes: Changes::from([(*field, change.clone())]),
+    let mut parts: Vec<Changes> = Vec::new();
+    for (field, change) in &intent.changes {
+        let whole = parts.iter_mut().find(|part| {
+            let mut others = part.keys();
+            intent.target == Side::Stripe
+                && is_shipping(*field)
+                && others.any(|other| is_shipping(*other))
+        });
+        let change = (*field, change.clone());
+        match whole {
+            Some(part) => part.extend([change]),
+            None => parts.push(Changes::from([change])),
+        }
+    }
+    parts.into_iter().map(|changes| Intent {
+        changes,
         attempts: 0,
         ..intent.clone()
     })
+}
+
+const fn is_shipping(field: Field) -> bool {
+    matches!(
+        field,
+        Field::ShippingName | Field::ShippingPhone | Field::ShippingAddress
+    )
 }
 
 /// What the target's answer to a write proves.
@@ -82,7 +105,10 @@ pub struct After {
 pub fn after_answer(intent: &Intent, answered: &Customer, base: &Fields) -> After {
     let mut after = After::default();
     for (field, change) in &intent.changes {
-        let held = answered.value(*field);
+        // An answer that does not show the field proves nothing of it; the next look does.
+        let Some(held) = answered.value(*field) else {
+            continue;
+        };
         if *held == change.to {
             after.agreed.insert(*field, change.to.clone());
             continue;

@@ -5,9 +5,17 @@ use crate::model::work::Subject;
 
 /// Types of events that ask for a look, as Stripe names them. The poller asks for these alone; a
 /// webhook may bring others, which are kept and counted.
-pub const EVENT_TYPES: [&str; 3] = ["customer.created", "customer.updated", "customer.deleted"];
+pub const EVENT_TYPES: [&str; 6] = [
+    "customer.created",
+    "customer.updated",
+    "customer.deleted",
+    "customer.tax_id.created",
+    "customer.tax_id.updated",
+    "customer.tax_id.deleted",
+];
 
-/// The record that an event of this type about this object asks to look at.
+/// The record that an event of this type about this object asks to look at. What happens to a tax
+/// id is about its customer.
 ///
 /// `None` for a type nothing is done about, and for an object whose id cannot be one.
 #[must_use]
@@ -24,11 +32,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_events_of_the_customer_itself_ask_for_a_look() {
+    fn only_events_of_a_customer_and_its_tax_ids_ask_for_a_look() {
         assert_eq!(
             of_event("customer.updated", "cus_1").map(|subject| subject.to_string()),
             Some("customer/cus_1".to_owned())
         );
+        assert!(of_event("customer.tax_id.created", "cus_1").is_some());
         assert_eq!(of_event("customer.subscription.updated", "sub_1"), None);
         assert_eq!(of_event("invoice.paid", "in_1"), None);
         assert_eq!(of_event("customer.updated", ""), None);

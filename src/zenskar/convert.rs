@@ -11,13 +11,27 @@
 //! | `address.zipCode` (also `zip_code`, `postal_code`) | `postal_code` | `zipCode` (the others are ignored by Zenskar) |
 //! | `address.country_code`, `country` | `country`: the code if it is one of two or three letters or an English name says it, else the text | both as they were if the country is unchanged; else the code and its English name |
 //! | `address.validation_status`, `connector_validation` | not read | not sent: they are Zenskar's to set |
+//! | `ship_to_address` | shipping address | as `address` |
+//! | `custom_data.shipping_name`, `custom_data.shipping_phone`, `custom_data.preferred_locale` | shipping name, shipping phone, locale: Zenskar documents no place for them, so these keys are ours by agreement | as any key of `custom_data` |
+//! | `custom_data.KEY` of a pair | text; a number or a boolean is its JSON text; `null`, absent and empty are blank | `custom_data` whole: every other key as it was read, `null` ones left out; a number or a boolean stays one where the new text is one |
+//! | `custom_data.KEY` that is a list or an object | its JSON, which is never equal to text | never written over |
+//! | `tax_info` | tax ids: `country_code` as a code of two letters (`EU` with an id that begins with a member's letters is the member), `tax_code` in upper case, `tax_id` | whole: an entry that says the same is sent as it was read, a new one with Zenskar's own country codes (`USA`, `IND`, `AUS`, else two letters); none is `[]` |
+//! | `tax_info` with an entry that cannot be read | its JSON, as above | never written over |
 //! | anything else | not read | not sent, so not changed |
 //!
 //! Nested objects are sent whole because Zenskar does not say whether it merges or replaces them:
-//! sent whole, both mean the same.
+//! sent whole, both mean the same. So one that the answer did not show (`ship_to_address`,
+//! `custom_data` or `tax_info` absent, where `null` is blank) was not read, is not blank, and is not
+//! sent.
+//!
+//! The address is in this module; `custom_data` and `tax_info` are in those below it.
 
-use crate::model::customer::{Address, Customer, Field, Value};
+mod custom_data;
+mod tax_info;
+
+use crate::model::customer::{Address, Customer, Field, Fields, Value};
 use crate::model::intent::Changes;
+use crate::model::link::Side;
 use crate::zenskar::country;
 use crate::zenskar::object::{ZenskarCustomer, text};
 use serde_json::{Map, Value as Json};
@@ -35,22 +49,64 @@ const POSTAL_CODE: [&str; 3] = ["zipCode", "zip_code", "postal_code"];
 const COUNTRY: [&str; 1] = ["country"];
 const COUNTRY_CODE: [&str; 1] = ["country_code"];
 
+/// Nested objects, besides the address.
+const SHIP_TO: &str = "ship_to_address";
+const CUSTOM_DATA: &str = "custom_data";
+const TAX_INFO: &str = "tax_info";
+
 pub(crate) fn customer(raw: &Map<String, Json>) -> Customer {
     let value = |keys: &[&str]| text(raw, keys).map_or(Value::Blank, |text| Value::text(&text));
     let address = raw_address(raw).map(address).unwrap_or_default();
-    let fields = [
+    let mut fields = Fields::from([
         (Field::Name, value(&["customer_name"])),
         (Field::Email, value(&["email"])),
         (Field::Phone, value(&["phone_number", "phone"])),
         (Field::Address, Value::address(address)),
-    ];
-    Customer::new(fields.into())
+    ]);
+    let mut unread = Vec::new();
+    let mut keyed = None;
+    match shown_object(raw, SHIP_TO) {
+        Some(ship_to) => {
+            let address = self::address(&ship_to);
+            fields.insert(Field::ShippingAddress, Value::address(address));
+        }
+        None => unread.push(Field::ShippingAddress),
+    }
+    match raw.get(TAX_INFO) {
+        Some(shown) => drop(fields.insert(Field::TaxIds, tax_info::value(shown))),
+        None => unread.push(Field::TaxIds),
+    }
+    match shown_object(raw, CUSTOM_DATA) {
+        Some(data) => {
+            let mut values = custom_data::values(&data);
+            for (field, key) in custom_data::OURS {
+                fields.insert(field, values.remove(key).unwrap_or_default());
+            }
+            keyed = Some(values);
+        }
+        None => unread.extend(custom_data::OURS.map(|(field, _)| field)),
+    }
+    let mut customer = Customer::new(fields);
+    if let Some(values) = keyed {
+        customer = customer.with_keyed(Side::Zenskar, values);
+    }
+    unread.into_iter().fold(customer, Customer::without)
 }
 
 pub(crate) fn raw_address(raw: &Map<String, Json>) -> Option<&Map<String, Json>> {
     ["address", "billing_address"]
         .iter()
         .find_map(|key| raw.get(*key)?.as_object())
+}
+
+/// An object's own object, empty where it is `null`; `None` where it was not shown, or as
+/// something else.
+fn shown_object(raw: &Map<String, Json>, key: &str) -> Option<Map<String, Json>> {
+    match raw.get(key)? {
+        Json::Object(shown) => Some(shown.clone()),
+        Json::Null => Some(Map::new()),
+        _ => None,
+    }
 }
 
 fn address(raw: &Map<String, Json>) -> Address {
@@ -82,34 +138,53 @@ fn country_of(code: &str, written: &str) -> String {
 
 /// The body that makes these changes to the customer that was looked at: changed keys alone.
 ///
-/// An address that stays blank, or a value that does not fit its field, is left out.
+/// An address that stays blank, a value that does not fit its field, and what belongs into an
+/// object that was not read, is left out.
 #[must_use]
 pub fn patch_body(changes: &Changes, observed: &ZenskarCustomer) -> Json {
+    let raw = observed.raw();
     let mut body = Map::new();
+    let mut data = Vec::new();
     for (field, change) in changes {
-        let key = match field {
-            Field::Name => "customer_name",
-            Field::Email => "email",
-            Field::Phone => "phone_number",
-            Field::Address => "address",
-        };
-        let value = match (field, &change.to) {
-            (Field::Address, Value::Address(to)) => patch_address(to, observed.raw_address()),
-            (Field::Address, Value::Blank) => {
-                patch_address(&Address::default(), observed.raw_address())
+        let to = &change.to;
+        let part = match field {
+            Field::Name => patch_text(to).map(|text| ("customer_name", text)),
+            Field::Email => patch_text(to).map(|text| ("email", text)),
+            Field::Phone => patch_text(to).map(|text| ("phone_number", text)),
+            Field::Address => patch_address(to, raw_address(raw)).map(|to| ("address", to)),
+            Field::ShippingAddress => shown_object(raw, SHIP_TO)
+                .and_then(|ship_to| patch_address(to, Some(&ship_to)))
+                .map(|to| (SHIP_TO, to)),
+            Field::TaxIds => tax_info::patch(to, raw.get(TAX_INFO)).map(|to| (TAX_INFO, to)),
+            Field::ShippingName | Field::ShippingPhone | Field::Locale | Field::Metadata(_) => {
+                data.extend(custom_data::key(*field).map(|key| (key, to)));
+                None
             }
-            (Field::Address, Value::Text(_)) | (_, Value::Address(_)) => continue,
-            (_, Value::Text(text)) => Json::String(text.clone()),
-            (_, Value::Blank) => Json::String(String::new()),
         };
-        if value != Json::Object(Map::new()) {
-            body.insert(key.to_owned(), value);
-        }
+        body.extend(part.map(|(key, value)| (key.to_owned(), value)));
+    }
+    if let Some(observed) = shown_object(raw, CUSTOM_DATA).filter(|_| !data.is_empty()) {
+        let data = custom_data::patch(&data, observed);
+        body.extend(data.map(|data| (CUSTOM_DATA.to_owned(), Json::Object(data))));
     }
     Json::Object(body)
 }
 
-fn patch_address(to: &Address, observed: Option<&Map<String, Json>>) -> Json {
+fn patch_text(to: &Value) -> Option<Json> {
+    match to {
+        Value::Text(text) => Some(Json::String(text.clone())),
+        Value::Blank => Some(Json::String(String::new())),
+        Value::Address(_) | Value::TaxIds(_) | Value::Nested(_) => None,
+    }
+}
+
+fn patch_address(to: &Value, observed: Option<&Map<String, Json>>) -> Option<Json> {
+    let blank = Address::default();
+    let to = match to {
+        Value::Address(to) => to,
+        Value::Blank => &blank,
+        Value::Text(_) | Value::TaxIds(_) | Value::Nested(_) => return None,
+    };
     let empty = Map::new();
     let observed = observed.unwrap_or(&empty);
     let from = address(observed);
@@ -138,7 +213,7 @@ fn patch_address(to: &Address, observed: Option<&Map<String, Json>>) -> Json {
             }
         }
     }
-    Json::Object(sent)
+    (!sent.is_empty()).then_some(Json::Object(sent))
 }
 
 /// Sets a part under the first of its names. A part that is and was blank stays out.

@@ -70,9 +70,9 @@ impl ZenskarCustomer {
         })
     }
 
-    /// The object's own `address`, with all its keys.
-    pub(crate) fn raw_address(&self) -> Option<&Map<String, Json>> {
-        convert::raw_address(&self.raw)
+    /// The object with all its keys.
+    pub(crate) const fn raw(&self) -> &Map<String, Json> {
+        &self.raw
     }
 }
 

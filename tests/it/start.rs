@@ -58,10 +58,6 @@ async fn what_this_version_does_not_do_is_refused_with_its_key() {
     let world = World::new().await;
     for (more, key) in [
         ("[customers]\nsync = \"export-only\"\n", "customers.sync"),
-        (
-            "[customers]\nsync = \"import-only\"\nfields = [\"tax_ids\"]\n",
-            "customers.fields",
-        ),
         ("[payments]\nlinks = true\n", "payments.links"),
     ] {
         world.configure(more);

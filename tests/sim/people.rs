@@ -1,8 +1,8 @@
 //! What people do besides editing customers: commands, the operator's file, keys, and saving at
 //! the worst moment. And which of the remotes' possible behaviours a run has.
 
-use crate::run::Run;
-use crate::world::full_policy;
+use crate::run::{Run, custom_data, tax_info};
+use crate::world::{drawn, full_policy};
 use serde_json::{Value as Json, json};
 use zenstripe::engine::command::{Command, Letters};
 use zenstripe::model::customer::Field;
@@ -91,7 +91,7 @@ impl Run {
             }
             1 => {
                 let mut policy = full_policy();
-                policy.fields.remove(&Field::ALL[self.pick(4)]);
+                policy.fields.remove(&drawn()[self.pick(7)]);
                 self.count("field left out");
                 policy
             }
@@ -232,13 +232,19 @@ impl Run {
     pub(crate) fn person_patch(&mut self) -> Json {
         self.edits += 1;
         let edit = self.edits;
-        match self.random.between(0, 3) {
+        match self.random.between(0, 6) {
             0 => json!({ "customer_name": format!("Person {edit}") }),
             1 => json!({ "email": format!("person-{edit}@example.com") }),
             2 => json!({ "phone_number": format!("+33 9 {edit}") }),
-            _ => {
+            3 => {
                 json!({ "address": {"line1": format!("{edit} Person Street"), "country_code": "FR"} })
             }
+            4 => {
+                let line1 = format!("{edit} Person Dock");
+                json!({ "ship_to_address": {"line1": line1, "country": "France"} })
+            }
+            5 => json!({ "custom_data": custom_data(&format!("Person {edit}")) }),
+            _ => json!({ "tax_info": [tax_info(&format!("FR9{edit}"))] }),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::act::Act;
 use crate::run::{Report, Run, fault_name};
-use crate::world::World;
+use crate::world::{World, drawn};
 use std::collections::BTreeSet;
 use zenstripe::engine::command::Command;
 use zenstripe::engine::scan::Scanned;
@@ -307,7 +307,7 @@ impl Run {
                 ));
                 continue;
             }
-            for field in Field::ALL {
+            for field in drawn() {
                 let never_agreed = lost && !link.base.contains_key(&field);
                 let difference = shown.iter().find(|difference| difference.field == field);
                 let said =
@@ -482,11 +482,13 @@ impl Run {
 }
 
 /// A value as the sandbox's customers show it; an address by its first line.
-fn text(value: &Value) -> &str {
+pub(crate) fn text(value: &Value) -> &str {
     match value {
         Value::Blank => "",
         Value::Text(text) => text,
         Value::Address(address) => &address.line1,
+        Value::TaxIds(ids) => ids.first().map_or("", |id| &id.id),
+        Value::Nested(_) => panic!("nobody here draws {value}"),
     }
 }
 

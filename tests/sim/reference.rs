@@ -4,7 +4,7 @@
 //! bases or intents. Import only: Stripe's changes move, Zenskar's edits stay until Stripe's field
 //! changes again.
 
-use crate::world::zenskar_fields;
+use crate::world::{drawn, zenskar_fields};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use zenstripe::model::customer::Field;
@@ -118,7 +118,7 @@ impl Reference {
     /// what happened before counts.
     pub(crate) fn selected(&mut self, policy: &Policy, linked: bool) {
         self.steps += 1;
-        let off: BTreeSet<Field> = Field::ALL
+        let off: BTreeSet<Field> = drawn()
             .into_iter()
             .filter(|field| policy.direction.is_none() || !policy.fields.contains(field))
             .collect();
@@ -146,7 +146,7 @@ impl Reference {
         } else {
             self.apart.insert(id.to_owned());
         }
-        for field in Field::ALL {
+        for field in drawn() {
             if let Some(story) = self.stories.get_mut(&(id.to_owned(), field)) {
                 story.anew_at = self.steps;
             }
@@ -173,6 +173,11 @@ impl Reference {
     /// The engine wrote to Zenskar.
     pub(crate) fn engine_wrote(&mut self, id: &str, (before, after): (&Json, &Json), at: i64) {
         self.patches += 1;
+        // What nobody asked to be written stands beside what is.
+        let other = "/custom_data/other";
+        if before.pointer(other) != after.pointer(other) {
+            self.wrong.push(format!("{id}: a write lost {other}"));
+        }
         let before = zenskar_fields(before);
         for (field, value) in zenskar_fields(after) {
             if before[&field] == value {

@@ -116,6 +116,10 @@ impl Run {
                 "customer_name": values["name"], "email": values["email"],
                 "phone_number": values["phone"],
                 "address": {"line1": values["address"]["line1"], "country_code": "FR"},
+                "ship_to_address": {"line1": values["shipping"]["address"]["line1"],
+                    "country": "France"},
+                "custom_data": custom_data(values["metadata"]["tier"].as_str().unwrap()),
+                "tax_info": [tax_info(values["tax_ids"][0]["value"].as_str().unwrap())],
             });
             if self.random.between(0, 4) == 0 {
                 theirs["customer_name"] = json!(format!("Another {number}"));
@@ -299,7 +303,10 @@ impl Run {
             .position(|(id, _)| *id == stripe)
             .unwrap();
         let values = self.stripe_values(u64::try_from(number).unwrap());
-        let key = ["name", "email", "phone", "address"][self.pick(4)];
+        let keys = [
+            "name", "email", "phone", "address", "shipping", "metadata", "tax_ids",
+        ];
+        let key = keys[self.pick(7)];
         let mut patch = json!({ key: values[key] });
         if self.random.between(0, 3) == 0 {
             let key = ["name", "phone"][self.pick(2)];
@@ -360,6 +367,10 @@ impl Run {
             "email": format!("Mail-{choice}-{number}@example.com"),
             "phone": format!("+33 1 {choice}"),
             "address": {"line1": format!("{choice} Rue de la Paix"), "country": "FR"},
+            "shipping": {"name": "Jo",
+                "address": {"line1": format!("{choice} Quai"), "country": "FR"}},
+            "metadata": {"tier": format!("Tier {choice}")},
+            "tax_ids": [{"type": "eu_vat", "value": format!("FR{choice}")}],
         })
     }
 
@@ -381,12 +392,23 @@ impl Run {
     }
 
     pub(crate) fn stripe(&self, id: &str) -> BTreeMap<zenstripe::model::customer::Field, String> {
-        stripe_fields(&self.world.sandbox.stripe_customer(id))
+        let sandbox = &self.world.sandbox;
+        stripe_fields(&sandbox.stripe_customer(id), &sandbox.stripe_tax_ids(id))
     }
 
     pub(crate) fn zenskar(&self, id: &str) -> BTreeMap<zenstripe::model::customer::Field, String> {
         zenskar_fields(&self.world.sandbox.zenskar_customer(id))
     }
+}
+
+/// `custom_data` with what the pair of metadata holds, and what stands beside it.
+pub(crate) fn custom_data(level: &str) -> Json {
+    json!({"level": level, "shipping_name": "Jo", "other": "kept"})
+}
+
+/// A tax id as Zenskar holds it.
+pub(crate) fn tax_info(id: &str) -> Json {
+    json!({"country_code": "EU", "tax_code": "VAT", "tax_id": id})
 }
 
 /// Orders one fault of the kinds that this world bears: where only webhooks bring events, Stripe

@@ -23,6 +23,7 @@ use zenstripe::http::webhook::{
 use zenstripe::model::customer::Field;
 use zenstripe::model::id::{AccountId, OrganisationId};
 use zenstripe::model::link::Side;
+use zenstripe::model::pair::Pair;
 use zenstripe::model::time::Timestamp;
 use zenstripe::remote::client::ApiKey;
 use zenstripe::remote::limiter::{Priority, Rates};
@@ -130,7 +131,10 @@ impl Wire {
     /// What a side holds.
     fn held(&self, side: Side, id: &str) -> BTreeMap<Field, String> {
         match side {
-            Side::Stripe => stripe_fields(&self.sandbox.stripe_customer(id)),
+            Side::Stripe => stripe_fields(
+                &self.sandbox.stripe_customer(id),
+                &self.sandbox.stripe_tax_ids(id),
+            ),
             Side::Zenskar => zenskar_fields(&self.sandbox.zenskar_customer(id)),
         }
     }
@@ -521,7 +525,7 @@ fn driven<T>(future: impl Future<Output = T>) -> T {
 pub(crate) fn full_policy() -> Policy {
     Policy {
         direction: Some(Direction::From(Side::Stripe)),
-        fields: Field::ALL.into(),
+        fields: Field::ALL.into_iter().chain([tier()]).collect(),
         ..Policy::off()
     }
 }
@@ -552,29 +556,59 @@ fn settings(setup: Setup, policy: Policy) -> Settings {
     }
 }
 
-/// The text of each field as Stripe shows it; an address by its first line.
-pub(crate) fn stripe_fields(customer: &Json) -> BTreeMap<Field, String> {
-    fields(customer, ["name", "email", "phone"])
+/// The pair of metadata that moves.
+pub(crate) fn tier() -> Field {
+    Field::Metadata(Pair::new("tier", "level").unwrap())
+}
+
+/// The fields that people edit.
+pub(crate) fn drawn() -> [Field; 7] {
+    [
+        Field::Name,
+        Field::Email,
+        Field::Phone,
+        Field::Address,
+        Field::ShippingAddress,
+        Field::TaxIds,
+        tier(),
+    ]
+}
+
+/// The text of each field as Stripe shows it: an address by its first line, tax ids by the first.
+pub(crate) fn stripe_fields(customer: &Json, tax_ids: &[Json]) -> BTreeMap<Field, String> {
+    let places = [
+        "/name",
+        "/email",
+        "/phone",
+        "/address/line1",
+        "/shipping/address/line1",
+        "",
+        "/metadata/tier",
+    ];
+    let mut fields = fields(customer, places);
+    let id = tax_ids.first().and_then(|id| id["value"].as_str());
+    fields.insert(Field::TaxIds, id.unwrap_or_default().to_owned());
+    fields
 }
 
 /// The same as Zenskar shows it.
 pub(crate) fn zenskar_fields(customer: &Json) -> BTreeMap<Field, String> {
-    fields(customer, ["customer_name", "email", "phone_number"])
+    let places = [
+        "/customer_name",
+        "/email",
+        "/phone_number",
+        "/address/line1",
+        "/ship_to_address/line1",
+        "/tax_info/0/tax_id",
+        "/custom_data/level",
+    ];
+    fields(customer, places)
 }
 
-fn fields(customer: &Json, names: [&str; 3]) -> BTreeMap<Field, String> {
-    let text = |value: Option<&Json>| value.and_then(Json::as_str).unwrap_or_default().to_owned();
-    let [name, email, phone] = names.map(|name| text(customer.get(name)));
-    let line1 = text(
-        customer
-            .get("address")
-            .and_then(|address| address.get("line1")),
-    );
-    [
-        (Field::Name, name),
-        (Field::Email, email),
-        (Field::Phone, phone),
-        (Field::Address, line1),
-    ]
-    .into()
+fn fields(customer: &Json, places: [&str; 7]) -> BTreeMap<Field, String> {
+    let text = |place| {
+        let value = customer.pointer(place).and_then(Json::as_str);
+        value.unwrap_or_default().to_owned()
+    };
+    drawn().into_iter().zip(places.map(text)).collect()
 }

@@ -12,7 +12,7 @@ use crate::remote::limiter::Priority;
 use crate::remote::outcome::{Class, Failure, Outcome};
 use crate::remote::transport::{HttpTransport, Transport};
 use crate::store::Mode;
-use crate::stripe::client::{EventWindow, StripeClient, StripeClientOptions};
+use crate::stripe::client::{Detail, EventWindow, StripeClient, StripeClientOptions};
 use crate::telemetry::chain;
 use crate::zenskar::client::{Mapping, ZenskarClient, ZenskarClientOptions};
 use std::sync::Arc;
@@ -55,17 +55,18 @@ pub(super) async fn checks(config: &Config, prepared: &Prepared) -> Vec<Check> {
         transport,
         clock,
     );
-    let mut checks = of_stripe(&stripe, prepared).await;
+    let detail = Detail::of(&settings::engine(config).policy.fields);
+    let mut checks = of_stripe(&stripe, detail, prepared).await;
     checks.extend(of_zenskar(&zenskar, prepared).await);
     checks
 }
 
-async fn of_stripe(stripe: &StripeClient, prepared: &Prepared) -> Vec<Check> {
+async fn of_stripe(stripe: &StripeClient, detail: Detail, prepared: &Prepared) -> Vec<Check> {
     let mut checks = vec![account(stripe, prepared).await];
     if checks.iter().any(|check| check.exit == Exit::Unavailable) {
         return checks;
     }
-    let customers = stripe.customers_page(None, Priority::Sync).await;
+    let customers = stripe.customers_page(None, detail, Priority::Sync).await;
     checks.push(right(
         "stripe customers",
         "Customers: Read",

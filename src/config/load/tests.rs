@@ -259,7 +259,7 @@ retention_days = 100000
 [customers]
 fields = ["name", "mail"]
 conflict = { email = "both", mail = "stripe", default = 1 }
-metadata = { zenstripe_id = "a", ok = "" }
+metadata = { zenstripe_id = "a", ok = "", tier = "users", level = "shipping_name" }
 [events]
 poll = "often"
 [payments]
@@ -285,12 +285,14 @@ amount_per_hour = { USD = 1.5 }
     15:7: `listen.tls` has no `key`: expected a path, or the name of a systemd credential
     15:35: `listen.tls` cannot have an entry "kay": expected `certificate` or `key`
     17:18: `store.retention_days` cannot be 100000: expected a smaller number
-    19:19: `customers.fields` has an entry that cannot be "mail": expected "name", "email", "phone", "address", "shipping", "tax_ids" or "preferred_locale"
+    19:19: `customers.fields` has an entry that cannot be "mail": expected "name", "email", "phone", "address", "shipping.name", "shipping.phone", "shipping.address", "locale" or "tax_ids"
     20:22: `customers.conflict` has an entry `email` that cannot be "both": expected "ask", "stripe", "zenskar" or "newest"
-    20:30: `customers.conflict` cannot have an entry "mail": expected "name", "email", "phone", "address", "shipping", "tax_ids" or "preferred_locale"
+    20:30: `customers.conflict` cannot have an entry "mail": expected "name", "email", "phone", "address", "shipping.name", "shipping.phone", "shipping.address", "locale" or "tax_ids"
     20:57: `customers.conflict` has an entry `default` that is an integer: expected "ask", "stripe", "zenskar" or "newest"
     21:14: `customers.metadata` cannot have an entry "zenstripe_id": keys that begin with `zenstripe` are our own
-    21:39: `customers.metadata` has an entry `ok` that is empty: expected some text
+    21:39: `customers.metadata` has an entry `ok` that cannot be "": a key of custom_data has 1 to 100 characters
+    21:50: `customers.metadata` has an entry `tier` that cannot be "users": `users` means something to Zenskar itself
+    21:67: `customers.metadata` has an entry `level` that cannot be "shipping_name": `shipping_name` holds the field `shipping.name`
     23:8: `events.poll` cannot be "often": expected "adaptive", "off" or a duration such as "30s"
     25:13: `payments.time_zone` cannot be "Mars/Olympus": expected the name of a time zone such as "Europe/Berlin"
     26:9: `payments.links` is a string: expected true or false
@@ -372,7 +374,12 @@ fn later_files_win_key_by_key() {
     assert_eq!(config.stripe.account, None);
     let rate = config.zenskar.requests_per_second;
     assert_eq!((rate.start, rate.max), (7, 9));
-    let metadata: Vec<_> = config.customers.metadata.values().collect();
+    let metadata: Vec<_> = config
+        .customers
+        .metadata
+        .values()
+        .map(crate::config::CustomDataKey::as_str)
+        .collect();
     assert_eq!(metadata, ["x", "z"]);
     assert_eq!(
         config.customers.conflict.winner(Field::Email),

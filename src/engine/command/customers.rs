@@ -20,6 +20,7 @@ use crate::store::{Placed, ReadTx, StoreError};
 use crate::sync::matching::Mapping;
 use crate::zenskar::object::ZenskarCustomer;
 use crate::{stripe, zenskar};
+use std::collections::BTreeSet;
 
 /// Entries of history shown with a customer, and the most that are searched for them.
 const HISTORY_ROWS: usize = 20;
@@ -107,6 +108,7 @@ impl Engine {
                 zenskar.as_ref().map(|seen| &seen.customer),
                 &base,
                 &differences,
+                &self.settings().policy.fields,
             ),
             intents: read.intents(&stripe)?.iter().map(intent_row).collect(),
             work: read.work(&subject)?.or(parked).as_ref().map(work_row),
@@ -274,13 +276,21 @@ fn field_rows(
     zenskar: Option<&Customer>,
     base: &Fields,
     differences: &[Difference],
+    selected: &BTreeSet<Field>,
 ) -> Vec<FieldRow> {
+    let shown = |customer: Option<&Customer>, field| {
+        let value = customer.and_then(|customer| customer.value(field));
+        value.map(ToString::to_string)
+    };
+    let pairs = |field: &&Field| matches!(field, Field::Metadata(_));
+    let pairs = selected.iter().filter(pairs).copied();
     Field::ALL
         .into_iter()
+        .chain(pairs)
         .map(|field| FieldRow {
             field: field.to_string(),
-            stripe: stripe.map(|customer| customer.value(field).to_string()),
-            zenskar: zenskar.map(|customer| customer.value(field).to_string()),
+            stripe: shown(stripe, field),
+            zenskar: shown(zenskar, field),
             agreed: base.get(&field).map(ToString::to_string),
             held: differences
                 .iter()

@@ -25,7 +25,7 @@ impl Engine {
         events: &[Event],
     ) -> Result<Evidence, EngineError> {
         let policy = &self.settings().policy;
-        let mut evidence = known.evidence(events, policy);
+        let mut evidence = known.evidence(events, stripe.made_at, policy);
         if !policy.conflict.ask_for_times() {
             return Ok(evidence);
         }
@@ -37,7 +37,8 @@ impl Engine {
         });
         if let (Some(before), Some(now)) = (before, zenskar.presence.customer()) {
             let now = (now, zenskar.mirror.observed_at);
-            evidence.seen(Side::Zenskar, (&before.0, before.1), now);
+            let fields = policy.fields.iter().copied();
+            evidence.seen(Side::Zenskar, fields, (&before.0, before.1), now);
         }
         if let Some(holds) = stripe.presence.customer() {
             for event in events {

@@ -127,10 +127,10 @@ pub(super) fn take_listed(
         let differs = seen.presence.customer().is_none_or(|customer| {
             policy.fields.iter().any(|field| {
                 let value = customer.value(*field);
-                match known.iter().find(|one| one.field == *field) {
+                value.is_some_and(|value| match known.iter().find(|one| one.field == *field) {
                     Some(one) => one.stripe != *value || is_outdated(one, &counting),
                     None => counting.base.get(field) != Some(value),
-                }
+                })
             })
         });
         if differs || matches!(link.state, LinkState::Deleted(_)) {

@@ -1,6 +1,10 @@
 //! Stored form of what is active, and since when.
+//!
+//! Version 2 knows more fields than version 1, all behind those of version 1, so that one form
+//! reads both.
 
-use crate::store::codec::fields::{FieldV1, SideV1, ascending, time};
+use crate::model::customer::Field;
+use crate::store::codec::fields::{FieldV2, SideV1, ascending, time};
 use crate::store::codec::{Record, Tag, body};
 use crate::store::error::RecordError;
 use crate::sync::activation::{Activations, Since};
@@ -8,9 +12,9 @@ use crate::sync::policy::Direction;
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize)]
-pub(in crate::store) struct ActivationsV1 {
+pub(in crate::store) struct ActivationsV2 {
     direction: Option<DirectionV1>,
-    fields: Vec<(FieldV1, SinceV1)>,
+    fields: Vec<(FieldV2, SinceV1)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -27,10 +31,10 @@ struct SinceV1 {
 
 impl Record for Activations {
     const TAG: Tag = Tag::Activations;
-    const VERSION: u16 = 1;
-    type Newest = ActivationsV1;
+    const VERSION: u16 = 2;
+    type Newest = ActivationsV2;
 
-    fn to_newest(&self) -> Result<ActivationsV1, RecordError> {
+    fn to_newest(&self) -> Result<ActivationsV2, RecordError> {
         let fields = self.fields.iter().map(|(field, since)| {
             let since = SinceV1 {
                 here: since.here.micros(),
@@ -38,7 +42,7 @@ impl Record for Activations {
             };
             ((*field).into(), since)
         });
-        Ok(ActivationsV1 {
+        Ok(ActivationsV2 {
             direction: self.direction.map(|direction| match direction {
                 Direction::From(side) => DirectionV1::From(side.into()),
                 Direction::Both => DirectionV1::Both,
@@ -49,16 +53,16 @@ impl Record for Activations {
 
     fn from_version(version: u16, bytes: &[u8]) -> Result<Self, RecordError> {
         match version {
-            1 => body::<ActivationsV1>(bytes)?.try_into(),
+            1 | 2 => body::<ActivationsV2>(bytes)?.try_into(),
             _ => Err(RecordError::Version(version)),
         }
     }
 }
 
-impl TryFrom<ActivationsV1> for Activations {
+impl TryFrom<ActivationsV2> for Activations {
     type Error = RecordError;
 
-    fn try_from(stored: ActivationsV1) -> Result<Self, RecordError> {
+    fn try_from(stored: ActivationsV2) -> Result<Self, RecordError> {
         Ok(Self {
             direction: stored.direction.map(|direction| match direction {
                 DirectionV1::From(side) => Direction::From(side.into()),
@@ -69,7 +73,7 @@ impl TryFrom<ActivationsV1> for Activations {
                     here: time(since.here),
                     stripe: since.stripe.map(time),
                 };
-                (field.into(), since)
+                Ok((Field::try_from(field)?, since))
             }))?,
         })
     }

@@ -1,20 +1,24 @@
 //! Stored form of an intent and of when it is due.
+//!
+//! Version 2 knows more fields and values than version 1, all behind those of version 1, so that
+//! one form reads both.
 
+use crate::model::customer::Field;
 use crate::model::id::StripeCustomerId;
 use crate::model::intent::{Change, Intent, Progress};
 use crate::model::time::Timestamp;
-use crate::store::codec::fields::{FieldV1, SideV1, ValueV1, ascending, time};
+use crate::store::codec::fields::{FieldV2, SideV1, ValueV2, ascending, time};
 use crate::store::codec::{Record, Tag, body};
 use crate::store::error::RecordError;
 use crate::store::outbox::Scheduled;
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize)]
-pub(in crate::store) struct IntentV1 {
+pub(in crate::store) struct IntentV2 {
     number: u64,
     link: String,
     target: SideV1,
-    changes: Vec<(FieldV1, ChangeV1)>,
+    changes: Vec<(FieldV2, ChangeV2)>,
     progress: ProgressV1,
     attempts: u32,
     decided_at: i64,
@@ -23,9 +27,9 @@ pub(in crate::store) struct IntentV1 {
 }
 
 #[derive(Serialize, Deserialize)]
-struct ChangeV1 {
-    from: ValueV1,
-    to: ValueV1,
+struct ChangeV2 {
+    from: ValueV2,
+    to: ValueV2,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -38,13 +42,13 @@ enum ProgressV1 {
 
 impl Record for Scheduled {
     const TAG: Tag = Tag::Intent;
-    const VERSION: u16 = 1;
-    type Newest = IntentV1;
+    const VERSION: u16 = 2;
+    type Newest = IntentV2;
 
-    fn to_newest(&self) -> Result<IntentV1, RecordError> {
+    fn to_newest(&self) -> Result<IntentV2, RecordError> {
         check(self)?;
         let intent = &self.intent;
-        Ok(IntentV1 {
+        Ok(IntentV2 {
             number: intent.number,
             link: intent.link.as_str().to_owned(),
             target: intent.target.into(),
@@ -52,11 +56,11 @@ impl Record for Scheduled {
                 .changes
                 .iter()
                 .map(|(field, change)| {
-                    let change = ChangeV1 {
+                    let change = ChangeV2 {
                         from: (&change.from).into(),
                         to: (&change.to).into(),
                     };
-                    (FieldV1::from(*field), change)
+                    (FieldV2::from(*field), change)
                 })
                 .collect(),
             progress: match intent.progress {
@@ -74,7 +78,7 @@ impl Record for Scheduled {
 
     fn from_version(version: u16, bytes: &[u8]) -> Result<Self, RecordError> {
         let scheduled = match version {
-            1 => Self::try_from(body::<IntentV1>(bytes)?)?,
+            1 | 2 => Self::try_from(body::<IntentV2>(bytes)?)?,
             _ => return Err(RecordError::Version(version)),
         };
         check(&scheduled)?;
@@ -92,16 +96,16 @@ fn check(scheduled: &Scheduled) -> Result<(), RecordError> {
     }
 }
 
-impl TryFrom<IntentV1> for Scheduled {
+impl TryFrom<IntentV2> for Scheduled {
     type Error = RecordError;
 
-    fn try_from(stored: IntentV1) -> Result<Self, RecordError> {
+    fn try_from(stored: IntentV2) -> Result<Self, RecordError> {
         let changes = stored.changes.into_iter().map(|(field, change)| {
             let change = Change {
                 from: change.from.into(),
                 to: change.to.into(),
             };
-            (field.into(), change)
+            Ok((Field::try_from(field)?, change))
         });
         let intent = Intent {
             number: stored.number,

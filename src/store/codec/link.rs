@@ -1,21 +1,24 @@
 //! Stored forms of a link and of the differences of one.
+//!
+//! Version 2 knows more fields, values and reasons than version 1, all behind those of version 1,
+//! so that one form reads both.
 
 use crate::model::difference::{Difference, Held};
 use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
 use crate::model::link::{Link, LinkProof, LinkState};
 use crate::store::codec::fields::{
-    FieldV1, FieldsV1, SideV1, ValueV1, from_fields, time, to_fields,
+    FieldV2, FieldsV2, SideV1, ValueV2, from_fields, time, to_fields,
 };
 use crate::store::codec::{Record, Tag, body};
 use crate::store::error::RecordError;
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize)]
-pub(in crate::store) struct LinkV1 {
+pub(in crate::store) struct LinkV2 {
     stripe: String,
     zenskar: String,
     version: u64,
-    base: FieldsV1,
+    base: FieldsV2,
     state: LinkStateV1,
     proof: LinkProofV1,
     made_at: i64,
@@ -40,11 +43,11 @@ enum LinkProofV1 {
 
 impl Record for Link {
     const TAG: Tag = Tag::Link;
-    const VERSION: u16 = 1;
-    type Newest = LinkV1;
+    const VERSION: u16 = 2;
+    type Newest = LinkV2;
 
-    fn to_newest(&self) -> Result<LinkV1, RecordError> {
-        Ok(LinkV1 {
+    fn to_newest(&self) -> Result<LinkV2, RecordError> {
+        Ok(LinkV2 {
             stripe: self.stripe.as_str().to_owned(),
             zenskar: self.zenskar.as_str().to_owned(),
             version: self.version,
@@ -68,16 +71,16 @@ impl Record for Link {
 
     fn from_version(version: u16, bytes: &[u8]) -> Result<Self, RecordError> {
         match version {
-            1 => body::<LinkV1>(bytes)?.try_into(),
+            1 | 2 => body::<LinkV2>(bytes)?.try_into(),
             _ => Err(RecordError::Version(version)),
         }
     }
 }
 
-impl TryFrom<LinkV1> for Link {
+impl TryFrom<LinkV2> for Link {
     type Error = RecordError;
 
-    fn try_from(stored: LinkV1) -> Result<Self, RecordError> {
+    fn try_from(stored: LinkV2) -> Result<Self, RecordError> {
         Ok(Self {
             stripe: StripeCustomerId::parse(&stored.stripe)?,
             zenskar: ZenskarCustomerId::parse(&stored.zenskar)?,
@@ -102,41 +105,42 @@ impl TryFrom<LinkV1> for Link {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(in crate::store) struct DifferenceV1 {
-    field: FieldV1,
-    stripe: ValueV1,
-    zenskar: ValueV1,
-    base: Option<ValueV1>,
-    why: HeldV1,
+pub(in crate::store) struct DifferenceV2 {
+    field: FieldV2,
+    stripe: ValueV2,
+    zenskar: ValueV2,
+    base: Option<ValueV2>,
+    why: HeldV2,
 }
 
 #[derive(Serialize, Deserialize)]
-enum HeldV1 {
+enum HeldV2 {
     NoBase,
     Drift,
     WouldBlank,
     Conflict,
     NotTaken,
     Refused,
+    Nested,
 }
 
 /// The differences of one link; never none.
 impl Record for Vec<Difference> {
     const TAG: Tag = Tag::Differences;
-    const VERSION: u16 = 1;
-    type Newest = Vec<DifferenceV1>;
+    const VERSION: u16 = 2;
+    type Newest = Vec<DifferenceV2>;
 
-    fn to_newest(&self) -> Result<Vec<DifferenceV1>, RecordError> {
+    fn to_newest(&self) -> Result<Vec<DifferenceV2>, RecordError> {
         check(self)?;
-        Ok(self.iter().map(DifferenceV1::from).collect())
+        Ok(self.iter().map(DifferenceV2::from).collect())
     }
 
     fn from_version(version: u16, bytes: &[u8]) -> Result<Self, RecordError> {
         let list: Self = match version {
-            1 => body::<Vec<DifferenceV1>>(bytes)?
+            1 | 2 => body::<Vec<DifferenceV2>>(bytes)?
                 .into_iter()
-                .map(Difference::from)
-                .collect(),
+                .map(Difference::try_from)
+                .collect::<Result<_, _>>()?,
             _ => return Err(RecordError::Version(version)),
         };
         check(&list)?;
@@ -152,40 +156,44 @@ const fn check(list: &[Difference]) -> Result<(), RecordError> {
     }
 }
 
-impl From<&Difference> for DifferenceV1 {
+impl From<&Difference> for DifferenceV2 {
     fn from(difference: &Difference) -> Self {
         Self {
             field: difference.field.into(),
             stripe: (&difference.stripe).into(),
             zenskar: (&difference.zenskar).into(),
-            base: difference.base.as_ref().map(ValueV1::from),
+            base: difference.base.as_ref().map(ValueV2::from),
             why: match difference.why {
-                Held::NoBase => HeldV1::NoBase,
-                Held::Drift => HeldV1::Drift,
-                Held::WouldBlank => HeldV1::WouldBlank,
-                Held::Conflict => HeldV1::Conflict,
-                Held::NotTaken => HeldV1::NotTaken,
-                Held::Refused => HeldV1::Refused,
+                Held::NoBase => HeldV2::NoBase,
+                Held::Drift => HeldV2::Drift,
+                Held::WouldBlank => HeldV2::WouldBlank,
+                Held::Conflict => HeldV2::Conflict,
+                Held::NotTaken => HeldV2::NotTaken,
+                Held::Refused => HeldV2::Refused,
+                Held::Nested => HeldV2::Nested,
             },
         }
     }
 }
 
-impl From<DifferenceV1> for Difference {
-    fn from(stored: DifferenceV1) -> Self {
-        Self {
-            field: stored.field.into(),
+impl TryFrom<DifferenceV2> for Difference {
+    type Error = RecordError;
+
+    fn try_from(stored: DifferenceV2) -> Result<Self, RecordError> {
+        Ok(Self {
+            field: stored.field.try_into()?,
             stripe: stored.stripe.into(),
             zenskar: stored.zenskar.into(),
             base: stored.base.map(Into::into),
             why: match stored.why {
-                HeldV1::NoBase => Held::NoBase,
-                HeldV1::Drift => Held::Drift,
-                HeldV1::WouldBlank => Held::WouldBlank,
-                HeldV1::Conflict => Held::Conflict,
-                HeldV1::NotTaken => Held::NotTaken,
-                HeldV1::Refused => Held::Refused,
+                HeldV2::NoBase => Held::NoBase,
+                HeldV2::Drift => Held::Drift,
+                HeldV2::WouldBlank => Held::WouldBlank,
+                HeldV2::Conflict => Held::Conflict,
+                HeldV2::NotTaken => Held::NotTaken,
+                HeldV2::Refused => Held::Refused,
+                HeldV2::Nested => Held::Nested,
             },
-        }
+        })
     }
 }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::model::cursor::{PollCursor, PollWindow, ScanCounts, ScanCursor, ScanPhase};
-use crate::model::customer::{Address, Field, Fields, Value};
+use crate::model::customer::{Address, Field, Fields, TaxId, Value};
 use crate::model::difference::{Difference, Held};
 use crate::model::event::{Channel, Event};
 use crate::model::id::{AccountId, EventId, OrganisationId, StripeCustomerId, ZenskarCustomerId};
@@ -8,6 +8,7 @@ use crate::model::intent::{Change, Intent, Progress};
 use crate::model::journal::Entry;
 use crate::model::link::{Link, LinkProof, LinkState, Side};
 use crate::model::mirror::Mirror;
+use crate::model::pair::Pair;
 use crate::model::time::Timestamp;
 use crate::model::work::{DeadLetter, DeadWork, Subject, Work};
 use crate::store::meta::{Identity, Mode};
@@ -216,7 +217,7 @@ fn pinned<T: Record + PartialEq + Debug>(value: &T, golden: &str) {
 }
 
 #[test]
-fn version_1_of_every_record_is_pinned() {
+fn the_first_version_is_pinned() {
     let schema = Schema {
         version: 1,
         oldest_reader: 1,
@@ -227,14 +228,10 @@ fn version_1_of_every_record_is_pinned() {
     pinned(&77_u64, GOLDEN_NUMBER);
     pinned(&cus("cus_1"), GOLDEN_TEXT);
     pinned(&work(), GOLDEN_WORK);
-    pinned(&link(), GOLDEN_LINK);
-    pinned(&scheduled(), GOLDEN_INTENT);
     pinned(&dead(DeadWork::Work(work())), GOLDEN_DEAD_WORK);
     pinned(&dead(DeadWork::Intent(cus("cus_1"), 7)), GOLDEN_DEAD_INTENT);
-    pinned(&differences(), GOLDEN_DIFFERENCES);
     pinned(&entry(), GOLDEN_ENTRY);
     pinned(&sealed(), GOLDEN_SEALED);
-    pinned(&activations(), GOLDEN_ACTIVATIONS);
     pinned(&poll(), GOLDEN_POLL);
     pinned(&scan(), GOLDEN_SCAN);
     assert_eq!(hex(&encode_event(&event()).unwrap()), GOLDEN_EVENT);
@@ -244,6 +241,73 @@ fn version_1_of_every_record_is_pinned() {
     );
     assert_eq!(hex(&encode_mirror(&mirror()).unwrap()), GOLDEN_MIRROR);
     assert_eq!(decode_mirror(&unhex(GOLDEN_MIRROR)).unwrap(), mirror());
+}
+
+/// Version 1 knew four fields, and is read for ever.
+#[test]
+fn version_1_of_what_holds_fields_is_read() {
+    fn read<T: Record + PartialEq + Debug>(value: &T, golden: &str) {
+        assert_eq!(&decode::<T>(&unhex(golden)).unwrap(), value);
+    }
+    read(&link(), GOLDEN_LINK);
+    read(&scheduled(), GOLDEN_INTENT);
+    read(&differences(), GOLDEN_DIFFERENCES);
+    read(&activations(), GOLDEN_ACTIVATIONS);
+}
+
+#[test]
+fn version_2_of_what_holds_fields_is_pinned() {
+    let pair = Field::Metadata(Pair::new("k", "K").unwrap());
+    let tax_id = TaxId {
+        country: "DE".into(),
+        kind: "VAT".into(),
+        id: "DE1".into(),
+    };
+    let tax_ids = Value::TaxIds([tax_id].into());
+    let mut link = link();
+    link.base = [
+        (Field::Name, Value::Text("A".into())),
+        (Field::Address, Value::Address(address())),
+        (Field::ShippingName, Value::Text("S".into())),
+        (Field::ShippingPhone, Value::Blank),
+        (Field::ShippingAddress, Value::Address(address())),
+        (Field::Locale, Value::Text("fr".into())),
+        (Field::TaxIds, tax_ids.clone()),
+        (pair, Value::Text("v".into())),
+    ]
+    .into();
+    pinned(&link, GOLDEN_LINK_2);
+    let mut scheduled = scheduled();
+    let change = Change {
+        from: Value::Blank,
+        to: tax_ids,
+    };
+    scheduled.intent.changes.insert(Field::TaxIds, change);
+    pinned(&scheduled, GOLDEN_INTENT_2);
+    let nested = Difference {
+        field: pair,
+        stripe: Value::Text("v".into()),
+        zenskar: Value::Nested("[1]".into()),
+        base: None,
+        why: Held::Nested,
+    };
+    pinned(&vec![nested], GOLDEN_DIFFERENCES_2);
+    let mut activations = activations();
+    let since = activations.fields[&Field::Email];
+    activations.fields.insert(pair, since);
+    pinned(&activations, GOLDEN_ACTIVATIONS_2);
+}
+
+#[test]
+fn a_pair_that_cannot_be_one_is_damage() {
+    let text = unhex(GOLDEN_ACTIVATIONS_2);
+    let key = text.iter().position(|byte| *byte == b'k').unwrap();
+    let mut damaged = text;
+    damaged[key] = b'[';
+    assert!(matches!(
+        decode::<Activations>(&damaged),
+        Err(RecordError::Rule(_))
+    ));
 }
 
 #[test]
@@ -267,10 +331,10 @@ fn damage_is_refused() {
         })
     ));
     let mut newer = record.clone();
-    newer[1] = 2;
+    newer[1] = 3;
     assert!(matches!(
         decode::<Link>(&newer),
-        Err(RecordError::Version(2))
+        Err(RecordError::Version(3))
     ));
     let mut longer = record.clone();
     longer.push(0);
@@ -339,7 +403,10 @@ fn any_id() -> impl Strategy<Value = StripeCustomerId> {
 }
 
 fn any_field() -> impl Strategy<Value = Field> {
-    proptest::sample::select(Field::ALL.to_vec())
+    let pair = |stripe, zenskar| Field::Metadata(Pair::new(stripe, zenskar).unwrap());
+    let mut fields = Field::ALL.to_vec();
+    fields.extend([pair("a", "A"), pair("a", "B"), pair("b", "A")]);
+    proptest::sample::select(fields)
 }
 
 fn any_value() -> impl Strategy<Value = Value> {
@@ -355,6 +422,14 @@ fn any_value() -> impl Strategy<Value = Value> {
             postal_code: parts[4].clone(),
             country: parts[5].clone(),
         })),
+        any_text().prop_map(|id| Value::TaxIds(
+            [TaxId {
+                id,
+                ..TaxId::default()
+            }]
+            .into()
+        )),
+        any_text().prop_map(Value::Nested),
     ]
 }
 
@@ -473,9 +548,12 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_make_a_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+    fn no_bytes_make_a_reader_panic(
+        bytes in proptest::collection::vec(any::<u8>(), 0..300),
+        newer in any::<bool>(),
+    ) {
         for tag in 1..=17 {
-            let mut record = vec![tag, 1, 0];
+            let mut record = vec![tag, 1 + u8::from(newer), 0];
             record.extend_from_slice(&bytes);
             drop(decode::<Schema>(&record));
             drop(decode::<Identity>(&record));
@@ -545,3 +623,23 @@ const GOLDEN_MIRROR: &str = "0c010000127a0000000000010100000002000000000000007b7
 const GOLDEN_ZSTD: &str = "\
     0c010000127a0000000000010200000040000000180000000000000028b52ffd20407d0000487b2261223a22\
     61227d01003c8111";
+const GOLDEN_LINK_2: &str = "\
+    08020005000000000000006375735f3103000000000000007a2d310300000000000000080000000000000000\
+    0000000100000001000000000000004103000000020000000500000000000000312052756500000000000000\
+    0005000000000000005061726973000000000000000000000000000000000200000000000000465204000000\
+    0100000001000000000000005305000000000000000600000002000000050000000000000031205275650000\
+    0000000000000500000000000000506172697300000000000000000000000000000000020000000000000046\
+    5207000000010000000200000000000000667208000000030000000100000000000000020000000000000044\
+    45030000000000000056415403000000000000004445310900000001000000000000006b0100000000000000\
+    4b0100000001000000000000007601000000010000000100000000093d0000000000808d5b0000000000";
+const GOLDEN_INTENT_2: &str = "\
+    090200070000000000000005000000000000006375735f310100000002000000000000000100000000000000\
+    0100000005000000000000006140622e63080000000000000003000000010000000000000002000000000000\
+    0044450300000000000000564154030000000000000044453101000000404b4c000000000002000000c0c62d\
+    000000000080841e0000000000014054890000000000";
+const GOLDEN_DIFFERENCES_2: &str = "\
+    0b020001000000000000000900000001000000000000006b01000000000000004b0100000001000000000000\
+    00760400000003000000000000005b315d0006000000";
+const GOLDEN_ACTIVATIONS_2: &str = "\
+    11020001000000000000000002000000000000000100000040420f00000000000180841e0000000000090000\
+    0001000000000000006b01000000000000004b40420f00000000000180841e0000000000";

@@ -1,6 +1,7 @@
 use super::*;
 use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
 use crate::model::link::LinkProof;
+use crate::model::pair::Pair;
 use crate::sync::policy::Direction;
 
 const SETTLE: Duration = Duration::from_secs(120);
@@ -32,7 +33,7 @@ impl Case {
                 version: 1,
                 base: Field::ALL
                     .into_iter()
-                    .map(|field| (field, agreed.value(field).clone()))
+                    .map(|field| (field, agreed.value(field).unwrap().clone()))
                     .collect(),
                 state: LinkState::Active,
                 proof: LinkProof::Mapping,
@@ -461,6 +462,114 @@ fn an_unsound_plan_is_refused() {
     let mut other = sound;
     other.writes[0].changes.get_mut(&Field::Name).unwrap().to = Value::text("Zoe");
     assert_eq!(check(&other), Err(Unsound::WrongWrite(Field::Name)));
+}
+
+fn with_tax_ids(name: &str, tax_ids: &str) -> Customer {
+    let fields = [(Field::Name, name), (Field::TaxIds, tax_ids)];
+    let fields = fields.map(|(field, text)| (field, Value::text(text)));
+    Customer::new(fields.into())
+}
+
+/// A snapshot of an event shows everything but the tax ids.
+fn snapshot(name: &str) -> Customer {
+    customer(name).without(Field::TaxIds)
+}
+
+#[test]
+fn a_field_that_was_not_read_is_neither_base_nor_difference_nor_written() {
+    for base in [None, Some(Value::text("old")), Some(Value::Blank)] {
+        let mut case = Case::agreed("Ann");
+        case.link.base.remove(&Field::TaxIds);
+        case.link
+            .base
+            .extend(base.clone().map(|base| (Field::TaxIds, base)));
+        case.policy.allow_blank = true;
+        case.evidence.unspecified();
+        case.stripe = snapshot("Bea");
+        case.zenskar = with_tax_ids("Ann", "theirs");
+        let plan = case.plan();
+        assert_eq!(plan.base.get(&Field::TaxIds), base.as_ref());
+        assert_eq!(plan.differences, []);
+        let written: Vec<_> = plan.writes[0].changes.keys().collect();
+        assert_eq!(written, [&Field::Name]);
+    }
+}
+
+#[test]
+fn what_is_shown_of_a_field_stays_shown_when_it_was_not_read() {
+    let mut case = Case::agreed("Ann");
+    case.zenskar = with_tax_ids("Ann", "theirs");
+    let plan = case.plan();
+    assert_eq!(plan.differences[0].why, Held::Drift);
+    case.apply(&plan);
+    case.stripe = snapshot("Ann");
+    assert_eq!(case.plan().differences, plan.differences);
+    // And nobody shows what left the selection.
+    case.policy.fields.remove(&Field::TaxIds);
+    assert_eq!(case.plan().differences, []);
+}
+
+#[test]
+fn a_decided_write_goes_on_when_its_field_was_not_read_again() {
+    let mut case = Case::agreed("Ann");
+    case.stripe = with_tax_ids("Bea", "new");
+    let plan = case.plan();
+    case.apply(&plan);
+    assert_eq!(case.intents[0].changes.len(), 2);
+
+    // The same values: the intent stays.
+    case.stripe = snapshot("Bea");
+    let plan = case.plan();
+    assert_eq!((plan.intents.len(), plan.writes.len()), (1, 0));
+
+    // Another name: a new write takes over what was decided of the tax ids.
+    case.stripe = snapshot("Cy");
+    let plan = case.plan();
+    assert_eq!(plan.intents, []);
+    let changes = &plan.writes[0].changes;
+    assert_eq!(changes[&Field::Name].to, Value::text("Cy"));
+    assert_eq!(changes[&Field::TaxIds].to, Value::text("new"));
+
+    // Not where the target was not read: it is decided again when it was.
+    case.stripe = with_tax_ids("Cy", "new");
+    case.zenskar = snapshot("Ann");
+    let plan = case.plan();
+    assert!(!plan.writes[0].changes.contains_key(&Field::TaxIds));
+    assert_eq!(plan.base[&Field::TaxIds], Value::Blank);
+}
+
+#[test]
+fn a_write_of_what_was_not_read_is_unsound_unless_it_was_decided_before() {
+    let mut case = Case::agreed("Ann");
+    case.stripe = snapshot("Bea");
+    let mut plan = case.plan();
+    let change = Change {
+        from: Value::Blank,
+        to: Value::text("made up"),
+    };
+    plan.writes[0].changes.insert(Field::TaxIds, change);
+    let checked = case.with(|state| plan.check(state, &case.policy));
+    assert_eq!(checked, Err(Unsound::WrongWrite(Field::TaxIds)));
+}
+
+#[test]
+fn a_pair_of_metadata_moves_like_any_field() {
+    let pair = Field::Metadata(Pair::new("tier", "level").unwrap());
+    let mut case = Case::agreed("Ann");
+    case.policy.fields.insert(pair);
+    case.link.base.insert(pair, Value::text("gold"));
+    let keyed = |side, key: &str, value: &str| {
+        let values = BTreeMap::from([(key.to_owned(), Value::text(value))]);
+        customer("Ann").with_keyed(side, values)
+    };
+    case.stripe = keyed(Side::Stripe, "tier", "silver");
+    case.zenskar = keyed(Side::Zenskar, "level", "gold");
+    let plan = case.plan();
+    assert_eq!(plan.writes[0].changes[&pair].to, Value::text("silver"));
+    // Out of the selection it stops at once, and is forgotten.
+    case.policy.fields.remove(&pair);
+    let plan = case.plan();
+    assert_eq!((plan.writes.len(), plan.base.get(&pair)), (0, None));
 }
 
 /// What becomes of one request.

@@ -203,3 +203,84 @@ fn a_value_that_a_side_keeps_in_its_own_form_has_not_changed() {
     );
     assert_eq!(step(IMPORT, &asked, &edited), Step::Hold(Held::NotTaken));
 }
+
+#[test]
+fn tax_ids_are_never_written_to_stripe() {
+    use Held::{Conflict, Drift, NoBase};
+    let both = Some(Direction::Both);
+    for (direction, base, now, expected) in [
+        (both, Some("a"), ("a", "b"), Step::Hold(Drift)),
+        (Some(EXPORT), Some("a"), ("a", "b"), Step::Hold(Drift)),
+        (Some(EXPORT), None, ("a", "b"), Step::Hold(NoBase)),
+        (both, Some("a"), ("c", "b"), Step::Hold(Conflict)),
+        (both, Some("a"), ("c", "a"), Step::Write(Side::Zenskar)),
+        (
+            Some(IMPORT),
+            Some("a"),
+            ("c", "a"),
+            Step::Write(Side::Zenskar),
+        ),
+    ] {
+        let policy = Policy {
+            direction,
+            fields: Field::ALL.into(),
+            allow_blank: true,
+            ..Policy::off()
+        };
+        let base = base.map(value);
+        let (stripe, zenskar) = (value(now.0), value(now.1));
+        let sides = Sides {
+            base: base.as_ref().map(Base::same),
+            stripe: &stripe,
+            zenskar: &zenskar,
+        };
+        let step = merge(Field::TaxIds, sides, &Evidence::default(), &policy);
+        assert_eq!(step, expected, "{direction:?} {base:?} {now:?}");
+        assert!(!policy.allows(Field::TaxIds, Side::Stripe));
+    }
+}
+
+#[test]
+fn what_has_parts_is_held_whichever_side_it_is_on() {
+    let nested = Value::Nested("[1]".to_owned());
+    let (text, base) = (value("x"), value("a"));
+    for (direction, stripe, zenskar) in [
+        (IMPORT, &text, &nested),
+        (EXPORT, &text, &nested),
+        (EXPORT, &nested, &text),
+    ] {
+        let policy = Policy {
+            direction: Some(direction),
+            fields: Field::ALL.into(),
+            ..Policy::off()
+        };
+        let base = Some(Base::same(&base));
+        let sides = Sides {
+            base,
+            stripe,
+            zenskar,
+        };
+        let step = merge(Field::Name, sides, &Evidence::default(), &policy);
+        assert_eq!(step, Step::Hold(Held::Nested), "{direction:?}");
+    }
+}
+
+#[test]
+fn stripe_keeps_its_preferred_locale_whatever_is_allowed() {
+    let policy = Policy {
+        direction: Some(EXPORT),
+        fields: Field::ALL.into(),
+        allow_blank: true,
+        ..Policy::off()
+    };
+    let (base, blank) = (value("fr"), Value::Blank);
+    let sides = Sides {
+        base: Some(Base::same(&base)),
+        stripe: &base,
+        zenskar: &blank,
+    };
+    let step = merge(Field::Locale, sides, &Evidence::default(), &policy);
+    assert_eq!(step, Step::Hold(Held::WouldBlank));
+    let step = merge(Field::Phone, sides, &Evidence::default(), &policy);
+    assert_eq!(step, Step::Write(Side::Stripe));
+}

@@ -125,7 +125,10 @@ fn a_write_sends_what_changes_and_reads_what_came_of_it() {
     .unwrap();
     assert_eq!(done.date, Some(NOW));
     let now = done.value.unwrap();
-    assert_eq!(now.customer.value(Field::Name), &Value::text("New"));
+    assert_eq!(
+        now.customer.value(Field::Name).unwrap(),
+        &Value::text("New")
+    );
     assert_eq!(
         b.transport.seen().iter().map(shown).collect::<Vec<_>>(),
         ["PATCH https://api.zenskar.test/customers/z1\n\

@@ -155,9 +155,27 @@ async fn email_arrives(stage: &Stage, pair: &Pair, email: &str) -> Outcome<Durat
 
 async fn by_webhook(stage: &Stage, pairs: &[Pair]) -> Outcome<String> {
     let email = "webhook@example.com";
-    let took = email_arrives(stage, pair(pairs, 0)?, email).await?;
+    let pair = pair(pairs, 0)?;
+    let took = email_arrives(stage, pair, email).await?;
+    let tax_id = "DE123456789";
+    let patch = json!({
+        "shipping": { "name": "Dock 4", "address": { "line1": "4 Quai", "country": "FR" } },
+        "preferred_locales": ["fr"],
+        "tax_ids": [{ "type": "eu_vat", "value": tax_id }],
+    });
+    stage.sandbox.stripe_update_customer(&pair.stripe, &patch);
+    let arrived = || {
+        let customer = stage.sandbox.zenskar_customer(&pair.zenskar);
+        let is = |place, value| customer.pointer(place).is_some_and(|held| held == value);
+        let shipped =
+            is("/ship_to_address/line1", "4 Quai") && is("/custom_data/shipping_name", "Dock 4");
+        (shipped && is("/tax_info/0/tax_id", tax_id)).then_some(())
+    };
+    let whole = until(LONGEST, arrived).await;
+    whole.ok_or("the shipping address and the tax id did not arrive in Zenskar")?;
     Ok(format!(
-        "with polling off, {email} was in Zenskar {} ms after the change in Stripe",
+        "with polling off, {email} was in Zenskar {} ms after the change in Stripe; a shipping \
+         address and a tax id followed",
         took.as_millis()
     ))
 }

@@ -227,6 +227,12 @@ impl Sandbox {
         world.stripe.customer(&world.base, id)
     }
 
+    /// The tax ids of a Stripe customer, whole; none where there is no such customer.
+    #[must_use]
+    pub fn stripe_tax_ids(&self, id: &str) -> Vec<Value> {
+        self.world().stripe.tax_ids(id)
+    }
+
     /// Every event still kept, newest first, as `GET /v1/events` would show them; foreign and not
     /// yet visible ones included.
     #[must_use]

@@ -11,8 +11,12 @@ use serde_json::{Map, Value, json};
 use super::page::Key;
 use crate::address::{Address, STRIPE, text};
 
-/// Members that are no part of the object unless asked for or old.
+/// Members that are no part of the object unless asked for or old. Changes of them are no changes
+/// of the customer: tax ids are objects of their own.
 const HIDDEN: [&str; 2] = ["tax_ids", "reconciliation_mode"];
+
+/// Objects that a list inside another object shows at most.
+const INSIDE_MAX: usize = 10;
 
 /// A customer, or what is left of a deleted one.
 #[derive(Debug, Clone, PartialEq)]
@@ -121,7 +125,8 @@ impl Customer {
         let rest: Map<String, Value> = map
             .iter()
             .filter(|(key, value)| {
-                !kept.contains(&key.as_str()) && defaults.get(*key) != Some(*value)
+                let is_none = key.as_str() == "tax_ids" && **value == json!([]);
+                !is_none && !kept.contains(&key.as_str()) && defaults.get(*key) != Some(*value)
             })
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect();
@@ -158,6 +163,24 @@ impl Customer {
             Value::Object(map) => map,
             _ => Map::new(),
         }
+    }
+
+    /// Its tax ids, whole.
+    pub(crate) fn tax_ids(&self) -> Vec<Value> {
+        let rest = self.rest.as_deref();
+        let list = rest.and_then(|rest| rest.get("tax_ids"));
+        let list = list.and_then(Value::as_array);
+        list.cloned().unwrap_or_default()
+    }
+
+    /// Whether `other` is the same but for its tax ids.
+    pub(crate) fn is_same_but_for_tax_ids(&self, other: &Self) -> bool {
+        let map = |customer: &Self| {
+            let mut map = customer.to_map();
+            map.remove("tax_ids");
+            map
+        };
+        map(self) == map(other)
     }
 
     /// What `GET` of a deleted customer and the answer to `DELETE` show.
@@ -229,8 +252,11 @@ impl Customer {
 }
 
 fn sublist(url: &str, data: &Value) -> Value {
-    let count = data.as_array().map_or(0, Vec::len);
-    json!({ "object": "list", "data": data, "has_more": false, "total_count": count, "url": url })
+    let all = data.as_array().map_or(&[][..], Vec::as_slice);
+    let shown: Vec<&Value> = all.iter().take(INSIDE_MAX).collect();
+    let has_more = all.len() > shown.len();
+    let count = all.len();
+    json!({ "object": "list", "data": shown, "has_more": has_more, "total_count": count, "url": url })
 }
 
 /// Whether `version` came before `date`.
@@ -243,7 +269,7 @@ pub(crate) fn before(version: &str, date: &str) -> bool {
 pub(crate) fn previous(old: &Map<String, Value>, new: &Map<String, Value>) -> Map<String, Value> {
     let mut changed = Map::new();
     for key in old.keys().chain(new.keys()) {
-        if HIDDEN.contains(&key.as_str()) && !(old.contains_key(key) && new.contains_key(key)) {
+        if HIDDEN.contains(&key.as_str()) {
             continue;
         }
         let (was, is) = (old.get(key), new.get(key));

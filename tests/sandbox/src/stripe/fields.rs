@@ -242,32 +242,61 @@ fn merge(map: &mut Map<String, Value>, name: &str, change: &Value) {
     }
 }
 
+/// Tax id objects out of what names their types and values; one that is there already stays.
 fn tax_ids(map: &Map<String, Value>, data: &Value) -> Value {
+    let old = map.get("tax_ids").and_then(Value::as_array);
+    let old = old.map_or(&[][..], Vec::as_slice);
     let owner = map.get("id").cloned().unwrap_or(Value::Null);
     let tail: String = owner.as_str().unwrap_or_default().chars().skip(4).collect();
-    let items = data
-        .as_array()
-        .into_iter()
-        .flatten()
-        .enumerate()
-        .map(|(at, item)| {
-            json!({
-                "id": format!("txi_{tail}{at}"),
-                "object": "tax_id",
-                "country": null,
-                "created": map.get("created"),
-                "customer": owner,
-                "livemode": map.get("livemode"),
-                "type": item.get("type"),
-                "value": item.get("value"),
-                "verification": null,
-            })
+    let mut list: Vec<Value> = Vec::new();
+    for item in data.as_array().into_iter().flatten() {
+        let (kind, value) = (item.get("type"), item.get("value"));
+        let mut same = old.iter().filter(|one| {
+            one.get("type") == kind && one.get("value") == value && !list.contains(one)
         });
-    Value::Array(items.collect())
+        if let Some(same) = same.next() {
+            list.push(same.clone());
+            continue;
+        }
+        let is_taken = |id: &str| {
+            let mut all = old.iter().chain(&list);
+            all.any(|one| one.get("id").and_then(Value::as_str) == Some(id))
+        };
+        let mut ids = (0_usize..).map(|at| format!("txi_{tail}{at}"));
+        let id = ids.find(|id| !is_taken(id)).unwrap_or_default();
+        list.push(json!({
+            "id": id,
+            "object": "tax_id",
+            "country": country(kind, value),
+            "created": map.get("created"),
+            "customer": owner,
+            "livemode": map.get("livemode"),
+            "owner": { "type": "customer", "customer": owner },
+            "type": kind,
+            "value": value,
+            "verification": null,
+        }));
+    }
+    Value::Array(list)
+}
+
+/// The country of a tax id: by its type, and of a European one by its first letters.
+fn country(kind: Option<&Value>, value: Option<&Value>) -> Value {
+    let kind = kind.and_then(Value::as_str).unwrap_or_default();
+    let value = value.and_then(Value::as_str).unwrap_or_default();
+    let letters = match kind {
+        "eu_vat" => value.get(..2).map(|letters| letters.replace("EL", "GR")),
+        "eu_oss_vat" => None,
+        _ => kind
+            .split_once('_')
+            .map(|(letters, _)| letters.to_uppercase()),
+    };
+    letters.map_or(Value::Null, Value::from)
 }
 
 /// Applies a person's edit: members as the object shows them. `address`, `metadata` and
-/// `invoice_settings` are merged, `null` in `metadata` removes the key.
+/// `invoice_settings` are merged, `null` in `metadata` removes the key. `tax_ids` is the whole list,
+/// each with its `type` and `value`.
 pub(crate) fn edit(map: &mut Map<String, Value>, patch: &Map<String, Value>) {
     let fixed = ["id", "object", "created", "livemode", "deleted"];
     for (name, value) in patch
@@ -288,6 +317,12 @@ pub(crate) fn edit(map: &mut Map<String, Value>, patch: &Map<String, Value>) {
                 map.insert(name.clone(), address);
             }
             "invoice_settings" => merge(map, name, value),
+            "shipping" => {
+                map.insert(name.clone(), shipping(value));
+            }
+            "tax_ids" => {
+                map.insert(name.clone(), tax_ids(map, value));
+            }
             _ => {
                 map.insert(name.clone(), value.clone());
             }

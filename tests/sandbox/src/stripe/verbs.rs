@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use super::customer::Customer;
 use super::{
     Basics, Cause, Change, Checked, Delivery, DeliveryView, Event, Failure, Stripe, Subject,
     endpoints, fields,
@@ -36,7 +37,7 @@ impl Stripe {
         let id = base.random.id("cus_", 14);
         let livemode = base.switches.stripe.livemode;
         // What the edit refuses must leave no trace, so it is tried on a customer nobody sees.
-        let mut trial = super::customer::Customer::new(
+        let mut trial = Customer::new(
             Arc::from(id.as_str()),
             (created, 0),
             livemode,
@@ -114,6 +115,14 @@ impl Stripe {
             .unwrap_or(Value::Null)
     }
 
+    /// The tax ids of a customer, whole.
+    pub(crate) fn tax_ids(&self, id: &str) -> Vec<Value> {
+        self.customers
+            .get(id)
+            .map(Customer::tax_ids)
+            .unwrap_or_default()
+    }
+
     pub(crate) fn customer_count(&self) -> usize {
         self.customers.len()
     }
@@ -133,12 +142,31 @@ impl Stripe {
             Change::Updated(before, after) => ("customer.updated", Some(before), after),
             Change::Deleted(before) => ("customer.deleted", None, before),
         };
-        if kind == "customer.updated" {
-            self.changed.push(after.id.to_string());
-        }
-        let subject = Subject::Customer { before, after };
         let livemode = base.switches.stripe.livemode;
-        self.emit(base, kind, subject, cause, None, livemode);
+        let (old, new) = match (kind, &before) {
+            ("customer.deleted", _) => (Vec::new(), Vec::new()),
+            (_, None) => (Vec::new(), after.tax_ids()),
+            (_, Some(before)) => (before.tax_ids(), after.tax_ids()),
+        };
+        let same = |before: &Customer| before.is_same_but_for_tax_ids(&after);
+        if !before.as_deref().is_some_and(same) {
+            if kind == "customer.updated" {
+                self.changed.push(after.id.to_string());
+            }
+            let subject = Subject::Customer { before, after };
+            self.emit(base, kind, subject, cause.clone(), None, livemode);
+        }
+        let made = new.iter().filter(|id| !old.contains(id));
+        let gone = old.iter().filter(|id| !new.contains(id));
+        let made = made.map(|id| ("customer.tax_id.created", id));
+        let gone = gone.map(|id| ("customer.tax_id.deleted", id));
+        for (kind, id) in made.chain(gone) {
+            let subject = Subject::Given {
+                object: id.clone(),
+                previous: None,
+            };
+            self.emit(base, kind, subject, cause.clone(), None, livemode);
+        }
     }
 
     /// An event that no change here made, such as one of a foreign account.

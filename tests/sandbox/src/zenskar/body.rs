@@ -163,9 +163,7 @@ fn check_field(name: &str, value: &Value) -> Result<Option<Value>, Value> {
         "custom_data" if !value.is_object() => {
             return wrong("value is not a valid dict", "type_error.dict");
         }
-        "tax_info" if !value.is_array() => {
-            return wrong("value is not a valid list", "type_error.list");
-        }
+        "tax_info" => return check_tax_info(value).map(Some),
         "address" | "ship_to_address" => return check_address(name, value).map(Some),
         _ if !is_known(name) => return Ok(None),
         _ => {}
@@ -193,6 +191,47 @@ fn check_address(name: &str, value: &Value) -> Result<Value, Value> {
         known.insert(key.clone(), value.clone());
     }
     Ok(Value::Object(known))
+}
+
+/// A list of tax ids; what else an entry holds is dropped.
+fn check_tax_info(value: &Value) -> Result<Value, Value> {
+    let Some(entries) = value.as_array() else {
+        let loc = ["body", "tax_info"];
+        return Err(problem(
+            &loc,
+            "value is not a valid list",
+            "type_error.list",
+        ));
+    };
+    let mut list = Vec::new();
+    for (at, entry) in entries.iter().enumerate() {
+        let at = at.to_string();
+        let Some(entry) = entry.as_object() else {
+            let loc = ["body", "tax_info", &at];
+            return Err(problem(
+                &loc,
+                "value is not a valid dict",
+                "type_error.dict",
+            ));
+        };
+        let mut known = Map::new();
+        for key in ["country_code", "tax_code", "tax_id"] {
+            match entry.get(key) {
+                Some(Value::String(text)) => {
+                    known.insert(key.to_owned(), json!(text));
+                }
+                None | Some(Value::Null) => {
+                    known.insert(key.to_owned(), Value::Null);
+                }
+                Some(_) => {
+                    let loc = ["body", "tax_info", &at, key];
+                    return Err(problem(&loc, "str type expected", "type_error.str"));
+                }
+            }
+        }
+        list.push(Value::Object(known));
+    }
+    Ok(Value::Array(list))
 }
 
 fn check_connector(value: &Value, loc: &[&str], problems: &mut Vec<Value>) -> Option<Connector> {

@@ -72,6 +72,10 @@ impl Customer {
             .as_ref()
             .map_or(Value::Null, |a| shown_address(a));
         map.insert("address".to_owned(), address);
+        let ship_to = map.get("ship_to_address");
+        if let Some(ship_to) = ship_to.and_then(|value| Address::from_value(ZENSKAR, value)) {
+            map.insert("ship_to_address".to_owned(), shown_address(&ship_to));
+        }
         map
     }
 

@@ -488,3 +488,49 @@ fn zenskars_own_connector() {
     );
     assert_eq!(sandbox.clock().now(), NOW + 3615);
 }
+
+#[test]
+fn nested_members_are_checked_and_shown_whole() {
+    let sandbox = sandbox();
+    let id = create(&sandbox, &json!({ "customer_name": "Acme" }));
+    let path = format!("/customers/{id}");
+    let patch = |body: Value| zenskar(&sandbox, "PATCH", &path, &body.to_string());
+    for (body, place) in [
+        (json!({ "tax_info": {} }), json!(["body", "tax_info"])),
+        (
+            json!({ "tax_info": ["DE1"] }),
+            json!(["body", "tax_info", "0"]),
+        ),
+        (
+            json!({ "tax_info": [{ "tax_id": 1 }] }),
+            json!(["body", "tax_info", "0", "tax_id"]),
+        ),
+        (
+            json!({ "ship_to_address": 1 }),
+            json!(["body", "ship_to_address"]),
+        ),
+    ] {
+        let (status, refusal) = patch(body);
+        assert_eq!(
+            (status, &refusal["detail"][0]["loc"]),
+            (422, &place),
+            "{refusal}"
+        );
+    }
+    let entry = json!({ "country_code": "DE", "tax_code": "VAT", "tax_id": "DE1" });
+    let mut more = entry.clone();
+    more["country"] = json!("Germany");
+    let body = json!({ "tax_info": [more], "ship_to_address": { "line1": "4 Quai", "zip": "1" } });
+    let (status, customer) = patch(body);
+    assert_eq!((status, &customer["tax_info"]), (200, &json!([entry])));
+    let ship_to = &customer["ship_to_address"];
+    assert_eq!(
+        (
+            &ship_to["line1"],
+            &ship_to["city"],
+            &ship_to["validation_status"]
+        ),
+        (&json!("4 Quai"), &Value::Null, &json!("pending"))
+    );
+    assert!(ship_to.get("zip").is_none());
+}
