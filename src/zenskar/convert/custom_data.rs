@@ -76,7 +76,8 @@ fn of_kind(held: Option<&Json>, text: &str) -> Json {
             _ => false,
         };
         // Written back, it must say the very same.
-        kind && parsed.to_string() == text
+        let written = parsed.to_string();
+        kind && written == text
     });
     same.unwrap_or_else(|| Json::String(text.to_owned()))
 }
