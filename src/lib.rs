@@ -44,6 +44,8 @@
 //!   cursor, so losing all of them costs time and nothing else ([`engine::poller`]).
 //! - Events are hints. What is written follows from the current state of both sides and from what
 //!   they last agreed on ([`sync::customer`]).
+//! - What was not read is not blank: a field that an object did not show moves no base, makes no
+//!   difference and is not written ([`model::customer::Customer::value`]).
 //! - The base moves on evidence alone: both sides were seen to hold the value, or the target's
 //!   answer says so.
 //! - An intent is durable before its request leaves, and an attempt is recorded before it is made.
@@ -62,7 +64,8 @@
 //! 3. [`store::Writer`]: the bytes go into the inbox with the next group commit; then 200.
 //! 4. [`engine::intake`]: new events are sorted into work, one piece a customer.
 //! 5. [`engine::look`]: the current customer is read from both sides. A webhook's own snapshot
-//!    serves where it is later than everything seen and complete in our version.
+//!    serves where it is later than everything seen and in our version; what it does not show, as
+//!    tax ids, is not known.
 //! 6. [`sync::customer::plan`]: settles outstanding intents, merges each field; the plan is checked.
 //! 7. [`engine::look`]: one transaction takes the work off, moves the base, writes differences and
 //!    intents, and says so in the journal. If the link moved meanwhile, step 5 repeats.

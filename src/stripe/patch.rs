@@ -33,7 +33,7 @@ pub(crate) fn update_form(changes: &Changes, seen: &Customer) -> Vec<(String, St
             Field::Email => put_text(&mut form, "email", &change.to),
             Field::Phone => put_text(&mut form, "phone", &change.to),
             Field::Address => put_address(&mut form, "address", &change.to),
-            Field::Locale => put_locales(&mut form, &change.to, seen.more_locales()),
+            Field::Locale => put_locales(&mut form, &change.to, seen),
             Field::Metadata(pair) => {
                 put_text(
                     &mut form,
@@ -80,9 +80,13 @@ fn put_parts(form: &mut Vec<(String, String)>, name: &str, address: &Address) {
     form.extend(parts.map(|(part, text)| (format!("{name}[{part}]"), text.clone())));
 }
 
-fn put_locales(form: &mut Vec<(String, String)>, first: &Value, more: &[String]) {
-    let Value::Text(first) = first else { return };
-    let more = more.iter().filter(|locale| *locale != first);
+fn put_locales(form: &mut Vec<(String, String)>, first: &Value, seen: &Customer) {
+    // Of a list that was not read, the rest would be lost.
+    let (Value::Text(first), Some(_)) = (first, seen.value(Field::Locale)) else {
+        return;
+    };
+    let more = seen.more_locales().iter();
+    let more = more.filter(|locale| *locale != first);
     for (at, locale) in std::iter::once(first).chain(more).enumerate() {
         form.push((format!("preferred_locales[{at}]"), locale.clone()));
     }

@@ -58,8 +58,8 @@ pub fn before_sending(
 
 /// The same write in as many requests as it can be made of.
 ///
-/// That is one for each field, but that Stripe takes `shipping` as a whole. What may have happened to the whole may have happened to each part,
-/// so each keeps how far the whole got.
+/// One for each field, but that Stripe takes `shipping` as a whole. What may have happened to the
+/// whole may have happened to each part, so each keeps how far the whole got.
 pub fn one_by_one(intent: &Intent) -> impl Iterator<Item = Intent> {
     let mut parts: Vec<Changes> = Vec::new();
     for (field, change) in &intent.changes {
@@ -126,4 +126,66 @@ pub fn after_answer(intent: &Intent, answered: &Customer, base: &Fields) -> Afte
         });
     }
     after
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::customer::Value;
+    use crate::model::id::StripeCustomerId;
+    use crate::model::intent::Change;
+
+    fn intent(target: Side, fields: &[Field]) -> Intent {
+        let change = || Change {
+            from: Value::Blank,
+            to: Value::text("x"),
+        };
+        Intent {
+            number: 1,
+            link: StripeCustomerId::parse("cus_1").unwrap(),
+            target,
+            changes: fields.iter().map(|field| (*field, change())).collect(),
+            progress: Progress::Waiting,
+            attempts: 3,
+            decided_at: Timestamp::default(),
+            observed_at: Timestamp::default(),
+        }
+    }
+
+    #[test]
+    fn shipping_stays_together_towards_stripe_alone() {
+        let fields = [
+            Field::Name,
+            Field::ShippingName,
+            Field::ShippingAddress,
+            Field::Locale,
+        ];
+        for (target, parts) in [(Side::Stripe, vec![1, 2, 1]), (Side::Zenskar, vec![1; 4])] {
+            let whole = intent(target, &fields);
+            let apart: Vec<Intent> = one_by_one(&whole).collect();
+            let sizes: Vec<usize> = apart.iter().map(|part| part.changes.len()).collect();
+            assert_eq!(sizes, parts, "{target}");
+            assert!(apart.iter().all(|part| part.attempts == 0));
+            let all = apart.into_iter().flat_map(|part| part.changes);
+            assert_eq!(all.collect::<Changes>(), whole.changes, "{target}");
+        }
+    }
+
+    #[test]
+    fn what_an_answer_does_not_show_is_neither_agreed_nor_refused() {
+        let intent = intent(Side::Zenskar, &[Field::Name, Field::TaxIds]);
+        let shown = Customer::new([(Field::Name, Value::text("x"))].into());
+        let after = after_answer(&intent, &shown.without(Field::TaxIds), &Fields::new());
+        assert_eq!(after.agreed, [(Field::Name, Value::text("x"))].into());
+        assert_eq!(after.not_taken, []);
+        // Nor is it sent again before somebody saw what is there.
+        let policy = Policy {
+            direction: Some(crate::sync::policy::Direction::From(Side::Stripe)),
+            fields: Field::ALL.into(),
+            ..Policy::off()
+        };
+        let unread = Customer::default().without(Field::TaxIds);
+        let before = before_sending(&intent, &unread, &policy, Timestamp::default());
+        assert_eq!(before, Before::Replan);
+    }
 }

@@ -20,7 +20,8 @@ pub const EVENT_TYPES: [&str; 6] = [
 /// `None` for a type nothing is done about, and for an object whose id cannot be one.
 #[must_use]
 pub fn of_event(kind: &str, object: &str) -> Option<Subject> {
-    if EVENT_TYPES.contains(&kind) {
+    // Earlier versions kept events of tax ids under the tax id's own id.
+    if EVENT_TYPES.contains(&kind) && !object.starts_with("txi_") {
         StripeCustomerId::parse(object).ok().map(Subject::Customer)
     } else {
         None
@@ -38,6 +39,7 @@ mod tests {
             Some("customer/cus_1".to_owned())
         );
         assert!(of_event("customer.tax_id.created", "cus_1").is_some());
+        assert_eq!(of_event("customer.tax_id.created", "txi_1"), None);
         assert_eq!(of_event("customer.subscription.updated", "sub_1"), None);
         assert_eq!(of_event("invoice.paid", "in_1"), None);
         assert_eq!(of_event("customer.updated", ""), None);

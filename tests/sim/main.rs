@@ -22,4 +22,5 @@ mod reproductions;
 mod run;
 mod seeds;
 mod store;
+mod values;
 mod world;

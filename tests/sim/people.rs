@@ -2,7 +2,8 @@
 //! the worst moment. And which of the remotes' possible behaviours a run has.
 
 use crate::run::{Run, custom_data, tax_info};
-use crate::world::{drawn, full_policy};
+use crate::values::drawn;
+use crate::world::full_policy;
 use serde_json::{Value as Json, json};
 use zenstripe::engine::command::{Command, Letters};
 use zenstripe::model::customer::Field;

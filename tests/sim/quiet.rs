@@ -2,7 +2,8 @@
 
 use crate::act::Act;
 use crate::run::{Report, Run, fault_name};
-use crate::world::{World, drawn};
+use crate::values::drawn;
+use crate::world::World;
 use std::collections::BTreeSet;
 use zenstripe::engine::command::Command;
 use zenstripe::engine::scan::Scanned;

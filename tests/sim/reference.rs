@@ -4,7 +4,7 @@
 //! bases or intents. Import only: Stripe's changes move, Zenskar's edits stay until Stripe's field
 //! changes again.
 
-use crate::world::{drawn, zenskar_fields};
+use crate::values::{drawn, zenskar_fields};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use zenstripe::model::customer::Field;

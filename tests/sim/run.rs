@@ -2,7 +2,8 @@
 
 use crate::act::Act;
 use crate::reference::Reference;
-use crate::world::{Cut, Setup, World, both_policy, stripe_fields, zenskar_fields};
+use crate::values::{stripe_fields, zenskar_fields};
+use crate::world::{Cut, Setup, World, both_policy};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

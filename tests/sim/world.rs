@@ -4,6 +4,7 @@
 use crate::both::Ledger;
 use crate::crash_backend::{CrashBackend, Survive};
 use crate::reference::Reference;
+use crate::values::{stripe_fields, tier, zenskar_fields};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use serde_json::Value as Json;
@@ -23,7 +24,7 @@ use zenstripe::http::webhook::{
 use zenstripe::model::customer::Field;
 use zenstripe::model::id::{AccountId, OrganisationId};
 use zenstripe::model::link::Side;
-use zenstripe::model::pair::Pair;
+
 use zenstripe::model::time::Timestamp;
 use zenstripe::remote::client::ApiKey;
 use zenstripe::remote::limiter::{Priority, Rates};
@@ -554,61 +555,4 @@ fn settings(setup: Setup, policy: Policy) -> Settings {
         ingress: setup.webhooks,
         retention: Duration::from_secs(35 * 86_400),
     }
-}
-
-/// The pair of metadata that moves.
-pub(crate) fn tier() -> Field {
-    Field::Metadata(Pair::new("tier", "level").unwrap())
-}
-
-/// The fields that people edit.
-pub(crate) fn drawn() -> [Field; 7] {
-    [
-        Field::Name,
-        Field::Email,
-        Field::Phone,
-        Field::Address,
-        Field::ShippingAddress,
-        Field::TaxIds,
-        tier(),
-    ]
-}
-
-/// The text of each field as Stripe shows it: an address by its first line, tax ids by the first.
-pub(crate) fn stripe_fields(customer: &Json, tax_ids: &[Json]) -> BTreeMap<Field, String> {
-    let places = [
-        "/name",
-        "/email",
-        "/phone",
-        "/address/line1",
-        "/shipping/address/line1",
-        "",
-        "/metadata/tier",
-    ];
-    let mut fields = fields(customer, places);
-    let id = tax_ids.first().and_then(|id| id["value"].as_str());
-    fields.insert(Field::TaxIds, id.unwrap_or_default().to_owned());
-    fields
-}
-
-/// The same as Zenskar shows it.
-pub(crate) fn zenskar_fields(customer: &Json) -> BTreeMap<Field, String> {
-    let places = [
-        "/customer_name",
-        "/email",
-        "/phone_number",
-        "/address/line1",
-        "/ship_to_address/line1",
-        "/tax_info/0/tax_id",
-        "/custom_data/level",
-    ];
-    fields(customer, places)
-}
-
-fn fields(customer: &Json, places: [&str; 7]) -> BTreeMap<Field, String> {
-    let text = |place| {
-        let value = customer.pointer(place).and_then(Json::as_str);
-        value.unwrap_or_default().to_owned()
-    };
-    drawn().into_iter().zip(places.map(text)).collect()
 }

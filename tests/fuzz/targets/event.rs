@@ -14,6 +14,11 @@ pub(crate) fn run(input: &[u8]) {
         event::previous_attributes(input),
         "evidence that changes"
     );
+    assert_eq!(
+        event::previous_metadata(input),
+        event::previous_metadata(input),
+        "evidence that changes"
+    );
     let customer = event::customer(input);
     let Ok(envelope) = event::parse(input) else {
         return;

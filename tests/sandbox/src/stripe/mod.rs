@@ -331,7 +331,7 @@ impl Stripe {
             Route::CreateCustomer => {
                 customers::expansions(form, "")?;
                 let edit = |map: &mut _| fields::apply(map, form, replaced);
-                let id = self.create_customer(base, base.now(), cause, edit)?;
+                let id = self.create_customer(base, base.now(), &cause, edit)?;
                 self.customers.show(&id, version, form)
             }
             Route::UpdateCustomer(id) => {
@@ -339,12 +339,12 @@ impl Stripe {
                 let change = self
                     .customers
                     .change(id, |map| fields::apply(map, form, replaced))?;
-                self.tell(base, change, cause);
+                self.tell(base, change, &cause);
                 self.customers.show(id, version, form)
             }
             Route::DeleteCustomer(id) => {
                 let change = self.customers.delete(id)?;
-                self.tell(base, Some(change), cause);
+                self.tell(base, Some(change), &cause);
                 self.customers.show(id, version, form)
             }
             Route::Events => self.events.list(form, base.now(), longest),

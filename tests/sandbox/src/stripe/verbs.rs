@@ -31,7 +31,7 @@ impl Stripe {
         &mut self,
         base: &mut Base,
         created: i64,
-        cause: Cause,
+        cause: &Cause,
         edit: impl FnOnce(&mut Map<String, Value>) -> Result<(), Failure>,
     ) -> Result<String, Failure> {
         let id = base.random.id("cus_", 14);
@@ -73,7 +73,7 @@ impl Stripe {
             fields::edit(map, patch);
             Ok(())
         };
-        self.create_customer(base, created, cause, edit)
+        self.create_customer(base, created, &cause, edit)
             .unwrap_or_default()
     }
 
@@ -87,7 +87,7 @@ impl Stripe {
             Ok(())
         });
         let found = change.is_ok();
-        self.tell(base, change.ok().flatten(), cause);
+        self.tell(base, change.ok().flatten(), &cause);
         found
     }
 
@@ -96,7 +96,7 @@ impl Stripe {
         let cause = self.by_hand(base);
         let change = self.customers.delete(id).ok();
         let found = change.is_some();
-        self.tell(base, change, cause);
+        self.tell(base, change, &cause);
         found
     }
 
@@ -135,7 +135,7 @@ impl Stripe {
     }
 
     /// Makes the event of a change.
-    pub(crate) fn tell(&mut self, base: &mut Base, change: Option<Change>, cause: Cause) {
+    pub(crate) fn tell(&mut self, base: &mut Base, change: Option<Change>, cause: &Cause) {
         let Some(change) = change else { return };
         let (kind, before, after) = match change {
             Change::Created(after) => ("customer.created", None, after),

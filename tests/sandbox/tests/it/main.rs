@@ -11,6 +11,8 @@ mod stripe;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod tax_ids;
+#[cfg(test)]
 mod webhooks;
 #[cfg(test)]
 mod zenskar;
