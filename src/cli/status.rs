@@ -121,7 +121,7 @@ fn changes(status: &Status, out: &Out) -> String {
         match changes.filter.as_str() {
             "works" => "of zenskar",
             "ignored" => "of zenskar: it does not filter by updated_at, so sweeps find them",
-            _ => "of zenskar: not asked yet",
+            _ => "of zenskar: whether it filters them is not known yet",
         }
         .to_owned(),
     ];

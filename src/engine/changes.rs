@@ -24,6 +24,8 @@ use crate::model::journal::Entry;
 use crate::model::link::Side;
 use crate::model::time::Timestamp;
 use crate::model::work::Subject;
+#[cfg(feature = "mutants")]
+use crate::mutants::{self, Mutant};
 use crate::remote::limiter::Priority;
 use crate::remote::outcome::{Class, Failure, Page};
 use crate::store::{Inserted, PreparedEvent, ReadTx, StoreError, WriteTx};
@@ -105,7 +107,9 @@ struct Batch {
     news: Vec<News>,
     open: ChangeWindow,
     next: Option<String>,
-    /// How many rows were not asked for.
+    /// How many rows there were.
+    rows: u64,
+    /// How many of them were not asked for.
     strays: usize,
     sweeps: Sweeps,
     now: Timestamp,
@@ -168,6 +172,7 @@ impl Engine {
                     from,
                     to: remote_now.minus(LAG).max(high),
                     after: None,
+                    rows: 0,
                     found: 0,
                     restarts: 0,
                 }
@@ -183,6 +188,7 @@ impl Engine {
     ) -> Result<Changed, EngineError> {
         let now = self.clock.now();
         self.unreadable_customers.add(page.unreadable);
+        let rows = u64::try_from(page.items.len()).unwrap_or(u64::MAX);
         let (asked, strays): (Vec<_>, Vec<_>) = page
             .items
             .into_iter()
@@ -192,6 +198,7 @@ impl Engine {
             news,
             open,
             next: page.next,
+            rows,
             strays: strays.len(),
             sweeps: self.sweeps()?,
             now,
@@ -324,6 +331,7 @@ impl Engine {
                 if !gives_up {
                     let window = Some(ChangeWindow {
                         after: None,
+                        rows: 0,
                         restarts: open.restarts.saturating_add(1),
                         ..open
                     });
@@ -467,6 +475,10 @@ pub(super) fn insert_news(
     news: &[News],
     now: Timestamp,
 ) -> Result<usize, StoreError> {
+    #[cfg(feature = "mutants")]
+    if mutants::is_on(Mutant::ChangesUnheard) {
+        return Ok(0);
+    }
     let mut new = 0_usize;
     for one in news {
         let inserted = match &one.event {
@@ -543,6 +555,7 @@ impl Batch {
         let new = insert_news(tx, &self.news, self.now)?;
         let found = u64::try_from(new).unwrap_or(u64::MAX);
         let open = ChangeWindow {
+            rows: self.open.rows.saturating_add(self.rows),
             found: self.open.found.saturating_add(found),
             ..self.open
         };
@@ -559,14 +572,20 @@ impl Batch {
                 ..open
             });
         } else {
-            if cursor.filter == ChangeFilter::Ignored {
+            // A window of all the customers there are shows nothing of the filter.
+            let proves = open.rows < tx.scan_cursor()?.found.zenskar;
+            if proves && cursor.filter == ChangeFilter::Ignored {
                 let entry = Entry::engine(self.now, "filter of changes works again", &SUBJECT);
                 tx.append_journal(&entry)?;
             }
             cursor = ChangeCursor {
                 high: Some(open.to),
                 window: None,
-                filter: ChangeFilter::Works,
+                filter: if proves {
+                    ChangeFilter::Works
+                } else {
+                    cursor.filter
+                },
             };
         }
         tx.set_change_cursor(&cursor)?;

@@ -162,7 +162,7 @@ pub struct ChangesStatus {
     pub read_until: Option<String>,
     /// How far that lies behind Zenskar's time, in seconds.
     pub lag_seconds: Option<u64>,
-    /// `works`, `ignored` (sweeps find what changed), or `untold` before the first answer.
+    /// `works`, `ignored` (sweeps find what changed), or `untold` while no answer shows it.
     pub filter: String,
     /// When the last complete listing of Zenskar's customers began, by Zenskar's clock.
     pub swept_at: Option<String>,

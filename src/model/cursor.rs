@@ -51,6 +51,8 @@ pub struct ChangeWindow {
     pub to: Timestamp,
     /// Zenskar's cursor of the next page.
     pub after: Option<String>,
+    /// Customers read so far.
+    pub rows: u64,
     /// Changes so far that nothing else told of.
     pub found: u64,
     /// How often it had to be read again from its beginning.
@@ -64,7 +66,7 @@ pub enum ChangeFilter {
     /// No answer has shown it yet.
     #[default]
     Untold,
-    /// The last complete window held nothing that was not asked for.
+    /// A complete window held nothing that was not asked for, and not every customer.
     Works,
     /// Customers came that were not asked for, or the filter is refused: full sweeps find what
     /// changed.

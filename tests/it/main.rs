@@ -11,6 +11,7 @@
 
 mod cli;
 mod customer;
+mod hearing;
 mod kill;
 mod reload;
 mod start;

@@ -13,7 +13,7 @@ const SEEDS_DEFAULT: u64 = 200;
 static MUTANTS: RwLock<()> = RwLock::new(());
 
 /// Every fault that must have fired at least once over all seeds.
-const FAULTS: [&str; 43] = [
+const FAULTS: [&str; 45] = [
     "request lost",
     "response lost",
     "429",
@@ -43,6 +43,8 @@ const FAULTS: [&str; 43] = [
     "nested values merge",
     "null for missing",
     "filters ignored",
+    "filter of changes ignored",
+    "hints dropped",
     "cursors expired",
     "400",
     "401",
@@ -197,6 +199,11 @@ mod mutants {
     #[test]
     fn a_cursor_moved_by_a_webhook_is_found() {
         is_found(Mutant::CursorMovedByWebhook);
+    }
+
+    #[test]
+    fn changes_that_are_not_heard_of_are_found() {
+        is_found(Mutant::ChangesUnheard);
     }
 
     #[test]

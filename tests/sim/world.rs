@@ -17,7 +17,8 @@ use zenstripe::engine::Engine;
 use zenstripe::engine::error::EngineError;
 use zenstripe::engine::settings::{Poll as Polling, Settings};
 use zenstripe::http::webhook::{
-    Acceptance, Audience, BUDGET_BYTES, BodyBudget, LogThrottles, StripeWebhook,
+    Acceptance, Audience, BUDGET_BYTES, BodyBudget, LogThrottles, StripeWebhook, ZenskarAcceptance,
+    ZenskarWebhook,
 };
 use zenstripe::model::customer::Field;
 use zenstripe::model::id::{AccountId, OrganisationId};
@@ -32,6 +33,7 @@ use zenstripe::stripe::signature::SigningSecrets;
 use zenstripe::sync::policy::{Direction, Policy};
 use zenstripe::telemetry::metrics::Metrics;
 use zenstripe::zenskar::client::{ZenskarClient, ZenskarClientOptions};
+use zenstripe::zenskar::hook::HookSecret;
 use zenstripe_sandbox::{Delivery, Options, Outcome, Remote, Request as SandboxRequest, Sandbox};
 
 /// The API version that the endpoint and the clients speak.
@@ -241,9 +243,10 @@ pub(crate) struct Process {
     pub(crate) disk: CrashBackend,
     pub(crate) engine: Arc<Engine>,
     pub(crate) webhook: StripeWebhook,
+    pub(crate) zenskar_webhook: ZenskarWebhook,
     wire: Wire,
-    // Keeps the webhook's acceptance alive.
-    _acceptance: watch::Sender<Acceptance>,
+    // Keeps the webhooks' acceptances alive.
+    _acceptance: (watch::Sender<Acceptance>, watch::Sender<ZenskarAcceptance>),
 }
 
 impl World {
@@ -258,6 +261,7 @@ impl World {
             sandbox
                 .add_webhook("http://daemon/webhooks/stripe", SECRET)
                 .unwrap();
+            sandbox.set_zenskar_webhook("http://daemon/webhooks/zenskar", SECRET);
         }
         let disk = CrashBackend::new(Vec::new());
         let (policy, rush) = (full_policy(), Rush::default());
@@ -439,6 +443,20 @@ impl Process {
         });
         let webhook = StripeWebhook {
             acceptance: receiver,
+            writer: writer.clone(),
+            known_type: |_| true,
+            wake: Arc::clone(&engine.wake.intake),
+            budget: BodyBudget::new(BUDGET_BYTES),
+            clock: Arc::clone(&clock),
+            metrics: Arc::new(Metrics::new("simulation")),
+            log: LogThrottles::default(),
+        };
+        let (zenskar_acceptance, receiver) = watch::channel(ZenskarAcceptance {
+            secret: HookSecret::new(SECRET.as_bytes()),
+            organisation: OrganisationId::parse(&Options::default().organisation).unwrap(),
+        });
+        let zenskar_webhook = ZenskarWebhook {
+            acceptance: receiver,
             writer,
             known_type: |_| true,
             wake: Arc::clone(&engine.wake.intake),
@@ -451,8 +469,9 @@ impl Process {
             disk,
             engine: Arc::new(engine),
             webhook,
+            zenskar_webhook,
             wire,
-            _acceptance: acceptance,
+            _acceptance: (acceptance, zenskar_acceptance),
         }
     }
 }

@@ -2,6 +2,7 @@ use super::*;
 use crate::engine::linking::new_link;
 use crate::engine::look::Looked;
 use crate::engine::testing::{Bench, Script, says};
+use crate::model::cursor::ScanCounts;
 use crate::model::customer::{Field, Fields, Value};
 use crate::model::id::ZenskarCustomerId;
 use crate::model::link::{Link, LinkProof, LinkState};
@@ -42,8 +43,21 @@ fn bench(zenskar: Script) -> Bench {
         high: Some(at(HIGH)),
         ..ChangeCursor::default()
     });
+    bench.scanned(many());
     bench.linked("cus_1", "z1", LinkState::Active);
     bench
+}
+
+/// A scan that listed more customers than change in these tests.
+fn many() -> ScanCursor {
+    ScanCursor {
+        finished_at: Some(at(1)),
+        found: ScanCounts {
+            zenskar: 50,
+            ..ScanCounts::default()
+        },
+        ..ScanCursor::default()
+    }
 }
 
 impl Bench {
@@ -236,9 +250,8 @@ fn a_row_that_was_not_asked_for_ends_paging_and_asks_for_sweeps() {
     script.push(says(200, NOW + 9_000, &page(&[], None)));
     let bench = bench(script);
     bench.scanned(ScanCursor {
-        finished_at: Some(at(1)),
         zenskar_swept_at: Some(at(NOW - 400)),
-        ..ScanCursor::default()
+        ..many()
     });
     // What was asked for is taken all the same.
     let changed = bench.hear();
@@ -248,9 +261,8 @@ fn a_row_that_was_not_asked_for_ends_paging_and_asks_for_sweeps() {
     assert!(bench.sweep_cursor().sweep_wanted);
     // A sweep that came to its end says how far changes are known.
     bench.scanned(ScanCursor {
-        finished_at: Some(at(1)),
         zenskar_swept_at: Some(at(NOW - 20)),
-        ..ScanCursor::default()
+        ..many()
     });
     bench.hear();
     assert_eq!(bench.changes().high, Some(at(NOW - 20).minus(LAG)));
@@ -291,6 +303,7 @@ fn a_window_whose_place_is_gone_begins_again_and_is_given_up() {
             from: at(HIGH),
             to: at(NOW - 60),
             after: None,
+            rows: 0,
             found: 0,
             restarts: 0,
         });
@@ -365,4 +378,25 @@ fn what_waits_for_a_link_is_taken_up_when_a_person_makes_one() {
     assert_eq!(read.work(&Subject::Unlinked(zen("z7"))).unwrap(), None);
     let work = read.work(&customer("cus_7")).unwrap().unwrap();
     assert_eq!(work.events, [1]);
+}
+
+#[test]
+fn a_window_of_every_customer_proves_no_filter() {
+    for (listed, filter) in [(1, ChangeFilter::Untold), (2, ChangeFilter::Works)] {
+        let rows = [row("z1", "B", NOW - 70)];
+        let bench = bench(vec![says(200, NOW, &page(&rows, None))]);
+        bench.scanned(ScanCursor {
+            found: ScanCounts {
+                zenskar: listed,
+                ..ScanCounts::default()
+            },
+            ..many()
+        });
+        bench.hear();
+        let cursor = bench.changes();
+        assert_eq!(
+            (cursor.high, cursor.filter),
+            (Some(at(NOW).minus(LAG)), filter)
+        );
+    }
 }

@@ -19,6 +19,7 @@ struct ChangeWindowV1 {
     from: i64,
     to: i64,
     after: Option<String>,
+    rows: u64,
     found: u64,
     restarts: u32,
 }
@@ -42,6 +43,7 @@ impl Record for ChangeCursor {
                 from: window.from.micros(),
                 to: window.to.micros(),
                 after: window.after.clone(),
+                rows: window.rows,
                 found: window.found,
                 restarts: window.restarts,
             }),
@@ -69,6 +71,7 @@ impl From<ChangeCursorV1> for ChangeCursor {
                 from: time(window.from),
                 to: time(window.to),
                 after: window.after,
+                rows: window.rows,
                 found: window.found,
                 restarts: window.restarts,
             }),
