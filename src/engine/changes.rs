@@ -13,28 +13,30 @@
 //! A row that holds what the store knows, agreed or as a difference, is no news: what we wrote
 //! ourselves ends here.
 
+mod news;
+mod sweeps;
+
+pub(super) use news::insert_news;
+pub use sweeps::sweep_period;
+
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
-use crate::engine::scan::{SCAN_EVERY, step};
+use crate::engine::scan::step;
 use crate::engine::settings::Poll;
-use crate::model::cursor::{ChangeCursor, ChangeFilter, ChangeWindow, ScanCursor, ScanPhase};
-use crate::model::event::{Channel, Event, ZENSKAR_UPDATED, zenskar_event_id};
-use crate::model::id::StripeCustomerId;
+use crate::model::cursor::{ChangeCursor, ChangeFilter, ChangeWindow};
 use crate::model::journal::Entry;
 use crate::model::link::Side;
 use crate::model::time::Timestamp;
-use crate::model::work::Subject;
-#[cfg(feature = "mutants")]
-use crate::mutants::{self, Mutant};
 use crate::remote::limiter::Priority;
 use crate::remote::outcome::{Class, Failure, Page};
-use crate::store::{Inserted, PreparedEvent, ReadTx, StoreError, WriteTx};
+use crate::store::{StoreError, WriteTx};
 use crate::sync::lag::READ_LAG;
-use crate::sync::policy::{Direction, Policy};
-use crate::zenskar::client::PAGE_ROWS;
+use crate::sync::policy::Direction;
 use crate::zenskar::object::ZenskarCustomer;
+use news::News;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use sweeps::{Sweeps, leave_to_sweeps, note_ignored};
 
 /// How long after it was made a change is sure to be listed: twice as long as a read may lag.
 pub const LAG: Duration = READ_LAG.saturating_mul(2);
@@ -52,10 +54,6 @@ const POLL_FAST: Duration = Duration::from_secs(10);
 const POLL_BUSY: Duration = Duration::from_secs(30);
 /// Where nothing moves from Zenskar, a change there is drift, which no person waits for.
 const POLL_SLOW: Duration = Duration::from_secs(300);
-
-/// What a page of a sweep counts for, in time between sweeps: a tenth of the rate that Zenskar is
-/// surely good for.
-const SWEEP_PAGE: Duration = Duration::from_secs(2);
 
 /// What the journal says these entries are about.
 const SUBJECT: &str = "zenskar/customers";
@@ -92,16 +90,6 @@ impl Unreadable {
     }
 }
 
-/// A row that is news, with all that its transaction needs.
-pub(super) struct News {
-    /// The customer in Stripe that it is linked with.
-    link: Option<StripeCustomerId>,
-    /// None for a row that no event can be made of.
-    event: Option<PreparedEvent>,
-    /// Whether the last look at the customer showed something else.
-    unseen: bool,
-}
-
 /// A page with all that its transaction needs.
 struct Batch {
     news: Vec<News>,
@@ -113,14 +101,6 @@ struct Batch {
     strays: usize,
     sweeps: Sweeps,
     now: Timestamp,
-}
-
-/// When full sweeps are due, should they be needed.
-#[derive(Clone, Copy, Debug)]
-struct Sweeps {
-    every: Duration,
-    /// Zenskar's time.
-    remote_now: Option<Timestamp>,
 }
 
 impl Engine {
@@ -212,18 +192,6 @@ impl Engine {
             self.wake.scan.notify_one();
         }
         Ok(changed)
-    }
-
-    /// Which of these rows the store does not know.
-    pub(super) fn news(&self, rows: Vec<ZenskarCustomer>) -> Result<Vec<News>, EngineError> {
-        let read = self.store.read()?;
-        let policy = self.settings().policy.clone();
-        let now = self.clock.now();
-        let mut news = Vec::new();
-        for seen in rows {
-            news.extend(judge(&read, seen, &policy, now)?);
-        }
-        Ok(news)
     }
 
     /// The first poll asks for what cannot be, which shows whether the filter works. What changed
@@ -367,19 +335,6 @@ impl Engine {
             Poll::Adaptive => Some(adaptive(direction, found)),
         }
     }
-
-    /// When sweeps are due while the filter is ignored.
-    fn sweeps(&self) -> Result<Sweeps, EngineError> {
-        let rows = self.store.read()?.scan_cursor()?.found.zenskar;
-        let least = match self.settings().poll {
-            Poll::Every(period) => period,
-            Poll::Adaptive | Poll::Off => POLL_SLOW,
-        };
-        Ok(Sweeps {
-            every: sweep_period(least, rows),
-            remote_now: self.zenskar.remote_now(),
-        })
-    }
 }
 
 /// The adaptive period. A poll costs one request of the few that Zenskar takes in a second.
@@ -390,15 +345,6 @@ pub fn adaptive(direction: Direction, found: u64) -> Duration {
         Direction::From(Side::Zenskar) | Direction::Both if found > 0 => POLL_FAST,
         Direction::From(Side::Zenskar) | Direction::Both => POLL_BUSY,
     }
-}
-
-/// How long after the beginning of a listing of `rows` customers a sweep follows: not before `least`, and not so often
-/// that sweeping takes more than its share of Zenskar's rate.
-#[must_use]
-pub fn sweep_period(least: Duration, rows: u64) -> Duration {
-    let page = u64::try_from(PAGE_ROWS).unwrap_or(1).max(1);
-    let pages = u32::try_from(rows.div_ceil(page)).unwrap_or(u32::MAX);
-    least.max(SWEEP_PAGE.saturating_mul(pages)).min(SCAN_EVERY)
 }
 
 /// Whether the request asked for this row. One that does not say when it changed proves nothing.
@@ -417,135 +363,6 @@ const fn complete() -> Changed {
         complete: true,
         found: 0,
         again: false,
-    }
-}
-
-/// What a row means to us, if it is news.
-fn judge(
-    read: &ReadTx<'_>,
-    seen: ZenskarCustomer,
-    policy: &Policy,
-    now: Timestamp,
-) -> Result<Option<News>, StoreError> {
-    let link = read.link_by_zenskar(&seen.id)?;
-    let mut unseen = false;
-    if let Some(link) = &link {
-        if !step::is_news(read, link, &seen, policy)? {
-            return Ok(None);
-        }
-        let known = read.mirror(Side::Zenskar, seen.id.as_str())?;
-        let known = known.and_then(|known| ZenskarCustomer::parse(known.payload).ok());
-        unseen = known.is_none_or(|known| known.customer != seen.customer);
-    }
-    Ok(Some(News {
-        link: link.map(|link| link.stripe),
-        event: event(seen, now),
-        unseen,
-    }))
-}
-
-/// The event of a row; none where the row says no time or is larger than the store takes, which is
-/// no reason to end.
-fn event(seen: ZenskarCustomer, now: Timestamp) -> Option<PreparedEvent> {
-    let updated_at = seen.updated_at?;
-    let event = Event {
-        id: zenskar_event_id(&seen.id, updated_at).ok()?,
-        kind: ZENSKAR_UPDATED.to_owned(),
-        object: seen.id.to_string(),
-        account: None,
-        created: updated_at,
-        api_version: None,
-        channel: Channel::ZenskarPoll,
-        received_at: now,
-        payload: seen.payload,
-    };
-    PreparedEvent::new(&event)
-        .inspect_err(
-            |error| tracing::error!(event = %event.id, %error, "a customer is too large to keep"),
-        )
-        .ok()
-}
-
-/// Puts news into the inbox; how many were new.
-///
-/// An event that is known asks for a look all the same when the last one showed something else: a
-/// look may have read what lagged behind, and the time of two changes may be written alike.
-pub(super) fn insert_news(
-    tx: &mut WriteTx<'_>,
-    news: &[News],
-    now: Timestamp,
-) -> Result<usize, StoreError> {
-    #[cfg(feature = "mutants")]
-    if mutants::is_on(Mutant::ChangesUnheard) {
-        return Ok(0);
-    }
-    let mut new = 0_usize;
-    for one in news {
-        let inserted = match &one.event {
-            Some(event) => Some(tx.insert_event(event)?),
-            None => None,
-        };
-        let is_sorted = match inserted {
-            Some(Inserted::New(_)) => {
-                new = new.saturating_add(1);
-                continue;
-            }
-            Some(Inserted::Known(seq)) => seq <= tx.intake_cursor()?,
-            None => true,
-        };
-        if let Some(link) = one.link.as_ref().filter(|_| one.unseen && is_sorted)
-            && tx.work(&Subject::Customer(link.clone()))?.is_none()
-        {
-            step::ask(tx, link, now)?;
-        }
-    }
-    Ok(new)
-}
-
-/// Takes note that the filter is ignored; the journal hears of it once.
-fn note_ignored(
-    tx: &mut WriteTx<'_>,
-    cursor: &mut ChangeCursor,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    if cursor.filter != ChangeFilter::Ignored {
-        cursor.filter = ChangeFilter::Ignored;
-        tracing::warn!(event = "changes_filter_ignored");
-        let entry = Entry::engine(now, "filter of changes ignored", &SUBJECT)
-            .with("filter", &"updated_at__gte")
-            .with("repaired by", &"sweeps");
-        tx.append_journal(&entry)?;
-    }
-    Ok(())
-}
-
-/// The filter is ignored: changes were read as far as the last sweep shows, and another sweep is
-/// asked for when it is due. Whether it is.
-fn leave_to_sweeps(
-    tx: &mut WriteTx<'_>,
-    cursor: &mut ChangeCursor,
-    sweeps: Sweeps,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    note_ignored(tx, cursor, now)?;
-    cursor.window = None;
-    let scan = tx.scan_cursor()?;
-    cursor.high = cursor
-        .high
-        .max(scan.zenskar_swept_at.map(|at| at.minus(LAG)));
-    if !sweeps.is_due(&scan) {
-        return Ok(false);
-    }
-    step::want_sweep(tx)
-}
-
-impl Sweeps {
-    /// Whether one is due. A scan that stopped waits for its cause to be seen to.
-    fn is_due(self, scan: &ScanCursor) -> bool {
-        let (Some(now), Some(swept_at)) = (self.remote_now, scan.zenskar_swept_at) else {
-            return scan.phase == ScanPhase::Idle && scan.stopped.is_none();
-        };
-        scan.phase == ScanPhase::Idle && scan.stopped.is_none() && now.since(swept_at) >= self.every
     }
 }
 

@@ -8,6 +8,7 @@ use crate::engine::Engine;
 use crate::engine::backoff;
 use crate::engine::error::EngineError;
 use crate::engine::linking;
+use crate::engine::settings::Settings;
 use crate::model::cursor::ScanPhase;
 use crate::model::customer::Presence;
 use crate::model::event::Event;
@@ -89,10 +90,18 @@ impl Engine {
         if settings.policy.direction.is_none() {
             return self.pass_over(work).await;
         }
-        let id = match &work.subject {
-            Subject::Customer(id) => id,
-            Subject::Unlinked(zenskar) => return self.examine_unlinked(work, zenskar).await,
-        };
+        match &work.subject {
+            Subject::Customer(id) => self.examine_customer(work, id, &settings).await,
+            Subject::Unlinked(zenskar) => self.examine_unlinked(work, zenskar).await,
+        }
+    }
+
+    async fn examine_customer(
+        &self,
+        work: &Work,
+        id: &StripeCustomerId,
+        settings: &Settings,
+    ) -> Result<Looked, EngineError> {
         let events = self.events_of(work)?;
         let link = match self.store.read()?.link(id)? {
             Some(link) => link,

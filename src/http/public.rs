@@ -6,9 +6,10 @@ use axum::Router;
 use axum::body::Body;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 
-/// Serves [`webhook::PATH`] and [`webhook::ZENSKAR_PATH`] itself and leaves the rest to a router:
-/// the webhooks are the paths whose cost counts, and a router's look-up and boxed futures are a
-/// good part of it.
+/// Serves [`webhook::PATH`] and [`webhook::ZENSKAR_PATH`] itself and leaves the rest to a router.
+///
+/// The webhooks are the paths whose cost counts, and a router's look-up and boxed futures are a good
+/// part of it.
 #[derive(Debug)]
 pub struct Public {
     /// Stripe's webhook.

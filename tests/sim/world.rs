@@ -246,7 +246,7 @@ pub(crate) struct Process {
     pub(crate) zenskar_webhook: ZenskarWebhook,
     wire: Wire,
     // Keeps the webhooks' acceptances alive.
-    _acceptance: (watch::Sender<Acceptance>, watch::Sender<ZenskarAcceptance>),
+    _acceptance: Acceptances,
 }
 
 impl World {
@@ -436,44 +436,54 @@ impl Process {
             settings,
         );
         activate(&engine);
-        let (acceptance, receiver) = watch::channel(Acceptance {
-            secrets: SigningSecrets::new([SECRET.as_bytes()]),
-            audience: Audience::Own(AccountId::parse(zenstripe_sandbox::ACCOUNT).unwrap()),
-            livemode: false,
-        });
-        let webhook = StripeWebhook {
-            acceptance: receiver,
-            writer: writer.clone(),
-            known_type: |_| true,
-            wake: Arc::clone(&engine.wake.intake),
-            budget: BodyBudget::new(BUDGET_BYTES),
-            clock: Arc::clone(&clock),
-            metrics: Arc::new(Metrics::new("simulation")),
-            log: LogThrottles::default(),
-        };
-        let (zenskar_acceptance, receiver) = watch::channel(ZenskarAcceptance {
-            secret: HookSecret::new(SECRET.as_bytes()),
-            organisation: OrganisationId::parse(&Options::default().organisation).unwrap(),
-        });
-        let zenskar_webhook = ZenskarWebhook {
-            acceptance: receiver,
-            writer,
-            known_type: |_| true,
-            wake: Arc::clone(&engine.wake.intake),
-            budget: BodyBudget::new(BUDGET_BYTES),
-            clock,
-            metrics: Arc::new(Metrics::new("simulation")),
-            log: LogThrottles::default(),
-        };
+        let (webhook, zenskar_webhook, acceptance) = webhooks(&engine, writer);
         Self {
             disk,
             engine: Arc::new(engine),
             webhook,
             zenskar_webhook,
             wire,
-            _acceptance: (acceptance, zenskar_acceptance),
+            _acceptance: acceptance,
         }
     }
+}
+
+/// What keeps both webhooks open.
+type Acceptances = (watch::Sender<Acceptance>, watch::Sender<ZenskarAcceptance>);
+
+/// The webhooks of both remotes.
+fn webhooks(engine: &Engine, writer: Writer) -> (StripeWebhook, ZenskarWebhook, Acceptances) {
+    let (acceptance, receiver) = watch::channel(Acceptance {
+        secrets: SigningSecrets::new([SECRET.as_bytes()]),
+        audience: Audience::Own(AccountId::parse(zenstripe_sandbox::ACCOUNT).unwrap()),
+        livemode: false,
+    });
+    let webhook = StripeWebhook {
+        acceptance: receiver,
+        writer: writer.clone(),
+        known_type: |_| true,
+        wake: Arc::clone(&engine.wake.intake),
+        budget: BodyBudget::new(BUDGET_BYTES),
+        clock: Arc::clone(&engine.clock),
+        metrics: Arc::new(Metrics::new("simulation")),
+        log: LogThrottles::default(),
+    };
+    let (zenskar_acceptance, receiver) = watch::channel(ZenskarAcceptance {
+        secret: HookSecret::new(SECRET.as_bytes()),
+        organisation: OrganisationId::parse(&Options::default().organisation).unwrap(),
+    });
+    let zenskar_webhook = ZenskarWebhook {
+        acceptance: receiver,
+        writer,
+        known_type: |_| true,
+        wake: Arc::clone(&engine.wake.intake),
+        budget: BodyBudget::new(BUDGET_BYTES),
+        clock: Arc::clone(&engine.clock),
+        metrics: Arc::new(Metrics::new("simulation")),
+        log: LogThrottles::default(),
+    };
+    let acceptances = (acceptance, zenskar_acceptance);
+    (webhook, zenskar_webhook, acceptances)
 }
 
 /// What the daemon does at its start: it asks whose key it has, which tells Stripe's time and keeps

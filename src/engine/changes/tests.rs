@@ -1,11 +1,14 @@
 use super::*;
 use crate::engine::linking::new_link;
 use crate::engine::look::Looked;
+use crate::engine::scan::SCAN_EVERY;
 use crate::engine::testing::{Bench, Script, says};
-use crate::model::cursor::ScanCounts;
+use crate::model::cursor::{ScanCounts, ScanCursor};
 use crate::model::customer::{Field, Fields, Value};
-use crate::model::id::ZenskarCustomerId;
+use crate::model::event::{Channel, ZENSKAR_UPDATED};
+use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
 use crate::model::link::{Link, LinkProof, LinkState};
+use crate::model::work::Subject;
 use crate::store::StoredHead;
 
 /// Zenskar's time.
@@ -33,7 +36,7 @@ fn row(id: &str, name: &str, updated_at: i64) -> String {
 }
 
 fn page(rows: &[String], next: Option<&str>) -> String {
-    let next = next.map_or("null".to_owned(), |next| format!("{next:?}"));
+    let next = next.map_or_else(|| "null".to_owned(), |next| format!("{next:?}"));
     format!(r#"{{"results":[{}],"next":{next}}}"#, rows.join(","))
 }
 
@@ -299,7 +302,7 @@ fn a_window_whose_place_is_gone_begins_again_and_is_given_up() {
     let restarts = usize::try_from(RESTARTS_MAX).unwrap();
     let bench = bench((0..=restarts).map(|_| gone()).collect());
     for restart in 0..=restarts {
-        let open = bench.changes().window.unwrap_or(ChangeWindow {
+        let open = bench.changes().window.unwrap_or_else(|| ChangeWindow {
             from: at(HIGH),
             to: at(NOW - 60),
             after: None,

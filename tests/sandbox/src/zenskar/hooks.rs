@@ -116,8 +116,11 @@ fn delivery(id: u64, endpoint: &Endpoint, alert: &Value, base: &Base) -> Zenskar
     let mut headers = vec![header("Content-Type", "application/json")];
     let mut alert = alert.clone();
     let proof = base.switches.zenskar.webhook_proof;
-    if proof == WebhookProof::SecretInBody {
-        alert["signature"] = Value::from(hash_hex(endpoint.secret.as_bytes()));
+    if proof == WebhookProof::SecretInBody
+        && let Some(alert) = alert.as_object_mut()
+    {
+        let hash = hash_hex(endpoint.secret.as_bytes());
+        alert.insert("signature".to_owned(), Value::from(hash));
     }
     let body = Bytes::from(alert.to_string());
     if proof == WebhookProof::BodyInHeader {
