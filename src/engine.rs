@@ -2,8 +2,8 @@
 //!
 //! A datum's way: [`intake`] sorts new events of the inbox into work, one piece a record;
 //! [`look`] takes a piece of work, reads both remotes, has [`crate::sync`] make a plan and applies
-//! it in one transaction; [`delivery`] carries out the writes that plans decided. [`poller`] and
-//! [`scan`] only add to the inbox and to the work. [`driver`] wakes each of them by signal and by
+//! it in one transaction; [`delivery`] carries out the writes that plans decided. [`poller`],
+//! [`changes`] and [`scan`] only add to the inbox and to the work. [`driver`] wakes each of them by signal and by
 //! period; none takes any other input, so losing every signal costs time and nothing else.
 //!
 //! # Invariants
@@ -16,6 +16,7 @@
 
 pub mod activation;
 pub mod backoff;
+pub mod changes;
 pub mod claims;
 pub mod command;
 pub mod delivery;
@@ -32,9 +33,11 @@ pub mod scan;
 pub mod settings;
 #[cfg(test)]
 mod testing;
+mod unlinked;
 pub mod view;
 
 use crate::clock::Clock;
+use crate::engine::changes::Unreadable;
 use crate::engine::claims::Claims;
 use crate::engine::error::EngineError;
 use crate::engine::gate::Gate;
@@ -73,6 +76,7 @@ pub struct Engine {
     pub wake: Wake,
     looks: Looks,
     left_out: LeftOut,
+    unreadable_customers: Unreadable,
     reads_booked: AtomicU64,
     settings: RwLock<Arc<Settings>>,
 }
@@ -86,8 +90,10 @@ pub struct Wake {
     pub look: Notify,
     /// There are new intents.
     pub delivery: Notify,
-    /// The poller is to poll now.
+    /// The poller is to poll Stripe now.
     pub poller: Notify,
+    /// Zenskar is to be asked for changes now.
+    pub changes: Notify,
     /// A scan is wanted.
     pub scan: Notify,
 }
@@ -113,6 +119,7 @@ impl Engine {
             wake: Wake::default(),
             looks: Looks::default(),
             left_out: LeftOut::default(),
+            unreadable_customers: Unreadable::default(),
             reads_booked: AtomicU64::new(0),
             settings: RwLock::new(Arc::new(settings)),
         }
@@ -179,6 +186,7 @@ impl Engine {
             .unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
         // A loop that found nothing to do under the old ones looks again.
         self.wake.scan.notify_one();
+        self.wake.changes.notify_one();
         self.wake.look.notify_one();
     }
 }

@@ -16,15 +16,18 @@ pub enum Mutant {
     CursorMovedByWebhook = 3,
     /// A write of unknown outcome is repeated without a look at its target.
     RepeatWithoutLook = 4,
+    /// A change in Zenskar that the poller finds is left to the next scan.
+    ChangesUnheard = 5,
 }
 
 impl Mutant {
     /// Every defect.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::IntentsNotSettled,
         Self::AckBeforeCommit,
         Self::CursorMovedByWebhook,
         Self::RepeatWithoutLook,
+        Self::ChangesUnheard,
     ];
 }
 
@@ -47,5 +50,6 @@ const fn number(mutant: Mutant) -> u8 {
         Mutant::AckBeforeCommit => 2,
         Mutant::CursorMovedByWebhook => 3,
         Mutant::RepeatWithoutLook => 4,
+        Mutant::ChangesUnheard => 5,
     }
 }

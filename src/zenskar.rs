@@ -15,4 +15,5 @@ pub mod client;
 pub mod convert;
 pub mod country;
 pub mod error;
+pub mod hook;
 pub mod object;

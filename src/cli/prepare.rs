@@ -20,6 +20,8 @@ pub struct Prepared {
     pub zenskar_key: ApiKey,
     /// Signing secrets of Stripe's webhooks.
     pub webhook_secrets: Vec<Resolved>,
+    /// The secret of Zenskar's webhook, where there is one.
+    pub zenskar_webhook_secret: Option<Resolved>,
     /// The public listener's certificate, where it speaks TLS itself.
     pub tls: Option<TlsIdentity>,
     /// Whom a store is bound to by this configuration.
@@ -88,6 +90,7 @@ pub fn secret_files(config: &Config, places: &SecretPlaces) -> Vec<PathBuf> {
     let mut secrets: Vec<&SecretRef> = config.stripe.webhook_secret_files.iter().collect();
     secrets.extend(&config.stripe.secret_key_file);
     secrets.extend(&config.zenskar.api_key_file);
+    secrets.extend(&config.zenskar.webhook_secret_file);
     secrets.extend(config.listen.tls.iter().map(|tls| &tls.key));
     let located = secrets
         .into_iter()
@@ -130,6 +133,9 @@ pub fn prepare(
         let key = "stripe.webhook_secret_files";
         webhook_secrets.extend(secrets.optional(key, secret, &mut findings));
     }
+    let secret = config.zenskar.webhook_secret_file.as_ref();
+    let zenskar_webhook_secret = secret
+        .and_then(|secret| secrets.optional("zenskar.webhook_secret_file", secret, &mut findings));
     let tls = tls(config, &mut secrets, &mut findings);
     let identity = identity(config, &mut findings);
     match (stripe_key, zenskar_key, identity) {
@@ -138,6 +144,7 @@ pub fn prepare(
                 stripe_key,
                 zenskar_key,
                 webhook_secrets,
+                zenskar_webhook_secret,
                 tls,
                 identity,
                 files: secret_files(config, places),

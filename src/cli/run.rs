@@ -32,7 +32,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Loaded;
 use crate::engine::error::EngineError;
 use crate::engine::{Engine, driver};
-use crate::http::webhook::Acceptance;
+use crate::http::webhook::{Acceptance, ZenskarAcceptance};
 use crate::model::id::AccountId;
 use crate::store::{Store, Writer};
 use crate::telemetry::log::{self, DEFAULT_FILTER, Output};
@@ -116,6 +116,7 @@ struct Parts {
     prepared: Prepared,
     listeners: Listeners,
     acceptance: watch::Receiver<Acceptance>,
+    zenskar_acceptance: watch::Receiver<ZenskarAcceptance>,
     reloader: Reloader,
     watcher: Watcher,
     manager: Manager,
@@ -138,6 +139,7 @@ async fn daemon(start: Start<'_>) -> Outcome {
         state: &state,
         metrics: &metrics,
         acceptance: parts.acceptance,
+        zenskar_acceptance: parts.zenskar_acceptance,
     };
     parts.listeners.serve(&mut tasks, &doors, &stop);
     drop(doors);
@@ -217,6 +219,7 @@ async fn join_around(start: Start<'_>, (store, writer): (Store, Writer)) -> Outc
     looked.map_err(|error| store_failure(&error))?;
     let engine = Arc::new(engine);
     let (acceptance_in, acceptance) = watch::channel(open::acceptance(&prepared, &config));
+    let (zenskar_in, zenskar_acceptance) = watch::channel(open::zenskar_acceptance(&prepared));
     let manager = Manager::default();
     let reloader = Reloader {
         places,
@@ -224,6 +227,7 @@ async fn join_around(start: Start<'_>, (store, writer): (Store, Writer)) -> Outc
         engine: Arc::clone(&engine),
         state: Arc::clone(&state),
         acceptance: acceptance_in,
+        zenskar_acceptance: zenskar_in,
         metrics: Arc::clone(&metrics),
         transport,
         certificate: listeners.certificate(),
@@ -238,6 +242,7 @@ async fn join_around(start: Start<'_>, (store, writer): (Store, Writer)) -> Outc
         prepared,
         listeners,
         acceptance,
+        zenskar_acceptance,
         reloader,
         watcher,
         manager,

@@ -154,12 +154,6 @@ pub fn unavailable(config: &Config) -> Vec<Unavailable> {
         "remove `stripe.client_id`; set `stripe.account` and `stripe.secret_key_file`",
     );
     refuse(
-        config.zenskar.webhook_secret_file.is_some(),
-        "zenskar.webhook_secret_file",
-        "webhooks of Zenskar are not available in this version",
-        "remove it",
-    );
-    refuse(
         config.payments.links,
         "payments.links",
         "payment links are not available in this version: it moves customers only",

@@ -56,6 +56,7 @@ fn show(status: &Status, out: &Out) {
     row("customers", &customers(status));
     row("queues", &queues(status));
     row("polling", &polling(status, out));
+    row("changes", &changes(status, out));
     row("scan", &scan(status, out));
     row("store", &size(status.store.bytes));
     row("listens", &pairs(&daemon.listeners, " at "));
@@ -114,10 +115,36 @@ fn polling(status: &Status, out: &Out) -> String {
     parts.join(", ")
 }
 
+fn changes(status: &Status, out: &Out) -> String {
+    let changes = &status.changes;
+    let mut parts = vec![
+        match changes.filter.as_str() {
+            "works" => "of zenskar",
+            "ignored" => "of zenskar: it does not filter by updated_at, so sweeps find them",
+            _ => "of zenskar: whether it filters them is not known yet",
+        }
+        .to_owned(),
+    ];
+    if let Some(until) = &changes.read_until {
+        parts.push(format!("read until {}", out.when(until)));
+    }
+    if let Some(lag) = changes.lag_seconds {
+        parts.push(format!("{} behind", span(lag)));
+    }
+    if let Some(at) = &changes.swept_at {
+        parts.push(format!("the last full listing began {}", out.when(at)));
+    }
+    if changes.unreadable > 0 {
+        parts.push(format!("{} cannot be read", changes.unreadable));
+    }
+    parts.join(", ")
+}
+
 fn scan(status: &Status, out: &Out) -> String {
     let scan = &status.scan;
     let mut parts = vec![match scan.phase.as_str() {
         "idle" => "idle".to_owned(),
+        phase if scan.sweep => format!("sweeping {phase}"),
         phase => format!("reading {phase}"),
     }];
     parts.extend(scan.wanted.then(|| "another is asked for".to_owned()));

@@ -45,6 +45,10 @@ pub async fn run(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), Eng
         boxed(deliveries(Arc::clone(&engine), stop.clone())),
     );
     spawn(&mut loops, boxed(poller(Arc::clone(&engine), stop.clone())));
+    spawn(
+        &mut loops,
+        boxed(changes(Arc::clone(&engine), stop.clone())),
+    );
     spawn(&mut loops, boxed(scan(Arc::clone(&engine), stop.clone())));
     spawn(&mut loops, boxed(janitor(engine, stop.clone())));
     let mut outcome = Ok(());
@@ -195,6 +199,28 @@ async fn poller(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), Engi
             None => pause.max(PAUSE_AFTER_FAILURE),
         };
         wait(&engine, &stop, &engine.wake.poller, pause).await;
+    }
+    Ok(())
+}
+
+async fn changes(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), EngineError> {
+    let mut found = 0_u64;
+    while !stop.is_cancelled() {
+        let Some(pause) = engine.changes_pause(found) else {
+            wait(&engine, &stop, &engine.wake.changes, PERIOD).await;
+            continue;
+        };
+        let pause = match try_remote(engine.poll_changes().await)? {
+            // A place that is gone once can be gone again at once.
+            Some(changed) if changed.again => PAUSE_AFTER_FAILURE,
+            Some(changed) if !changed.complete => continue,
+            Some(changed) => {
+                found = changed.found;
+                engine.changes_pause(found).unwrap_or(pause)
+            }
+            None => pause.max(PAUSE_AFTER_FAILURE),
+        };
+        wait(&engine, &stop, &engine.wake.changes, pause).await;
     }
     Ok(())
 }

@@ -5,7 +5,8 @@
 
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
-use crate::store::Sorted;
+use crate::model::work::Subject;
+use crate::store::{ReadTx, Sorted, StoreError};
 use crate::sync::subject;
 
 /// Events sorted in one transaction. It holds the store's only writer for a few milliseconds, in
@@ -29,11 +30,13 @@ impl Engine {
         let taken = self
             .writer
             .write("sort events", move |tx| {
-                tx.take_in(SORT_MAX, now, |_, stored| {
-                    let subject = subject::of_event(&stored.head.kind, &stored.head.object);
+                tx.take_in(SORT_MAX, now, |read, stored| {
                     // While sync is off nothing moves, and what differs when it is switched on is
                     // a question for a person: no event asks for a look.
-                    let subject = subject.filter(|_| !is_off);
+                    if is_off {
+                        return Ok(Sorted::Ignored);
+                    }
+                    let subject = subject_of(read, &stored.head.kind, &stored.head.object)?;
                     Ok(subject.map_or(Sorted::Ignored, Sorted::Work))
                 })
             })
@@ -43,4 +46,21 @@ impl Engine {
         }
         Ok(taken.events)
     }
+}
+
+/// The record that an event of this type about this object asks to look at; a customer of Zenskar
+/// stands for its link.
+pub(super) fn subject_of(
+    read: &ReadTx<'_>,
+    kind: &str,
+    object: &str,
+) -> Result<Option<Subject>, StoreError> {
+    let Some(zenskar) = subject::in_zenskar(kind, object) else {
+        return Ok(subject::of_event(kind, object));
+    };
+    let link = read.link_by_zenskar(&zenskar)?;
+    Ok(Some(match link {
+        Some(link) => Subject::Customer(link.stripe),
+        None => Subject::Unlinked(zenskar),
+    }))
 }

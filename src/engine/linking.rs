@@ -6,6 +6,7 @@
 
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
+use crate::engine::unlinked::hand_over;
 use crate::model::customer::{Field, Fields, Presence, Value};
 use crate::model::event::Event;
 use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
@@ -41,9 +42,9 @@ impl Engine {
     pub(super) async fn find_link(
         &self,
         work: &Work,
+        id: &StripeCustomerId,
         events: &[Event],
     ) -> Result<Found, EngineError> {
-        let Subject::Customer(id) = &work.subject;
         let now = self.clock.now();
         let seen = self.stripe_for_search(id, events).await?;
         let search = self.search(id, &seen, Priority::Scan).await?;
@@ -73,9 +74,10 @@ impl Engine {
             attempts: 0,
             ..work.clone()
         };
+        let stripe = id.clone();
         let is_parked = self
             .writer
-            .write("park work", move |tx| park(tx, &parked))
+            .write("park work", move |tx| park(tx, &parked, &stripe))
             .await?;
         if !is_parked {
             // An event came while we searched: look again with it.
@@ -231,6 +233,7 @@ pub(super) fn make_link(
         let subject = Subject::Customer(link.stripe.clone());
         tracing::info!(event = "customer_linked", customer = %link.stripe, zenskar = %link.zenskar);
         tx.unpark(&subject, now)?;
+        hand_over(tx, &link.zenskar, &link.stripe, now)?;
         if tx.work(&subject)?.is_none() {
             tx.put_work(&Work {
                 asked: 1,
@@ -247,14 +250,11 @@ pub(super) fn make_link(
 }
 
 /// Parks work, unless something was added to it since it was read.
-fn park(tx: &mut WriteTx<'_>, work: &Work) -> Result<bool, StoreError> {
+fn park(tx: &mut WriteTx<'_>, work: &Work, stripe: &StripeCustomerId) -> Result<bool, StoreError> {
     let unmoved = tx
         .work(&work.subject)?
         .is_some_and(|current| current.asked == work.asked);
-    let still_unlinked = {
-        let Subject::Customer(id) = &work.subject;
-        tx.link(id)?.is_none()
-    };
+    let still_unlinked = tx.link(stripe)?.is_none();
     if unmoved && still_unlinked {
         tx.park(work)?;
     }

@@ -10,6 +10,7 @@ use crate::engine::backoff;
 use crate::engine::delivery::target::Shown;
 use crate::engine::error::EngineError;
 use crate::engine::linking;
+use crate::engine::settings::Settings;
 use crate::model::cursor::ScanPhase;
 use crate::model::customer::Presence;
 use crate::model::event::Event;
@@ -92,14 +93,25 @@ impl Engine {
 
     async fn examine(&self, work: &Work) -> Result<Looked, EngineError> {
         let settings = self.settings();
-        let Subject::Customer(id) = &work.subject;
         if settings.policy.direction.is_none() {
             return self.pass_over(work).await;
         }
+        match &work.subject {
+            Subject::Customer(id) => self.examine_customer(work, id, &settings).await,
+            Subject::Unlinked(zenskar) => self.examine_unlinked(work, zenskar).await,
+        }
+    }
+
+    async fn examine_customer(
+        &self,
+        work: &Work,
+        id: &StripeCustomerId,
+        settings: &Settings,
+    ) -> Result<Looked, EngineError> {
         let events = self.events_of(work)?;
         let link = match self.store.read()?.link(id)? {
             Some(link) => link,
-            None => match self.find_link(work, &events).await? {
+            None => match self.find_link(work, id, &events).await? {
                 linking::Found::Linked(link) => link,
                 linking::Found::Parked => return Ok(Looked::Parked),
             },
@@ -202,11 +214,16 @@ impl Engine {
     /// A person took the link apart: the work waits until one links the customer anew.
     async fn park_unlinked(&self, work: &Work) -> Result<Looked, EngineError> {
         let last_error = Some("a person took its link apart".to_owned());
-        let parked = Work {
+        self.park_as_read(Work {
             last_error,
             attempts: 0,
             ..work.clone()
-        };
+        })
+        .await
+    }
+
+    /// Lets work wait for a link, unless something was added since it was read.
+    pub(super) async fn park_as_read(&self, parked: Work) -> Result<Looked, EngineError> {
         self.writer
             .write("park work", move |tx| {
                 let unmoved = tx
@@ -218,14 +235,16 @@ impl Engine {
         Ok(Looked::Parked)
     }
 
-    /// The events that ask for this work, oldest first, with their payloads.
+    /// The events of Stripe that ask for this work, oldest first, with their payloads. Those of
+    /// Zenskar are hints alone: what it holds is read anew.
     fn events_of(&self, work: &Work) -> Result<Vec<Event>, EngineError> {
         let read = self.store.read()?;
         let mut sequences: BTreeSet<u64> = work.events.iter().copied().collect();
         sequences.extend(unsettled(&read, &work.subject)?);
         let mut events = Vec::new();
         for sequence in sequences {
-            events.extend(read.event(sequence)?.map(|stored| stored.event));
+            let event = read.event(sequence)?.map(|stored| stored.event);
+            events.extend(event.filter(|event| event.channel.side() == Side::Stripe));
         }
         Ok(events)
     }

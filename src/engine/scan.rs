@@ -2,13 +2,17 @@
 //!
 //! First Stripe's customers are listed, a hundred a read, into the mirror; a linked one that does
 //! not look as it did becomes work, and so does a linked one that is not listed. Then Zenskar's
-//! customers are listed; each one without link is asked for its mapping. The scan resumes page by
-//! page after a crash, yields to everything else, and writes to neither side.
+//! customers are listed in the same way; each one without link is asked for its mapping. The scan
+//! resumes page by page after a crash, yields to everything else, and writes to neither side.
+//!
+//! A sweep is the second half alone. It comes more often than a scan where Zenskar cannot be asked
+//! for what changed ([`crate::engine::changes`]).
 
 pub(super) mod step;
 
-use self::step::{Listed, ask, is_outdated, prepared, put_place, take_listed};
+use self::step::{Listed, Missed, Seen, ask, prepared, put_place, take_listed};
 use crate::engine::Engine;
+use crate::engine::changes::{OVERLAP, insert_news};
 use crate::engine::error::EngineError;
 use crate::engine::linking::{make_link, new_link, proof};
 use crate::model::cursor::{ScanCounts, ScanCursor, ScanPhase};
@@ -228,37 +232,24 @@ impl Engine {
     ) -> Result<Option<usize>, EngineError> {
         let began = cursor.stripe_started_at.unwrap_or(Timestamp::MIN);
         let read = self.store.read()?;
-        let most = usize::try_from(read.link_count()? / 100)
-            .unwrap_or(usize::MAX)
-            .max(MISSED_MAX);
-        let mut missed = Vec::new();
-        let mut after: Option<StripeCustomerId> = None;
-        loop {
-            let links = read.links(after.as_ref(), LINKS_STEP)?;
-            let Some(last) = links.last() else { break };
-            after = Some(last.stripe.clone());
-            for link in links
-                .into_iter()
-                .filter(|link| link.state == LinkState::Active)
-            {
-                let mirror = read.mirror(Side::Stripe, link.stripe.as_str())?;
-                let listed = mirror.is_some_and(|mirror| mirror.observed_at >= began)
-                    || last_page.contains_key(&link.stripe);
-                if !listed {
-                    missed.push(link.stripe);
-                }
-            }
-            if missed.len() > most {
-                break;
-            }
-        }
+        let missed = Missed::find(&read, |link| {
+            let mirror = read.mirror(Side::Stripe, link.stripe.as_str())?;
+            let listed = mirror.is_some_and(|mirror| mirror.observed_at >= began)
+                || last_page.contains_key(&link.stripe);
+            Ok(!listed)
+        })?;
         drop(read);
-        cursor.found.missed = count(missed.len());
-        if missed.len() > most {
-            return Ok(Some(most));
+        cursor.found.missed = count(missed.links.len());
+        self.look_for(missed).await
+    }
+
+    /// Makes work of linked customers that were not listed, unless they are too many.
+    async fn look_for(&self, missed: Missed) -> Result<Option<usize>, EngineError> {
+        if missed.links.len() > missed.most {
+            return Ok(Some(missed.most));
         }
         let now = self.clock.now();
-        for part in missed.chunks(LINKS_STEP) {
+        for part in missed.links.chunks(LINKS_STEP) {
             let part = part.to_vec();
             self.writer
                 .write("look for missed customers", move |tx| {
@@ -286,35 +277,36 @@ impl Engine {
             Err(failure) => return Err(self.refused(failure)),
         };
         self.gate.open(Side::Zenskar);
-        let observed_at = answer.date.unwrap_or(Timestamp::MIN);
+        cursor.zenskar_started_at = cursor.zenskar_started_at.or(answer.date);
+        // Without its `Date` the page is no older than the first one.
+        let shown_at = answer.date.or(cursor.zenskar_started_at);
+        let observed_at = shown_at.unwrap_or(Timestamp::MIN);
         let page = answer.value;
-        let handled = cursor.handled.take();
-        let seen_to = page
-            .items
-            .iter()
-            .position(|seen| handled.as_ref() == Some(&seen.id))
-            .map_or(0, |at| at.saturating_add(1));
-        for seen in page.items.iter().skip(seen_to) {
-            let taken = self.take_zenskar(&mut cursor.found, seen, observed_at);
-            match taken.await {
-                Ok(()) => cursor.handled = Some(seen.id.clone()),
-                Err(EngineError::Remote(failure)) => {
-                    cursor.handled = cursor.handled.or(handled);
-                    self.writer
-                        .write("keep place in page", move |tx| put_place(tx, cursor))
-                        .await?;
-                    return Err(EngineError::Remote(failure));
-                }
-                Err(error) => return Err(error),
-            }
+        let rows = page.items.len();
+        let unlinked = self.take_linked(page.items, observed_at).await?;
+        if cursor.is_sweep {
+            self.take_changed(unlinked).await?;
+        } else {
+            self.ask_mappings(&mut cursor, &unlinked, observed_at)
+                .await?;
         }
-        cursor.handled = None;
-        cursor.found.zenskar = cursor.found.zenskar.saturating_add(count(page.items.len()));
+        cursor.found.zenskar = cursor.found.zenskar.saturating_add(count(rows));
+        if page.next.is_none()
+            && let Some(most) = self.missed_in_zenskar(&mut cursor).await?
+        {
+            let why = format!(
+                "more than {most} linked customers are not listed in Zenskar: \
+                 is zenskar.organisation or the key another organisation's?"
+            );
+            return self.stop_scan(cursor, why).await;
+        }
         let finished = page.next.is_none();
-        let now = self.clock.now();
         if finished {
             cursor.phase = ScanPhase::Idle;
-            cursor.finished_at = Some(now);
+            if !cursor.is_sweep {
+                cursor.finished_at = Some(self.clock.now());
+            }
+            cursor.zenskar_swept_at = cursor.zenskar_started_at;
             cursor.stopped = None;
         } else {
             cursor.phase = ScanPhase::Zenskar(page.next);
@@ -330,39 +322,98 @@ impl Engine {
         })
     }
 
-    /// One customer of Zenskar's listing.
-    async fn take_zenskar(
+    /// The linked customers of a page; gives the others.
+    async fn take_linked(
+        &self,
+        rows: Vec<ZenskarCustomer>,
+        observed_at: Timestamp,
+    ) -> Result<Vec<ZenskarCustomer>, EngineError> {
+        let now = self.clock.now();
+        let policy = self.settings().policy.clone();
+        let mut linked = Vec::new();
+        let mut unlinked = Vec::new();
+        let read = self.store.read()?;
+        for seen in rows {
+            match read.link_by_zenskar(&seen.id)? {
+                Some(link) => {
+                    linked.push(Seen::new(&read, &link, &seen, (observed_at, &policy))?);
+                }
+                None => unlinked.push(seen),
+            }
+        }
+        drop(read);
+        if !linked.is_empty() {
+            self.writer
+                .write("mirror listed customers of Zenskar", move |tx| {
+                    linked.iter().try_for_each(|seen| seen.take(tx, now))
+                })
+                .await?;
+        }
+        Ok(unlinked)
+    }
+
+    /// The unlinked customers of a sweep's page: those that changed since the poller last heard
+    /// are news, as if it had heard of them.
+    async fn take_changed(&self, rows: Vec<ZenskarCustomer>) -> Result<(), EngineError> {
+        let Some(high) = self.store.read()?.change_cursor()?.high else {
+            return Ok(());
+        };
+        let from = high.minus(OVERLAP);
+        let rows = rows
+            .into_iter()
+            .filter(|seen| seen.updated_at.is_some_and(|at| at >= from))
+            .collect();
+        let news = self.news(rows)?;
+        let now = self.clock.now();
+        self.writer
+            .write("insert swept customers", move |tx| {
+                insert_news(tx, &news, now).map(drop)
+            })
+            .await?;
+        self.wake.intake.notify_one();
+        Ok(())
+    }
+
+    /// Asks the mapping of each unlinked customer of a page, beginning after the last one that was
+    /// seen to when the page was read before.
+    async fn ask_mappings(
+        &self,
+        cursor: &mut ScanCursor,
+        rows: &[ZenskarCustomer],
+        observed_at: Timestamp,
+    ) -> Result<(), EngineError> {
+        let handled = cursor.handled.take();
+        let seen_to = rows
+            .iter()
+            .position(|seen| handled.as_ref() == Some(&seen.id))
+            .map_or(0, |at| at.saturating_add(1));
+        for seen in rows.iter().skip(seen_to) {
+            let taken = self.ask_mapping(&mut cursor.found, seen, observed_at);
+            match taken.await {
+                Ok(()) => cursor.handled = Some(seen.id.clone()),
+                Err(EngineError::Remote(failure)) => {
+                    cursor.handled = cursor.handled.take().or(handled);
+                    let place = cursor.clone();
+                    self.writer
+                        .write("keep place in page", move |tx| put_place(tx, place))
+                        .await?;
+                    return Err(EngineError::Remote(failure));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        cursor.handled = None;
+        Ok(())
+    }
+
+    /// One unlinked customer of Zenskar's listing.
+    async fn ask_mapping(
         &self,
         found: &mut ScanCounts,
         seen: &ZenskarCustomer,
         observed_at: Timestamp,
     ) -> Result<(), EngineError> {
-        let read = self.store.read()?;
-        let link = read.link_by_zenskar(&seen.id)?;
         let now = self.clock.now();
-        if let Some(link) = link {
-            let known: Vec<_> = read.differences(&link.stripe)?;
-            let policy = self.settings().policy.clone();
-            let counting = read.activations()?.counting(&link);
-            let differs = policy.fields.iter().any(|field| {
-                let value = seen.customer.value(*field);
-                value.is_some_and(|value| match known.iter().find(|one| one.field == *field) {
-                    Some(one) => one.zenskar != *value || is_outdated(one, &counting),
-                    None => counting.base.get(field) != Some(value),
-                })
-            });
-            // A link that ended because Zenskar once did not know the customer is taken up again.
-            let is_back = link.state == LinkState::Deleted(Side::Zenskar);
-            if is_back || (differs && link.state == LinkState::Active) {
-                self.writer
-                    .write("look at listed customer", move |tx| {
-                        ask(tx, &link.stripe, now)
-                    })
-                    .await?;
-            }
-            return Ok(());
-        }
-        drop(read);
         match self.mapping_for_scan(&seen.id).await? {
             Mapping::Names(stripe) => {
                 let link = new_link(&stripe, &seen.id, LinkProof::Mapping, now);
@@ -399,27 +450,29 @@ impl Engine {
         Ok(())
     }
 
-    /// A customer of Zenskar's whose external id is that of a customer in Stripe: that one's partner
-    /// is searched, once.
-    async fn ask_for_named(&self, seen: &ZenskarCustomer) -> Result<(), EngineError> {
-        let named = seen.external_id.as_deref().map(StripeCustomerId::parse);
-        let Some(Ok(id)) = named else { return Ok(()) };
-        let subject = Subject::Customer(id.clone());
+    /// Makes work of the linked customers that Zenskar's listing did not hold, unless they are more
+    /// than may be missing: then it says how many may.
+    async fn missed_in_zenskar(
+        &self,
+        cursor: &mut ScanCursor,
+    ) -> Result<Option<usize>, EngineError> {
+        // A listing without any `Date` tells no customer that it saw from one that it did not.
+        let Some(began) = cursor.zenskar_started_at else {
+            return Ok(None);
+        };
         let read = self.store.read()?;
-        let is_here = read
-            .mirror(Side::Stripe, id.as_str())?
-            .is_some_and(|mirror| !mirror.deleted);
-        let is_known = read.link(&id)?.is_some()
-            || read.work(&subject)?.is_some()
-            || read.parked(&subject)?.is_some();
+        let started_at = cursor.started_at;
+        let missed = Missed::find(&read, |link| {
+            // One that was linked meanwhile may lie on a page that was read before.
+            if link.made_at >= started_at {
+                return Ok(false);
+            }
+            let mirror = read.mirror(Side::Zenskar, link.zenskar.as_str())?;
+            Ok(mirror.is_none_or(|mirror| mirror.observed_at < began))
+        })?;
         drop(read);
-        if is_here && !is_known {
-            let now = self.clock.now();
-            self.writer
-                .write("search for named customer", move |tx| ask(tx, &id, now))
-                .await?;
-        }
-        Ok(())
+        cursor.found.missed_in_zenskar = count(missed.links.len());
+        self.look_for(missed).await
     }
 
     /// What the mapping says. A refusal that is about this customer alone says nothing, and must
@@ -435,7 +488,7 @@ impl Engine {
         }
     }
 
-    async fn note_second_claim(
+    pub(super) async fn note_second_claim(
         &self,
         zenskar: &ZenskarCustomerId,
         stripe: &StripeCustomerId,
@@ -463,11 +516,13 @@ fn begun(cursor: &ScanCursor, now: Timestamp) -> Option<ScanCursor> {
     let is_due = |at: Timestamp| now.since(at) >= SCAN_EVERY;
     let unread = cursor.unread_again.is_some_and(|at| at <= now);
     let asked = cursor.wanted || unread;
-    if !asked && !cursor.finished_at.is_none_or(is_due) {
-        return None;
-    }
     // A scan that stopped has not shown that this is the account the links are of.
     let lists_stripe = asked || cursor.finished_at.is_none() || cursor.stopped.is_some();
+    let is_due = cursor.finished_at.is_none_or(is_due);
+    let is_sweep = !asked && !is_due && cursor.sweep_wanted && !lists_stripe;
+    if !asked && !is_due && !is_sweep {
+        return None;
+    }
     Some(ScanCursor {
         phase: if lists_stripe {
             ScanPhase::Stripe(None)
@@ -476,8 +531,12 @@ fn begun(cursor: &ScanCursor, now: Timestamp) -> Option<ScanCursor> {
         },
         started_at: now,
         stripe_started_at: None,
+        zenskar_started_at: None,
+        zenskar_swept_at: cursor.zenskar_swept_at,
         finished_at: cursor.finished_at,
         wanted: false,
+        sweep_wanted: false,
+        is_sweep,
         unread_at: if unread { Some(now) } else { cursor.unread_at },
         unread_again: cursor.unread_again.filter(|_| !lists_stripe),
         found: ScanCounts::default(),

@@ -28,12 +28,12 @@ pub struct Settings {
     pub retention: Duration,
 }
 
-/// Whether and how often to poll Stripe's events API.
+/// Whether and how often to poll Stripe's events API and Zenskar's changed customers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Poll {
     /// Never.
     Off,
-    /// As often as is useful within Stripe's read allowance.
+    /// As often as is useful within Stripe's read allowance and Zenskar's rate.
     Adaptive,
     /// At this period.
     Every(Duration),

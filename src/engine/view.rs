@@ -30,6 +30,9 @@ pub struct Status {
     pub differences: BTreeMap<String, u64>,
     /// The events API.
     pub poll: PollStatus,
+    /// Zenskar's customers that change.
+    #[serde(default)]
+    pub changes: ChangesStatus,
     /// The scan.
     pub scan: ScanStatus,
     /// The store.
@@ -152,6 +155,21 @@ pub struct PollStatus {
     pub other_mode: u64,
 }
 
+/// Zenskar's customers that change.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangesStatus {
+    /// Every change made before this instant has been read.
+    pub read_until: Option<String>,
+    /// How far that lies behind Zenskar's time, in seconds.
+    pub lag_seconds: Option<u64>,
+    /// `works`, `ignored` (sweeps find what changed), or `untold` while no answer shows it.
+    pub filter: String,
+    /// When the last complete listing of Zenskar's customers began, by Zenskar's clock.
+    pub swept_at: Option<String>,
+    /// Customers listed since the start that could not be read.
+    pub unreadable: u64,
+}
+
 /// The scan.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScanStatus {
@@ -159,6 +177,9 @@ pub struct ScanStatus {
     pub phase: String,
     /// Whether another was asked for.
     pub wanted: bool,
+    /// Whether it is a sweep: of Zenskar alone.
+    #[serde(default)]
+    pub sweep: bool,
     /// When the last one came to its end.
     pub finished_at: Option<String>,
     /// What the scan under way, or the last one, found.
@@ -183,9 +204,9 @@ pub struct StoreStatus {
 /// A linked or parked customer in a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CustomerRow {
-    /// Its id in Stripe.
+    /// Its id in Stripe; empty for a customer of Zenskar without link.
     pub stripe: String,
-    /// Its id in Zenskar, when it is linked.
+    /// Its id in Zenskar, when it is linked or has no id in Stripe.
     pub zenskar: Option<String>,
     /// `linked`, `unlinked`, `deleted in stripe`, `deleted in zenskar` or `unlinked by a person`.
     pub state: String,

@@ -1,30 +1,34 @@
-//! `POST /webhooks/stripe`: check the signature, store the event, answer.
+//! `POST /webhooks/stripe` and `POST /webhooks/zenskar`: check the proof, store the event, answer.
 //!
 //! # Invariants
 //!
 //! - Nothing is parsed, stored or logged of a body before its signature was found good.
+//! - Without a secret for Zenskar there is no such page as its webhook's.
 //! - 200 for a delivery that is stored means that it is on the disk.
 //! - A 4xx speaks of the signature or the size alone. Whatever else is wrong with a delivery that
-//!   Stripe signed is acknowledged and counted: Stripe disables endpoints that answer 400.
+//!   was signed is acknowledged and counted: Stripe disables endpoints that answer 400.
 //! - Every signed event of our account and mode is stored, also of types we do not know.
-//! - What we cannot store now is a 503, and Stripe delivers it again.
+//! - What we cannot store now is a 503, and Stripe delivers it again. Whether Zenskar does is not
+//!   known; polling finds what it does not.
 //!
 //! Not here: what an event means. The engine is woken and reads the inbox.
 
 mod budget;
 mod judge;
+mod zenskar;
 
 #[cfg(test)]
 mod tests;
 
 pub use budget::{BODY_BYTES_MAX, BUDGET_BYTES, BodyBudget};
-pub use judge::{Acceptance, Audience};
+pub use judge::{Accept, Acceptance, Audience, Verdict};
+pub use zenskar::ZenskarAcceptance;
 
 use crate::clock::Clock;
 use crate::http::listener::RequestBody;
 use crate::store::{Inserted, PreparedEvent, StoreError, WriteError, Writer};
 use crate::telemetry::chain;
-use crate::telemetry::metrics::{Ignored, Metrics, Rejected, Remote, Unavailable};
+use crate::telemetry::metrics::{Ignored, Metrics, Rejected, Unavailable};
 use crate::telemetry::throttle::Throttle;
 #[cfg(feature = "mutants")]
 use crate::{
@@ -33,18 +37,17 @@ use crate::{
 };
 use axum::body::Body;
 use budget::Unread;
-use http::{Request, Response, StatusCode};
-use judge::Verdict;
+use http::{HeaderMap, Request, Response, StatusCode};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-/// Path of the endpoint.
+/// Path of Stripe's endpoint.
 pub const PATH: &str = "/webhooks/stripe";
-/// Header with the signatures.
-const SIGNATURE: &str = "stripe-signature";
+/// Path of Zenskar's endpoint.
+pub const ZENSKAR_PATH: &str = "/webhooks/zenskar";
 /// How far the mutant that moves the poll cursor jumps past the event: the overlap of windows would
 /// hide a smaller step.
 #[cfg(feature = "mutants")]
@@ -52,11 +55,16 @@ const MUTANT_STEP: Duration = Duration::from_secs(11 * 60);
 /// How often a log line about refused or ignored deliveries appears.
 const LOG_SPAN: Duration = Duration::from_secs(60);
 
-/// What the endpoint needs.
+/// Stripe's endpoint.
+pub type StripeWebhook = Webhook<Acceptance>;
+/// Zenskar's endpoint.
+pub type ZenskarWebhook = Webhook<ZenskarAcceptance>;
+
+/// What an endpoint needs.
 #[derive(Debug)]
-pub struct StripeWebhook {
+pub struct Webhook<A> {
     /// What is accepted; replaced by a reload.
-    pub acceptance: watch::Receiver<Acceptance>,
+    pub acceptance: watch::Receiver<A>,
     /// Writes the inbox.
     pub writer: Writer,
     /// Whether we do anything with events of this type; for the count of those we do not.
@@ -101,34 +109,40 @@ enum Outcome {
     Unavailable(Unavailable),
 }
 
-impl StripeWebhook {
+impl<A: Accept> Webhook<A> {
+    /// Whether there is such an endpoint.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.acceptance.borrow().is_open()
+    }
+
     /// Answers one delivery.
     pub async fn receive(&self, request: Request<RequestBody>) -> Response<Body> {
         let began = Instant::now();
         let webhooks = &self.metrics.webhooks;
-        webhooks.received.of(Remote::Stripe).inc();
+        webhooks.received.of(A::REMOTE).inc();
         let outcome = self.take(request).await;
         match outcome {
             Outcome::Accepted => {
-                webhooks.accepted.of(Remote::Stripe).inc();
+                webhooks.accepted.of(A::REMOTE).inc();
                 let took = began.elapsed().as_secs_f64();
-                webhooks.ack_seconds.of(Remote::Stripe).observe(took);
+                webhooks.ack_seconds.of(A::REMOTE).observe(took);
             }
             Outcome::Duplicate => {
-                webhooks.duplicate.of(Remote::Stripe).inc();
+                webhooks.duplicate.of(A::REMOTE).inc();
             }
             Outcome::Rejected(reason) => self.rejected(reason),
             Outcome::Ignored(reason) => self.ignored(reason),
             Outcome::Unavailable(reason) => {
-                webhooks.unavailable.of((Remote::Stripe, reason)).inc();
+                webhooks.unavailable.of((A::REMOTE, reason)).inc();
             }
         }
         outcome.answer()
     }
 
     /// Answers one delivery whose body was read already, with the status alone.
-    pub async fn receive_bytes(&self, signature: Option<&[u8]>, body: &[u8]) -> StatusCode {
-        self.take_bytes(signature, body).await.answer().status()
+    pub async fn receive_bytes(&self, headers: &HeaderMap, body: &[u8]) -> StatusCode {
+        self.take_bytes(headers, body).await.answer().status()
     }
 
     async fn take(&self, request: Request<RequestBody>) -> Outcome {
@@ -139,21 +153,20 @@ impl StripeWebhook {
             Err(Unread::Unfinished) => return Outcome::Rejected(Rejected::Unfinished),
             Err(Unread::Busy) => return Outcome::Unavailable(Unavailable::Busy),
         };
-        let signature = head.headers.get(SIGNATURE).map(http::HeaderValue::as_bytes);
-        self.take_bytes(signature, body.bytes()).await
+        self.take_bytes(&head.headers, body.bytes()).await
     }
 
-    async fn take_bytes(&self, signature: Option<&[u8]>, body: &[u8]) -> Outcome {
+    async fn take_bytes(&self, headers: &HeaderMap, body: &[u8]) -> Outcome {
         let verdict = self
             .acceptance
             .borrow()
-            .judge(signature, body, self.clock.now());
+            .judge(headers, body, self.clock.now());
         let event = match verdict {
             Verdict::Ours(event) => event,
             Verdict::Rejected(reason) => return Outcome::Rejected(reason),
             Verdict::Ignored(reason) => return Outcome::Ignored(reason),
         };
-        tracing::debug!(event = "webhook_verified", stripe_event = %event.id, kind = event.kind);
+        tracing::debug!(event = "webhook_verified", id = %event.id, kind = event.kind);
         let known_type = (self.known_type)(&event.kind);
         #[cfg(feature = "mutants")]
         if mutants::is_on(Mutant::CursorMovedByWebhook) {
@@ -165,7 +178,7 @@ impl StripeWebhook {
             Err(error) => self.unavailable(Unavailable::CommitFailed, &error),
         };
         if outcome == Outcome::Accepted && !known_type {
-            self.metrics.webhooks.unknown_type.of(Remote::Stripe).inc();
+            self.metrics.webhooks.unknown_type.of(A::REMOTE).inc();
         }
         outcome
     }
@@ -199,33 +212,34 @@ impl StripeWebhook {
     }
 
     fn rejected(&self, reason: Rejected) {
-        self.metrics
-            .webhooks
-            .rejected
-            .of((Remote::Stripe, reason))
-            .inc();
+        self.metrics.webhooks.rejected.of((A::REMOTE, reason)).inc();
         if let Some(suppressed) = self.log.rejected.admit(self.clock.now()) {
             let reason = reason.as_str();
-            tracing::warn!(event = "webhook_rejected", reason, suppressed);
+            let remote = A::REMOTE.as_str();
+            tracing::warn!(event = "webhook_rejected", remote, reason, suppressed);
         }
     }
 
     fn ignored(&self, reason: Ignored) {
-        self.metrics
-            .webhooks
-            .ignored
-            .of((Remote::Stripe, reason))
-            .inc();
+        self.metrics.webhooks.ignored.of((A::REMOTE, reason)).inc();
         if let Some(suppressed) = self.log.ignored.admit(self.clock.now()) {
             let reason = reason.as_str();
-            tracing::info!(event = "webhook_ignored", reason, suppressed);
+            let remote = A::REMOTE.as_str();
+            tracing::info!(event = "webhook_ignored", remote, reason, suppressed);
         }
     }
 
     fn unavailable(&self, reason: Unavailable, error: &dyn std::error::Error) -> Outcome {
         if let Some(suppressed) = self.log.unavailable.admit(self.clock.now()) {
             let (reason, error) = (reason.as_str(), chain(error));
-            tracing::error!(event = "webhook_not_stored", reason, error, suppressed);
+            let remote = A::REMOTE.as_str();
+            tracing::error!(
+                event = "webhook_not_stored",
+                remote,
+                reason,
+                error,
+                suppressed
+            );
         }
         Outcome::Unavailable(reason)
     }

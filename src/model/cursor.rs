@@ -1,4 +1,4 @@
-//! How far the poller and the scan have come.
+//! How far the pollers and the scan have come.
 
 use crate::model::id::{EventId, StripeCustomerId, ZenskarCustomerId};
 use crate::model::time::Timestamp;
@@ -30,6 +30,49 @@ pub struct PollWindow {
     pub gap: bool,
 }
 
+/// The place of the poller of Zenskar's customers. All instants are Zenskar's own time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChangeCursor {
+    /// Every change made before this instant has been read; `None` before the first poll.
+    pub high: Option<Timestamp>,
+    /// A window that is being read, page by page.
+    pub window: Option<ChangeWindow>,
+    /// Whether Zenskar can be asked for what changed.
+    pub filter: ChangeFilter,
+}
+
+/// A window of customers by the time of their last change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeWindow {
+    /// Oldest change asked for, inclusive.
+    pub from: Timestamp,
+    /// Changes before this instant are sure to be shown. The request names no end, so newer ones
+    /// come as well; those that are shown late are the next window's.
+    pub to: Timestamp,
+    /// Zenskar's cursor of the next page.
+    pub after: Option<String>,
+    /// Customers read so far.
+    pub rows: u64,
+    /// Changes so far that nothing else told of.
+    pub found: u64,
+    /// How often it had to be read again from its beginning.
+    pub restarts: u32,
+}
+
+/// Whether Zenskar's list of customers can be filtered by the time of their change. Nothing
+/// documents it for certain, so each answer is checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ChangeFilter {
+    /// No answer has shown it yet.
+    #[default]
+    Untold,
+    /// A complete window held nothing that was not asked for, and not every customer.
+    Works,
+    /// Customers came that were not asked for, or the filter is refused: full sweeps find what
+    /// changed.
+    Ignored,
+}
+
 /// The scan's place: first Stripe's customers, then Zenskar's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ScanCursor {
@@ -39,11 +82,21 @@ pub struct ScanCursor {
     pub started_at: Timestamp,
     /// When its listing of Stripe began, by Stripe's own clock.
     pub stripe_started_at: Option<Timestamp>,
+    /// When its listing of Zenskar began, by Zenskar's own clock.
+    pub zenskar_started_at: Option<Timestamp>,
+    /// When the last listing of Zenskar that came to its end began, by Zenskar's own clock.
+    pub zenskar_swept_at: Option<Timestamp>,
     /// When a scan last came to its end (this host's clock).
     pub finished_at: Option<Timestamp>,
     /// Whether another scan was asked for (a gap in the events, or a person). Only the beginning
     /// of a scan clears it: whoever writes the rest keeps it as it is in the store.
     pub wanted: bool,
+    /// Whether a sweep was asked for: a listing of Zenskar alone, since its filter by the time of
+    /// change does not work. It is kept like `wanted`.
+    pub sweep_wanted: bool,
+    /// Whether this is such a sweep. It asks for the mappings of those customers alone that
+    /// changed, since it comes often.
+    pub is_sweep: bool,
     /// When a scan was last asked for because an event could not be read (this host's clock).
     pub unread_at: Option<Timestamp>,
     /// When another one is due for that reason: at most one a day, since each costs reads.
@@ -87,6 +140,8 @@ pub struct ScanCounts {
     pub unanswered: u64,
     /// Customers whose mapping was claimed by another link.
     pub claimed_twice: u64,
-    /// Linked customers that this scan did not meet.
+    /// Linked customers that this scan did not meet in Stripe.
     pub missed: u64,
+    /// Linked customers that this scan did not meet in Zenskar.
+    pub missed_in_zenskar: u64,
 }

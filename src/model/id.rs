@@ -81,9 +81,10 @@ identifier!(
     "Zenskar customer id"
 );
 identifier!(
-    /// An event of Stripe, as `evt_…`. Ids do not sort by time.
+    /// An event of Stripe, as `evt_…`, or a change in Zenskar, as `zenskar:…`. Ids do not sort by
+    /// time.
     EventId,
-    "Stripe event id"
+    "event id"
 );
 identifier!(
     /// A Stripe account, as `acct_…`.

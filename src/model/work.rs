@@ -1,6 +1,6 @@
 //! What waits to be looked at, and what was set aside.
 
-use crate::model::id::{InvalidId, StripeCustomerId};
+use crate::model::id::{InvalidId, StripeCustomerId, ZenskarCustomerId};
 use crate::model::time::Timestamp;
 use std::fmt;
 
@@ -10,19 +10,34 @@ use std::fmt;
 pub enum Subject {
     /// A customer, named by its id in Stripe.
     Customer(StripeCustomerId),
+    /// A customer of Zenskar that has no link: whether its mapping proves one.
+    Unlinked(ZenskarCustomerId),
 }
 
 impl Subject {
-    /// The subject whose [`Display`](fmt::Display) form this is, such as `customer/cus_1`.
+    /// The subject whose [`Display`](fmt::Display) form this is, such as `customer/cus_1` or
+    /// `zenskar/` and an id.
     ///
     /// # Errors
     ///
     /// Text of another form.
     pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        if let Some(id) = text.strip_prefix("zenskar/") {
+            return ZenskarCustomerId::parse(id).map(Self::Unlinked);
+        }
         let id = text
             .strip_prefix("customer/")
             .ok_or(InvalidId { kind: "subject" })?;
         StripeCustomerId::parse(id).map(Self::Customer)
+    }
+
+    /// The customer's id in Stripe, where that is what names it.
+    #[must_use]
+    pub const fn stripe(&self) -> Option<&StripeCustomerId> {
+        match self {
+            Self::Customer(id) => Some(id),
+            Self::Unlinked(_) => None,
+        }
     }
 }
 
@@ -30,6 +45,7 @@ impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Customer(id) => write!(f, "customer/{id}"),
+            Self::Unlinked(id) => write!(f, "zenskar/{id}"),
         }
     }
 }

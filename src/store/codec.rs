@@ -13,6 +13,7 @@
 //! Not here: which table holds what (`store/tables.rs`), and keys (`store/key.rs`).
 
 mod activation;
+mod changes;
 mod cursor;
 mod event;
 mod fields;
@@ -63,6 +64,7 @@ pub(super) enum Tag {
     PollCursor,
     ScanCursor,
     Activations,
+    ChangeCursor,
 }
 
 impl Tag {
@@ -85,6 +87,7 @@ impl Tag {
             Self::PollCursor => 15,
             Self::ScanCursor => 16,
             Self::Activations => 17,
+            Self::ChangeCursor => 18,
         }
     }
 }

@@ -1,12 +1,13 @@
-//! How far intake, poller, scan and janitor have come.
+//! How far intake, pollers, scan and janitor have come.
 
-use crate::model::cursor::{PollCursor, ScanCursor};
+use crate::model::cursor::{ChangeCursor, PollCursor, ScanCursor};
 use crate::store::error::StoreError;
 use crate::store::tables::CURSORS;
 use crate::store::tx::{ReadTx, WriteTx};
 
 const INTAKE: &[u8] = b"intake";
 const POLL: &[u8] = b"poll";
+const CHANGES: &[u8] = b"changes";
 const SCAN: &[u8] = b"scan";
 const PAYLOADS: &[u8] = b"payloads";
 
@@ -27,6 +28,15 @@ impl ReadTx<'_> {
     /// The file cannot be read.
     pub fn poll_cursor(&self) -> Result<PollCursor, StoreError> {
         Ok(self.record(CURSORS, POLL)?.unwrap_or_default())
+    }
+
+    /// The place of the poller of Zenskar's customers.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read.
+    pub fn change_cursor(&self) -> Result<ChangeCursor, StoreError> {
+        Ok(self.record(CURSORS, CHANGES)?.unwrap_or_default())
     }
 
     /// The scan's place.
@@ -61,6 +71,15 @@ impl WriteTx<'_> {
     /// The file cannot be written.
     pub fn set_poll_cursor(&mut self, cursor: &PollCursor) -> Result<(), StoreError> {
         self.put(CURSORS, POLL, cursor)
+    }
+
+    /// Moves the place of the poller of Zenskar's customers.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn set_change_cursor(&mut self, cursor: &ChangeCursor) -> Result<(), StoreError> {
+        self.put(CURSORS, CHANGES, cursor)
     }
 
     /// Moves the scan's place.

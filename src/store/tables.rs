@@ -41,7 +41,7 @@ pub(super) const EVENTS: Table = Table("events");
 /// Event id → sequence number. An event that comes twice, or by webhook and by poll, is one event.
 pub(super) const EVENT_IDS: Table = Table("event_ids");
 
-/// Name → place: how far intake, poller, scan and janitor have come.
+/// Name → place: how far intake, pollers, scan and janitor have come.
 pub(super) const CURSORS: Table = Table("cursors");
 
 /// Subject → work that is to be looked at.

@@ -1,6 +1,7 @@
 //! Which record an event asks to look at.
 
-use crate::model::id::StripeCustomerId;
+use crate::model::event::{ZENSKAR_DELETED, ZENSKAR_UPDATED};
+use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
 use crate::model::work::Subject;
 
 /// Types of events that ask for a look, as Stripe names them. The poller asks for these alone; a
@@ -28,9 +29,30 @@ pub fn of_event(kind: &str, object: &str) -> Option<Subject> {
     }
 }
 
+/// The customer of Zenskar that an event of this type about this object tells of.
+///
+/// Its link says which record to look at; without one, its mapping is asked for.
+#[must_use]
+pub fn in_zenskar(kind: &str, object: &str) -> Option<ZenskarCustomerId> {
+    if [ZENSKAR_UPDATED, ZENSKAR_DELETED].contains(&kind) {
+        ZenskarCustomerId::parse(object).ok()
+    } else {
+        None
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_events_of_zenskar_tell_of_its_customers() {
+        let told = in_zenskar(ZENSKAR_DELETED, "z-1").map(|id| id.to_string());
+        assert_eq!(told, Some("z-1".to_owned()));
+        assert_eq!(in_zenskar("customer.updated", "z-1"), None);
+        assert_eq!(in_zenskar(ZENSKAR_UPDATED, ""), None);
+        assert_eq!(of_event(ZENSKAR_UPDATED, "z-1"), None);
+    }
 
     #[test]
     fn only_events_of_a_customer_and_its_tax_ids_ask_for_a_look() {

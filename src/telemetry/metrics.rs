@@ -109,6 +109,8 @@ pub struct Remotes {
     pub poll_lag_seconds: Each<Remote, FloatGauge>,
     /// Share of the remote's allowance for reads that is used up, from 0 to 1.
     pub read_allowance_used: Each<Remote, FloatGauge>,
+    /// Whether Zenskar ignores the filter that polls ask with: 1 if it does.
+    pub changes_filter_ignored: Gauge,
 }
 
 /// The store.
@@ -227,6 +229,11 @@ impl Remotes {
                 r,
                 "read_allowance_used_ratio",
                 "Share of the allowance for reads used up",
+            ),
+            changes_filter_ignored: one(
+                r,
+                "zenskar_changes_filter_ignored",
+                "Whether Zenskar ignores the filter by time of change, so that sweeps find changes",
             ),
         }
     }

@@ -110,14 +110,23 @@ impl World {
 
     /// Waits until the status is as `wanted`.
     pub(crate) async fn until_status(&self, wanted: impl Fn(&Value) -> bool) -> Value {
+        self.until_json(&["status"], wanted).await
+    }
+
+    /// Waits until what a command prints is as `wanted`.
+    pub(crate) async fn until_json(
+        &self,
+        arguments: &[&str],
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Value {
         for _ in 0..600 {
-            let status = self.json(&["status"]).await;
-            if wanted(&status) {
-                return status;
+            let printed = self.json(arguments).await;
+            if wanted(&printed) {
+                return printed;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        panic!("{}\n{}", self.json(&["status"]).await, self.place.log());
+        panic!("{}\n{}", self.json(arguments).await, self.place.log());
     }
 
     /// Waits until Zenskar holds this value.
@@ -164,9 +173,13 @@ impl World {
     pub(crate) async fn post_webhook(&self, body: &str, secret: &str) -> u16 {
         let signature = signature_header(&[secret], now(), body.as_bytes(), false);
         let head = format!("POST /webhooks/stripe HTTP/1.1\r\nstripe-signature: {signature}\r\n");
+        self.post(&head, body).await
+    }
+
+    /// Posts to the public listener; gives the status.
+    pub(crate) async fn post(&self, head: &str, body: &str) -> u16 {
         let address = format!("127.0.0.1:{}", self.place.port);
-        let (status, _) = exchange(&address, &head, body).await;
-        status
+        exchange(&address, head, body).await.0
     }
 
     /// A page of the console's listener.

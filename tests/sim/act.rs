@@ -11,7 +11,7 @@ use zenstripe::model::id::StripeCustomerId;
 use zenstripe::model::intent::Intent;
 use zenstripe::model::link::LinkState;
 use zenstripe::model::work::Subject;
-use zenstripe_sandbox::Delivery;
+use zenstripe_sandbox::{Delivery, ZenskarDelivery};
 
 /// A step.
 #[derive(Clone, Debug)]
@@ -20,9 +20,11 @@ pub(crate) enum Act {
     Look(Subject),
     Send(Intent),
     Poll,
+    Hear,
     Scan,
     Sweep,
     Webhook(Delivery),
+    Hint(ZenskarDelivery),
     Command(Command),
 }
 
@@ -45,7 +47,9 @@ impl Process {
             Act::Sort => engine.sort_events().await.map(drop),
             Act::Look(subject) => engine.look_at(subject).await.map(drop),
             Act::Send(intent) => engine.deliver(intent).await.map(drop),
+            Act::Hint(hint) => return Came::Answered(self.receive_hint(hint).await),
             Act::Poll => engine.poll_page().await.map(drop),
+            Act::Hear => engine.poll_changes().await.map(drop),
             Act::Scan => engine.scan_page().await.map(drop),
             Act::Sweep => engine.sweep().await.map(drop),
             Act::Command(command) => match engine.command(command.clone()).await {
@@ -60,14 +64,24 @@ impl Process {
     }
 
     async fn receive(&self, delivery: &Delivery) -> u16 {
-        let signature = delivery
-            .headers
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case("stripe-signature"))
-            .map(|(_, value)| value.as_bytes());
-        let status = self.webhook.receive_bytes(signature, &delivery.body).await;
+        let headers = headers(&delivery.headers);
+        let status = self.webhook.receive_bytes(&headers, &delivery.body).await;
         status.as_u16()
     }
+
+    async fn receive_hint(&self, hint: &ZenskarDelivery) -> u16 {
+        let headers = headers(&hint.headers);
+        let status = self.zenskar_webhook.receive_bytes(&headers, &hint.body);
+        status.await.as_u16()
+    }
+}
+
+fn headers(pairs: &[(String, String)]) -> http::HeaderMap {
+    let pairs = pairs.iter().map(|(name, value)| {
+        let name = http::HeaderName::from_bytes(name.as_bytes()).unwrap();
+        (name, http::HeaderValue::from_str(value).unwrap())
+    });
+    pairs.collect()
 }
 
 impl World {
@@ -93,6 +107,10 @@ impl World {
                     // A process that died after its commit and before its answer answered nothing.
                     let status = (!frozen).then_some(status);
                     self.answered(delivery, status);
+                }
+                (Act::Hint(hint), Came::Answered(status)) => {
+                    let status = (!frozen).then_some(status);
+                    self.sandbox.zenskar_delivery_result(hint.id, status);
                 }
                 (_, Came::Failed(error)) => {
                     assert!(

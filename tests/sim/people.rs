@@ -11,7 +11,7 @@ use zenstripe::model::id::StripeCustomerId;
 use zenstripe::model::link::LinkState;
 use zenstripe::model::work::{DeadWork, Subject};
 use zenstripe::sync::policy::Policy;
-use zenstripe_sandbox::{Fault, FaultKind, PatchNested, Remote};
+use zenstripe_sandbox::{Fault, FaultKind, PatchNested, Remote, WebhookProof};
 
 /// The key of Stripe that the process uses.
 const STRIPE_KEY: &str = "sk_test_sandbox";
@@ -22,6 +22,7 @@ impl Run {
         let one_in = |of: u64| self.random.between(0, of - 1) == 0;
         let (short, merge, null, ignore) = (one_in(3), one_in(4), one_in(4), one_in(6));
         let (cursors, lower) = (one_in(6), one_in(6));
+        let (unfiltered, hash, lossy) = (one_in(5), one_in(2), one_in(3));
         let lag = if one_in(6) {
             i64::try_from(self.random.between(1, 29)).unwrap()
         } else {
@@ -37,6 +38,11 @@ impl Run {
             }
             switches.zenskar.null_for_missing = null;
             switches.zenskar.ignore_filters = ignore;
+            switches.zenskar.ignore_updated_at = unfiltered;
+            switches.zenskar.drop_webhooks = lossy;
+            if hash {
+                switches.zenskar.webhook_proof = WebhookProof::SecretInBody;
+            }
             switches.zenskar.cursor_ttl = cursors.then_some(20);
             switches.zenskar.lowercase_emails = lower;
             switches.zenskar.read_lag = lag;
@@ -50,6 +56,8 @@ impl Run {
             (merge, "nested values merge"),
             (null, "null for missing"),
             (ignore, "filters ignored"),
+            (unfiltered, "filter of changes ignored"),
+            (lossy, "hints dropped"),
             (cursors, "cursors age"),
             (lower, "e-mail in lower case"),
             (lag > 0, "reads lag behind"),

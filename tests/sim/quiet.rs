@@ -18,6 +18,9 @@ use zenstripe::model::work::{DeadWork, Subject, Work};
 /// Rounds after which a world that still moves is taken to move for ever.
 const ROUNDS_MAX: usize = 3_000;
 
+/// Polls that find nothing before polling is at rest: longer than the pause between two sweeps.
+const POLLS_IN_VAIN: u32 = 4;
+
 /// How long an acknowledged event is surely kept, in seconds: a day less than its retention.
 const KEPT_SECONDS: i64 = 34 * 86_400;
 
@@ -31,8 +34,10 @@ enum Asked {
 impl Run {
     /// Sends what is due to the daemon, at times while it is looking at something.
     pub(crate) async fn deliver_due(&mut self) {
-        for delivery in self.world.due_deliveries() {
-            let webhook = Act::Webhook(delivery);
+        let hints = self.world.sandbox.due_zenskar_deliveries();
+        let due = self.world.due_deliveries().into_iter().map(Act::Webhook);
+        let due: Vec<Act> = due.chain(hints.into_iter().map(Act::Hint)).collect();
+        for webhook in due {
             let beside = match self.random.between(0, 7) {
                 0 => self.due_look(),
                 1 => self.due_send(),
@@ -109,12 +114,17 @@ impl Run {
                 }
                 continue;
             }
-            if self.world.setup.polling && polled_in_vain < 3 {
+            if self.world.setup.polling && polled_in_vain < POLLS_IN_VAIN {
                 let polled = self
                     .world
                     .step(async |engine| engine.poll_page().await)
                     .await;
-                let in_vain = polled.is_some_and(|polled| polled.complete && polled.new == 0);
+                let heard = self
+                    .world
+                    .step(async |engine| engine.poll_changes().await)
+                    .await;
+                let in_vain = polled.is_some_and(|polled| polled.complete && polled.new == 0)
+                    && heard.is_some_and(|heard| heard.complete && heard.new == 0);
                 polled_in_vain = if in_vain { polled_in_vain + 1 } else { 0 };
                 // Past the lag, and past events that are listed late.
                 self.world.sandbox.clock().advance(120);
@@ -167,10 +177,10 @@ impl Run {
         let read = self.world.process.engine.store.read().unwrap();
         let work = read.next_work_due().unwrap();
         let intent = read.next_intent_due().unwrap();
-        let delivery = self
-            .world
-            .sandbox
-            .next_delivery_ms()
+        let sandbox = &self.world.sandbox;
+        let hint = sandbox.next_zenskar_delivery_ms();
+        let delivery = sandbox.next_delivery_ms().into_iter().chain(hint).min();
+        let delivery = delivery
             .map(|millis| Timestamp::from_micros(millis * 1_000).plus(self.world.setup.skew));
         [work, intent, delivery].into_iter().flatten().min()
     }
@@ -188,7 +198,8 @@ impl Run {
         self.heal().await;
         self.settle().await;
         // A scan repairs what was lost, so what was lost is asked for before it.
-        let lost = self.unequal(Asked::BeforeScan);
+        let mut lost = self.unequal(Asked::BeforeScan);
+        lost.extend(self.unheard());
         let who = "simulation".to_owned();
         let scan = Command::Scan { who };
         while self
@@ -272,6 +283,38 @@ impl Run {
         wrong
     }
 
+    /// What linked customers hold in Zenskar and the store does not know, though Zenskar was polled.
+    fn unheard(&self) -> Vec<String> {
+        let read = self.world.process.engine.store.read().unwrap();
+        let mut wrong = Vec::new();
+        for (stripe, zenskar) in &self.customers {
+            let id = StripeCustomerId::parse(stripe).unwrap();
+            let link = read.link(&id).unwrap();
+            let heard = self.world.setup.polling && is_there(&self.world, stripe, zenskar);
+            // A look that was given up saw nothing.
+            let Some(link) = link.filter(|_| heard && !self.is_given_up(&id)) else {
+                continue;
+            };
+            if link.state != LinkState::Active {
+                continue;
+            }
+            let shown = read.differences(&id).unwrap();
+            for field in drawn() {
+                let holds = self.zenskar(zenskar)[&field].clone();
+                let agreed = link.base.get(&field).map(text);
+                let mut shown = shown.iter().filter(|difference| difference.field == field);
+                let is_shown = shown.any(|difference| text(&difference.zenskar) == holds);
+                if agreed != Some(holds.as_str()) && !is_shown {
+                    let knows = format!("agreed {agreed:?}");
+                    wrong.push(format!(
+                        "{zenskar} {field}: {holds:?} is not heard of, {knows}"
+                    ));
+                }
+            }
+        }
+        wrong
+    }
+
     /// Fields of linked customers that differ though nothing allows it, or without being shown.
     fn unequal(&self, asked: Asked) -> Vec<String> {
         let read = self.world.process.engine.store.read().unwrap();
@@ -289,8 +332,10 @@ impl Run {
                 continue;
             }
             if !is_there(&self.world, stripe, zenskar) {
-                // What is gone in Zenskar is noticed with the next look at the customer.
+                // The scan notices what is gone on either side.
                 let gone = self.world.sandbox.stripe_customer(stripe)["deleted"] == true;
+                let gone_there = self.world.sandbox.zenskar_customer(zenskar).is_null();
+                let gone = gone || (gone_there && !self.is_given_up(&id));
                 if gone && link.state == LinkState::Active && asked == Asked::AtTheEnd {
                     wrong.push(format!("{stripe} is deleted and its link active"));
                 }

@@ -246,7 +246,8 @@ impl Run {
             18..=23 => drop(self.send().await),
             24..=25 => {
                 if self.world.setup.polling {
-                    self.world.act(Act::Poll).await;
+                    let polls = [Act::Poll, Act::Hear];
+                    self.world.act(polls[self.pick(2)].clone()).await;
                 }
             }
             26..=28 => {
@@ -276,7 +277,10 @@ impl Run {
             }
             2 => (self.due_send(), self.draw_command().map(Act::Command)),
             3 => (self.due_look(), self.draw_command().map(Act::Command)),
-            4 if self.world.setup.polling => (scan, Some(Act::Poll)),
+            4 if self.world.setup.polling => {
+                let beside = [scan, Some(Act::Poll), self.due_look()];
+                (Some(Act::Hear), beside[self.pick(3)].clone())
+            }
             4 | 5 => (scan, self.due_look()),
             6 => (Some(Act::Sort), self.due_look()),
             _ => (self.due_look(), self.due_look()),

@@ -13,7 +13,7 @@ const SEEDS_DEFAULT: u64 = 200;
 static MUTANTS: RwLock<()> = RwLock::new(());
 
 /// Every fault that must have fired at least once over all seeds.
-const FAULTS: [&str; 43] = [
+const FAULTS: [&str; 45] = [
     "request lost",
     "response lost",
     "429",
@@ -43,6 +43,8 @@ const FAULTS: [&str; 43] = [
     "nested values merge",
     "null for missing",
     "filters ignored",
+    "filter of changes ignored",
+    "hints dropped",
     "cursors expired",
     "400",
     "401",
@@ -80,7 +82,21 @@ pub(crate) fn without_mutants() -> RwLockReadGuard<'static, ()> {
 pub(crate) fn each_seed<T: Send>(
     run: impl Fn(u64) -> Result<T, String> + Sync,
 ) -> (Vec<String>, Vec<T>) {
+    each_of(seeds(), run)
+}
+
+/// As [`each_seed`], for a quarter of the seeds.
+pub(crate) fn each_fourth_seed<T: Send>(
+    run: impl Fn(u64) -> Result<T, String> + Sync,
+) -> (Vec<String>, Vec<T>) {
     let (first, count) = seeds();
+    each_of((first, count.div_ceil(4)), run)
+}
+
+fn each_of<T: Send>(
+    (first, count): (u64, u64),
+    run: impl Fn(u64) -> Result<T, String> + Sync,
+) -> (Vec<String>, Vec<T>) {
     let next = AtomicU64::new(first);
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let outcomes: Vec<(Vec<String>, Vec<T>)> = std::thread::scope(|scope| {
@@ -216,6 +232,11 @@ mod mutants {
     #[test]
     fn a_cursor_moved_by_a_webhook_is_found() {
         is_found(Mutant::CursorMovedByWebhook, run);
+    }
+
+    #[test]
+    fn changes_that_are_not_heard_of_are_found() {
+        is_found(Mutant::ChangesUnheard, run);
     }
 
     #[test]

@@ -19,7 +19,8 @@ use zenstripe::engine::Engine;
 use zenstripe::engine::error::EngineError;
 use zenstripe::engine::settings::{Poll as Polling, Settings};
 use zenstripe::http::webhook::{
-    Acceptance, Audience, BUDGET_BYTES, BodyBudget, LogThrottles, StripeWebhook,
+    Acceptance, Audience, BUDGET_BYTES, BodyBudget, LogThrottles, StripeWebhook, ZenskarAcceptance,
+    ZenskarWebhook,
 };
 use zenstripe::model::customer::Field;
 use zenstripe::model::id::{AccountId, OrganisationId};
@@ -35,6 +36,7 @@ use zenstripe::stripe::signature::SigningSecrets;
 use zenstripe::sync::policy::{Direction, Policy};
 use zenstripe::telemetry::metrics::Metrics;
 use zenstripe::zenskar::client::{ZenskarClient, ZenskarClientOptions};
+use zenstripe::zenskar::hook::HookSecret;
 use zenstripe_sandbox::{Delivery, Options, Outcome, Remote, Request as SandboxRequest, Sandbox};
 
 /// The API version that the endpoint and the clients speak.
@@ -275,9 +277,10 @@ pub(crate) struct Process {
     pub(crate) disk: CrashBackend,
     pub(crate) engine: Arc<Engine>,
     pub(crate) webhook: StripeWebhook,
+    pub(crate) zenskar_webhook: ZenskarWebhook,
     wire: Wire,
-    // Keeps the webhook's acceptance alive.
-    _acceptance: watch::Sender<Acceptance>,
+    // Keeps the webhooks' acceptances alive.
+    _acceptance: Acceptances,
 }
 
 impl World {
@@ -292,6 +295,7 @@ impl World {
             sandbox
                 .add_webhook("http://daemon/webhooks/stripe", SECRET)
                 .unwrap();
+            sandbox.set_zenskar_webhook("http://daemon/webhooks/zenskar", SECRET);
         }
         let disk = CrashBackend::new(Vec::new());
         let (policy, rush) = (full_policy(), Rush::default());
@@ -475,34 +479,54 @@ impl Process {
             settings,
         );
         activate(&engine);
-        let (acceptance, receiver) = watch::channel(acceptance());
-        let webhook = StripeWebhook {
-            acceptance: receiver,
-            writer,
-            known_type: |_| true,
-            wake: Arc::clone(&engine.wake.intake),
-            budget: BodyBudget::new(BUDGET_BYTES),
-            clock,
-            metrics: Arc::new(Metrics::new("simulation")),
-            log: LogThrottles::default(),
-        };
+        let (webhook, zenskar_webhook, acceptance) = webhooks(&engine, writer);
         Self {
             disk,
             engine: Arc::new(engine),
             webhook,
+            zenskar_webhook,
             wire,
             _acceptance: acceptance,
         }
     }
 }
 
-/// Whose webhooks are taken.
-fn acceptance() -> Acceptance {
-    Acceptance {
+/// What keeps both webhooks open.
+type Acceptances = (watch::Sender<Acceptance>, watch::Sender<ZenskarAcceptance>);
+
+/// The webhooks of both remotes.
+fn webhooks(engine: &Engine, writer: Writer) -> (StripeWebhook, ZenskarWebhook, Acceptances) {
+    let (acceptance, receiver) = watch::channel(Acceptance {
         secrets: SigningSecrets::new([SECRET.as_bytes()]),
         audience: Audience::Own(AccountId::parse(zenstripe_sandbox::ACCOUNT).unwrap()),
         livemode: false,
-    }
+    });
+    let webhook = StripeWebhook {
+        acceptance: receiver,
+        writer: writer.clone(),
+        known_type: |_| true,
+        wake: Arc::clone(&engine.wake.intake),
+        budget: BodyBudget::new(BUDGET_BYTES),
+        clock: Arc::clone(&engine.clock),
+        metrics: Arc::new(Metrics::new("simulation")),
+        log: LogThrottles::default(),
+    };
+    let (zenskar_acceptance, receiver) = watch::channel(ZenskarAcceptance {
+        secret: HookSecret::new(SECRET.as_bytes()),
+        organisation: OrganisationId::parse(&Options::default().organisation).unwrap(),
+    });
+    let zenskar_webhook = ZenskarWebhook {
+        acceptance: receiver,
+        writer,
+        known_type: |_| true,
+        wake: Arc::clone(&engine.wake.intake),
+        budget: BodyBudget::new(BUDGET_BYTES),
+        clock: Arc::clone(&engine.clock),
+        metrics: Arc::new(Metrics::new("simulation")),
+        log: LogThrottles::default(),
+    };
+    let acceptances = (acceptance, zenskar_acceptance);
+    (webhook, zenskar_webhook, acceptances)
 }
 
 /// What the daemon does at its start: it asks whose key it has, which tells Stripe's time and keeps

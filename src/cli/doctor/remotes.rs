@@ -152,12 +152,36 @@ async fn of_zenskar(zenskar: &ZenskarClient, prepared: &Prepared) -> Vec<Check> 
         Some(customer) => mapping(zenskar.mapping(&customer.id, Priority::Sync).await),
         None => Check::ok("zenskar mapping", "not asked: there are no customers yet"),
     });
+    checks.push(filter(zenskar).await);
     checks.extend(skew(
         "zenskar's clock",
         zenskar.remote_now(),
         SystemClock.now(),
     ));
     checks
+}
+
+/// Whether Zenskar can be asked for what changed: nothing can have changed a day from now.
+async fn filter(zenskar: &ZenskarClient) -> Check {
+    let name = "zenskar changes";
+    let now = zenskar.remote_now().unwrap_or_else(|| SystemClock.now());
+    let tomorrow = now.plus(Duration::from_secs(86_400));
+    let fix = "nothing to do: full sweeps find changes, later than polls would; \
+               a webhook of Zenskar's makes that quicker (`zenskar.webhook_secret_file`)";
+    match zenskar.changed_page(tomorrow, None, Priority::Sync).await {
+        Ok(answer) if answer.value.items.is_empty() => {
+            Check::ok(name, "Zenskar lists what changed since a time")
+        }
+        Ok(_) => Check::warning(name, "Zenskar ignores the filter `updated_at__gte`", fix),
+        Err(failure) if failure.class == Class::Refused => {
+            let found = format!(
+                "Zenskar refuses the filter `updated_at__gte`: {}",
+                failure.message
+            );
+            Check::warning(name, found, fix)
+        }
+        Err(failure) => failed(name, &failure),
+    }
 }
 
 fn mapping(outcome: Outcome<Mapping>) -> Check {

@@ -8,7 +8,7 @@ use crate::cli::settings;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::listener::{self, BindError, Certificate, Limits, Listener, Socket};
-use crate::http::webhook::{Acceptance, Audience};
+use crate::http::webhook::{Acceptance, Audience, ZenskarAcceptance};
 use crate::model::time::Timestamp;
 use crate::remote::transport::Transport;
 use crate::store::{Identity, Mode, Store, StoreError, StoreOptions, Writer};
@@ -16,6 +16,7 @@ use crate::stripe::client::{StripeClient, StripeClientOptions};
 use crate::stripe::signature::SigningSecrets;
 use crate::telemetry::metrics::{Door, Metrics};
 use crate::zenskar::client::{ZenskarClient, ZenskarClientOptions};
+use crate::zenskar::hook::HookSecret;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
@@ -131,6 +132,15 @@ pub(super) fn acceptance(prepared: &Prepared, config: &Config) -> Acceptance {
         secrets: SigningSecrets::new(secrets),
         audience: Audience::Own(prepared.identity.account.clone()),
         livemode: config.stripe.mode == crate::config::Mode::Live,
+    }
+}
+
+/// What Zenskar's webhook accepts.
+pub(super) fn zenskar_acceptance(prepared: &Prepared) -> ZenskarAcceptance {
+    let secret = prepared.zenskar_webhook_secret.as_ref();
+    ZenskarAcceptance {
+        secret: secret.and_then(|resolved| HookSecret::new(resolved.secret.expose())),
+        organisation: prepared.identity.organisation.clone(),
     }
 }
 

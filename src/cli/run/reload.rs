@@ -19,7 +19,7 @@ use crate::config::{Config, LoadError, Loaded, changes, with_restart_settings_of
 use crate::engine::Engine;
 use crate::engine::view::Reloaded;
 use crate::http::listener::Certificate;
-use crate::http::webhook::Acceptance;
+use crate::http::webhook::{Acceptance, ZenskarAcceptance};
 use crate::model::link::Side;
 use crate::remote::client::ApiKey;
 use crate::remote::transport::Transport;
@@ -38,6 +38,7 @@ pub(super) struct Reloader {
     pub(super) engine: Arc<Engine>,
     pub(super) state: Arc<State>,
     pub(super) acceptance: watch::Sender<Acceptance>,
+    pub(super) zenskar_acceptance: watch::Sender<ZenskarAcceptance>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) transport: Arc<Metered>,
     pub(super) certificate: Option<Arc<Certificate>>,
@@ -54,7 +55,8 @@ struct Keys {
 
 impl Keys {
     fn of(prepared: &Prepared) -> Self {
-        let webhooks = prepared.webhook_secrets.iter();
+        let zenskar = prepared.zenskar_webhook_secret.iter();
+        let webhooks = prepared.webhook_secrets.iter().chain(zenskar);
         Self {
             stripe: prepared.stripe_key.clone(),
             zenskar: prepared.zenskar_key.clone(),
@@ -215,6 +217,8 @@ impl Reloader {
         engine.zenskar.set_rates(settings::zenskar_rates(config));
         self.acceptance
             .send_replace(open::acceptance(prepared, config));
+        self.zenskar_acceptance
+            .send_replace(open::zenskar_acceptance(prepared));
         if let (Some(certificate), Some(tls)) = (&self.certificate, &prepared.tls) {
             certificate.replace(tls.clone());
         }
@@ -222,6 +226,7 @@ impl Reloader {
         engine.wake.look.notify_one();
         engine.wake.delivery.notify_one();
         engine.wake.poller.notify_one();
+        engine.wake.changes.notify_one();
         renewed
     }
 }

@@ -78,6 +78,17 @@ fn copy(status: &Status, metrics: &Metrics) {
             .of(Remote::Stripe)
             .set(seconds(lag));
     }
+    if let Some(lag) = status.changes.lag_seconds {
+        metrics
+            .remotes
+            .poll_lag_seconds
+            .of(Remote::Zenskar)
+            .set(seconds(lag));
+    }
+    metrics
+        .remotes
+        .changes_filter_ignored
+        .set(i64::from(status.changes.filter == "ignored"));
     if status.poll.reads_floor > 0 {
         let used = seconds(status.poll.reads_used) / seconds(status.poll.reads_floor);
         metrics

@@ -10,7 +10,10 @@ use crate::http::health::{Check, Health};
 use crate::http::listener::{Handler, Listener};
 use crate::http::public::Public;
 use crate::http::reply::RequestIds;
-use crate::http::webhook::{Acceptance, BodyBudget, LogThrottles, StripeWebhook};
+use crate::http::webhook::{
+    Acceptance, BodyBudget, LogThrottles, StripeWebhook, ZenskarAcceptance, ZenskarWebhook,
+};
+use crate::model::event::{ZENSKAR_DELETED, ZENSKAR_UPDATED};
 use crate::sync::subject::EVENT_TYPES;
 use crate::telemetry::metrics::Metrics;
 use axum::Router;
@@ -25,6 +28,7 @@ pub(super) struct Doors<'a> {
     pub(super) state: &'a Arc<State>,
     pub(super) metrics: &'a Arc<Metrics>,
     pub(super) acceptance: watch::Receiver<Acceptance>,
+    pub(super) zenskar_acceptance: watch::Receiver<ZenskarAcceptance>,
 }
 
 impl Listeners {
@@ -62,13 +66,25 @@ fn spawn<H: Handler>(
 
 fn webhooks(doors: &Doors<'_>) -> Public {
     let engine = doors.engine;
+    // Both take memory for bodies from one budget.
+    let budget = BodyBudget::default();
     Public {
         stripe: StripeWebhook {
             acceptance: doors.acceptance.clone(),
             writer: engine.writer.clone(),
             known_type: |kind| EVENT_TYPES.contains(&kind),
             wake: Arc::clone(&engine.wake.intake),
-            budget: BodyBudget::default(),
+            budget: budget.clone(),
+            clock: Arc::clone(&engine.clock),
+            metrics: Arc::clone(doors.metrics),
+            log: LogThrottles::default(),
+        },
+        zenskar: ZenskarWebhook {
+            acceptance: doors.zenskar_acceptance.clone(),
+            writer: engine.writer.clone(),
+            known_type: |kind| [ZENSKAR_UPDATED, ZENSKAR_DELETED].contains(&kind),
+            wake: Arc::clone(&engine.wake.intake),
+            budget,
             clock: Arc::clone(&engine.clock),
             metrics: Arc::clone(doors.metrics),
             log: LogThrottles::default(),

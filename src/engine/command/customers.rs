@@ -34,30 +34,27 @@ impl Engine {
         limit: usize,
     ) -> Result<Page<CustomerRow>, CommandError> {
         let read = self.store.read()?;
-        let after = after
-            .map(StripeCustomerId::parse)
-            .transpose()
-            .map_err(|e| invalid(&e))?;
+        let place = after.map(place).transpose()?;
+        let after = place.as_ref().and_then(Subject::stripe);
         let mut rows = Vec::new();
         match which {
             Customers::Linked => {
-                for link in read.links(after.as_ref(), limit)? {
+                for link in read.links(after, limit)? {
                     let differences = read.differences(&link.stripe)?;
                     rows.push(link_row(&link, &differences));
                 }
             }
             Customers::Differing => {
-                for (stripe, differences) in read.differences_list(after.as_ref(), limit)? {
+                for (stripe, differences) in read.differences_list(after, limit)? {
                     if let Some(link) = read.link(&stripe)? {
                         rows.push(link_row(&link, &differences));
                     }
                 }
             }
             Customers::Unlinked => {
-                let after = after.map(Subject::Customer);
-                for work in read.parked_list(after.as_ref(), limit)? {
-                    let Subject::Customer(id) = &work.subject;
-                    rows.push(match read.link(id)? {
+                for work in read.parked_list(place.as_ref(), limit)? {
+                    let link = work.subject.stripe().map(|id| read.link(id)).transpose()?;
+                    rows.push(match link.flatten() {
                         Some(link) => CustomerRow {
                             note: work.last_error.clone(),
                             ..link_row(&link, &[])
@@ -67,10 +64,12 @@ impl Engine {
                 }
             }
         }
-        let next = rows
-            .last()
-            .filter(|_| rows.len() >= limit)
-            .map(|row| row.stripe.clone());
+        let next = rows.last().filter(|_| rows.len() >= limit).map(|row| {
+            match (&row.zenskar, row.stripe.is_empty()) {
+                (Some(zenskar), true) => format!("zenskar/{zenskar}"),
+                _ => row.stripe.clone(),
+            }
+        });
         Ok(Page { rows, next })
     }
 
@@ -243,6 +242,15 @@ fn find(read: &ReadTx<'_>, id: &str) -> Result<(StripeCustomerId, Option<Link>),
     Ok((stripe, link))
 }
 
+/// Where a page begins: a customer of Stripe, or one of Zenskar without link, after the others.
+fn place(text: &str) -> Result<Subject, CommandError> {
+    if text.starts_with("zenskar/") {
+        return Subject::parse(text).map_err(|e| invalid(&e));
+    }
+    let id = StripeCustomerId::parse(text).map_err(|e| invalid(&e))?;
+    Ok(Subject::Customer(id))
+}
+
 fn link_row(link: &Link, differences: &[Difference]) -> CustomerRow {
     CustomerRow {
         stripe: link.stripe.to_string(),
@@ -261,10 +269,13 @@ fn link_row(link: &Link, differences: &[Difference]) -> CustomerRow {
 }
 
 fn parked_row(work: &Work) -> CustomerRow {
-    let Subject::Customer(stripe) = &work.subject;
+    let (stripe, zenskar) = match &work.subject {
+        Subject::Customer(id) => (id.to_string(), None),
+        Subject::Unlinked(id) => (String::new(), Some(id.to_string())),
+    };
     CustomerRow {
-        stripe: stripe.to_string(),
-        zenskar: None,
+        stripe,
+        zenskar,
         state: "unlinked".to_owned(),
         differences: Vec::new(),
         note: work.last_error.clone(),

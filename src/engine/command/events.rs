@@ -2,6 +2,7 @@
 
 use super::{CommandError, done, invalid};
 use crate::engine::Engine;
+use crate::engine::intake::subject_of;
 use crate::engine::view::{Done, EventRow, EventView, Page};
 use crate::model::cursor::ScanCursor;
 use crate::model::event::Channel;
@@ -9,7 +10,6 @@ use crate::model::id::EventId;
 use crate::model::journal::Entry;
 use crate::model::work::{DeadWork, Work};
 use crate::store::{EventHead, ReadTx, StoredEvent};
-use crate::sync::subject;
 
 /// Dead letters searched for the one that names an event.
 const LETTERS_SEARCHED: usize = 1_000;
@@ -60,12 +60,14 @@ impl Engine {
     pub(super) async fn replay_event(&self, id: &str, who: &str) -> Result<Done, CommandError> {
         let stored = find(&self.store.read()?, id)?;
         let event = &stored.event;
-        let Some(subject) = subject::of_event(&event.kind, &event.object) else {
+        let read = self.store.read()?;
+        let Some(subject) = subject_of(&read, &event.kind, &event.object)? else {
             return Err(CommandError::Refused {
                 message: format!("nothing is done about events of type {}", event.kind),
                 hint: "events of a customer can be replayed".to_owned(),
             });
         };
+        drop(read);
         let now = self.clock.now();
         let mut entry = Entry::engine(now, "event replayed", &subject).with("event", &event.id);
         who.clone_into(&mut entry.who);
@@ -122,6 +124,8 @@ fn row(read: &ReadTx<'_>, sequence: u64, head: &EventHead) -> Result<EventRow, C
         channel: match head.channel {
             Channel::Webhook => "webhook",
             Channel::Poll => "poll",
+            Channel::ZenskarWebhook => "zenskar webhook",
+            Channel::ZenskarPoll => "zenskar poll",
         }
         .to_owned(),
         created: head.created.to_string(),
@@ -131,7 +135,7 @@ fn row(read: &ReadTx<'_>, sequence: u64, head: &EventHead) -> Result<EventRow, C
 }
 
 fn state(read: &ReadTx<'_>, sequence: u64, head: &EventHead) -> Result<&'static str, CommandError> {
-    let Some(subject) = subject::of_event(&head.kind, &head.object) else {
+    let Some(subject) = subject_of(read, &head.kind, &head.object)? else {
         return Ok("not ours to act on");
     };
     if sequence > read.intake_cursor()? {

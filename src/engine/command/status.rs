@@ -4,8 +4,10 @@ use super::{CommandError, show_time};
 use crate::engine::Engine;
 use crate::engine::poller::{READS_DAYS, READS_FLOOR};
 use crate::engine::settings::Poll;
-use crate::engine::view::{Daemon, PollStatus, Problem, Remote, ScanStatus, Status, StoreStatus};
-use crate::model::cursor::{ScanCounts, ScanCursor, ScanPhase};
+use crate::engine::view::{
+    ChangesStatus, Daemon, PollStatus, Problem, Remote, ScanStatus, Status, StoreStatus,
+};
+use crate::model::cursor::{ChangeFilter, ScanCounts, ScanCursor, ScanPhase};
 use crate::model::link::Side;
 use crate::remote::limiter::LimiterStats;
 use crate::store::ReadTx;
@@ -58,6 +60,7 @@ impl Engine {
             links: read.link_count()?,
             differences,
             poll: self.poll_status(&read)?,
+            changes: self.changes_status(&read)?,
             scan: scan_status(&read.scan_cursor()?),
             store: self.store_status(&read)?,
             daemon: Daemon::default(),
@@ -143,6 +146,27 @@ impl Engine {
             other_mode: self.left_out.other_mode(),
         })
     }
+
+    fn changes_status(&self, read: &ReadTx<'_>) -> Result<ChangesStatus, CommandError> {
+        let cursor = read.change_cursor()?;
+        let remote_now = self.zenskar.remote_now();
+        let lag = cursor
+            .high
+            .zip(remote_now)
+            .map(|(high, now)| now.since(high).as_secs());
+        Ok(ChangesStatus {
+            read_until: cursor.high.and_then(show_time),
+            lag_seconds: lag,
+            filter: match cursor.filter {
+                ChangeFilter::Untold => "untold",
+                ChangeFilter::Works => "works",
+                ChangeFilter::Ignored => "ignored",
+            }
+            .to_owned(),
+            swept_at: read.scan_cursor()?.zenskar_swept_at.and_then(show_time),
+            unreadable: self.unreadable_customers.count(),
+        })
+    }
 }
 
 fn scan_status(cursor: &ScanCursor) -> ScanStatus {
@@ -153,6 +177,7 @@ fn scan_status(cursor: &ScanCursor) -> ScanStatus {
         unanswered,
         claimed_twice,
         missed,
+        missed_in_zenskar,
     } = cursor.found;
     ScanStatus {
         phase: match cursor.phase {
@@ -162,6 +187,7 @@ fn scan_status(cursor: &ScanCursor) -> ScanStatus {
         }
         .to_owned(),
         wanted: cursor.wanted,
+        sweep: cursor.is_sweep && cursor.phase != ScanPhase::Idle,
         finished_at: cursor.finished_at.and_then(show_time),
         stopped: cursor.stopped.clone(),
         found: [
@@ -171,6 +197,7 @@ fn scan_status(cursor: &ScanCursor) -> ScanStatus {
             ("unanswered", unanswered),
             ("claimed_twice", claimed_twice),
             ("missed", missed),
+            ("missed_in_zenskar", missed_in_zenskar),
         ]
         .map(|(name, count)| (name.to_owned(), count))
         .into(),

@@ -169,8 +169,9 @@ pub(super) fn bury(
         Some(rest) => tx.put_work(&rest)?,
         None => drop(tx.remove_work(&work.subject)?),
     }
-    let Subject::Customer(id) = &work.subject;
-    for intent in tx.intents(id)?.into_iter().filter(Intent::is_open) {
+    let intents = work.subject.stripe().map(|id| tx.intents(id)).transpose()?;
+    let intents = intents.into_iter().flatten();
+    for intent in intents.filter(Intent::is_open) {
         // It waits for the next plan, which may be long in coming: it is tried by itself then.
         tx.put_intent(&intent, Some(now.plus(backoff::WAIT_MAX)))?;
     }
@@ -233,7 +234,9 @@ pub(super) fn pass_over(tx: &mut WriteTx<'_>, work: &Work) -> Result<(), StoreEr
     if unmoved {
         tx.remove_work(&work.subject)?;
     }
-    let Subject::Customer(id) = &work.subject;
+    let Some(id) = work.subject.stripe() else {
+        return Ok(());
+    };
     for intent in tx.intents(id)? {
         match intent.progress {
             Progress::Waiting => drop(tx.remove_intent(id, intent.number)?),

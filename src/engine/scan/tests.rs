@@ -299,3 +299,130 @@ fn an_unread_event_brings_a_scan_now_and_another_a_day_later() {
         (Some(tomorrow), None)
     );
 }
+
+fn changed(id: &str, name: &str, updated_at: i64) -> String {
+    let time = Timestamp::from_seconds(updated_at);
+    format!(r#"{{"id":"{id}","customer_name":"{name}","updated_at":"{time}"}}"#)
+}
+
+#[test]
+fn a_sweep_lists_zenskar_alone_and_leaves_the_daily_scan_its_time() {
+    let rows = [
+        changed("z1", "B", NOW - 9),
+        changed("z8", "B", 7),
+        changed("z9", "B", NOW - 9),
+    ];
+    let page = format!(r#"{{"results":[{}],"next":null}}"#, rows.join(","));
+    let bench = Bench::new(Vec::new(), vec![says(200, NOW, &page)]);
+    bench.link("cus_1", "z1", LinkState::Active);
+    let finished_at = Some(bench.engine.clock.now());
+    bench.at_phase(ScanPhase::Idle);
+    bench.write(move |tx| {
+        tx.set_change_cursor(&crate::model::cursor::ChangeCursor {
+            high: Some(Timestamp::from_seconds(NOW - 30)),
+            ..Default::default()
+        })?;
+        let place = tx.scan_cursor()?;
+        tx.set_scan_cursor(&ScanCursor {
+            finished_at,
+            ..place
+        })?;
+        step::want_sweep(tx)
+    });
+    assert_eq!(bench.scan().unwrap(), Scanned::Page);
+    assert_eq!(bench.place().phase, ScanPhase::Zenskar(None));
+    assert_eq!(bench.scan().unwrap(), Scanned::Finished);
+    let place = bench.place();
+    assert_eq!(place.finished_at, finished_at);
+    assert_eq!(place.zenskar_swept_at, Some(Timestamp::from_seconds(NOW)));
+    assert!(bench.has_work("cus_1"));
+    // Of the unlinked ones the one that changed is news; no mapping was asked for here.
+    let read = bench.engine.store.read().unwrap();
+    let events = read.events_after(0, 9).unwrap();
+    let objects: Vec<&str> = events.iter().map(|one| one.head.object.as_str()).collect();
+    assert_eq!(objects, ["z9"]);
+    assert_eq!(bench.zenskar.seen().len(), 1);
+}
+
+#[test]
+fn a_linked_customer_that_zenskar_does_not_list_is_looked_at() {
+    let bench = Bench::new(
+        Vec::new(),
+        vec![
+            says(
+                200,
+                NOW,
+                r#"{"results":[{"id":"z1","customer_name":"A"}],"next":"two"}"#,
+            ),
+            says(200, NOW + 9, &zenskar(&["z2"])),
+        ],
+    );
+    for number in 1..=3 {
+        bench.link(
+            &format!("cus_{number}"),
+            &format!("z{number}"),
+            LinkState::Active,
+        );
+    }
+    bench.link("cus_4", "z4", LinkState::Unlinked);
+    bench.write(|tx| {
+        tx.set_scan_cursor(&ScanCursor {
+            phase: ScanPhase::Zenskar(None),
+            started_at: Timestamp::from_seconds(1),
+            ..ScanCursor::default()
+        })
+    });
+    bench.scan().unwrap();
+    assert_eq!(bench.scan().unwrap(), Scanned::Finished);
+    assert_eq!(bench.place().found.missed_in_zenskar, 1);
+    let read = bench.engine.store.read().unwrap();
+    for (id, is_asked_by_the_end) in [("cus_3", true), ("cus_4", false)] {
+        let work = read.work(&Subject::Customer(cus(id))).unwrap();
+        assert_eq!(work.is_some(), is_asked_by_the_end, "{id}");
+    }
+    let mirror = read.mirror(Side::Zenskar, "z1").unwrap().unwrap();
+    assert_eq!(mirror.observed_at, Timestamp::from_seconds(NOW));
+}
+
+#[test]
+fn a_listing_of_zenskar_that_misses_too_many_stops_the_scan() {
+    let bench = Bench::new(Vec::new(), vec![says(200, NOW, &zenskar(&[]))]);
+    for number in 0..=MISSED_MAX {
+        let (stripe, zenskar) = (format!("cus_{number}"), format!("z{number}"));
+        bench.link(&stripe, &zenskar, LinkState::Active);
+    }
+    bench.write(|tx| {
+        tx.set_scan_cursor(&ScanCursor {
+            phase: ScanPhase::Zenskar(None),
+            started_at: Timestamp::from_seconds(1),
+            ..ScanCursor::default()
+        })
+    });
+    assert_eq!(bench.scan().unwrap(), Scanned::Stopped);
+    let why = bench.place().stopped.unwrap();
+    assert!(why.contains("not listed in Zenskar"), "{why}");
+    assert!(!bench.has_work("cus_0"));
+}
+
+#[test]
+fn a_listing_that_lags_behind_does_not_take_the_mirror_back() {
+    let older = changed("z1", "A", NOW - 100);
+    let page = format!(r#"{{"results":[{older}],"next":null}}"#);
+    let mirror = |observed_at: i64| Mirror {
+        observed_at: Timestamp::from_seconds(observed_at),
+        deleted: false,
+        payload: changed("z1", "B", NOW - 5).into_bytes(),
+    };
+    for (observed_at, stays) in [(NOW - 4, true), (NOW - 40, false)] {
+        let bench = Bench::new(Vec::new(), vec![says(200, NOW, &page)]);
+        bench.link("cus_1", "z1", LinkState::Active);
+        let known = mirror(observed_at);
+        let row = PreparedMirror::new(Side::Zenskar, "z1", &known).unwrap();
+        bench.write(move |tx| tx.put_mirror(&row));
+        bench.at_phase(ScanPhase::Zenskar(None));
+        bench.scan().unwrap();
+        let read = bench.engine.store.read().unwrap();
+        let after = read.mirror(Side::Zenskar, "z1").unwrap().unwrap();
+        assert_eq!(after == known, stays, "{observed_at}");
+    }
+}

@@ -5,13 +5,30 @@ use crate::model::id::AccountId;
 use crate::model::time::Timestamp;
 use crate::stripe::event;
 use crate::stripe::signature::{SignatureError, SigningSecrets};
-use crate::telemetry::metrics::{Ignored, Rejected};
+use crate::telemetry::metrics::{Ignored, Rejected, Remote};
+use http::{HeaderMap, HeaderValue};
 use serde::Deserialize;
+use std::fmt::Debug;
+
+/// Header with Stripe's signatures.
+const SIGNATURE: &str = "stripe-signature";
 
 /// What `object` says in a thin event.
 const THIN: &str = "v2.core.event";
 
-/// What is accepted.
+/// Who may deliver, and what.
+pub trait Accept: Debug + Send + Sync + 'static {
+    /// Who delivers.
+    const REMOTE: Remote;
+
+    /// Whether there is such an endpoint at all.
+    fn is_open(&self) -> bool;
+
+    /// Judges a delivery by its headers and its body.
+    fn judge(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Verdict;
+}
+
+/// What is accepted of Stripe.
 #[derive(Debug)]
 pub struct Acceptance {
     /// Secrets that are active. Without one, every delivery is refused.
@@ -45,16 +62,26 @@ impl Audience {
 
 /// What is to be done with a delivery.
 #[derive(Debug)]
-pub(super) enum Verdict {
+pub enum Verdict {
+    /// Store it.
     Ours(Event),
+    /// Refuse it for good.
     Rejected(Rejected),
+    /// Acknowledge it, and do no more.
     Ignored(Ignored),
 }
 
-impl Acceptance {
-    /// Judges a delivery by its signature header and its body, in this order: signature, form,
-    /// mode, account.
-    pub(super) fn judge(&self, signature: Option<&[u8]>, body: &[u8], now: Timestamp) -> Verdict {
+impl Accept for Acceptance {
+    const REMOTE: Remote = Remote::Stripe;
+
+    /// It is there without a secret too, to say so to whoever registered it.
+    fn is_open(&self) -> bool {
+        true
+    }
+
+    /// In this order: signature, form, mode, account.
+    fn judge(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Verdict {
+        let signature = headers.get(SIGNATURE).map(HeaderValue::as_bytes);
         if let Err(error) = self.secrets.verify(signature, body, now) {
             return Verdict::Rejected(error.into());
         }

@@ -1,15 +1,18 @@
 //! Every case of a delivery, through a listener and against a real store.
 
+mod zenskar;
+
 use super::*;
 use crate::clock::BoxFuture;
 use crate::http::listener::{Drained, Limits, Listener, Socket};
 use crate::http::public::Public;
 use crate::http::testing::{Answer, Client, get_request, within};
-use crate::model::id::{AccountId, EventId};
+use crate::model::id::{AccountId, EventId, OrganisationId};
 use crate::model::time::Timestamp;
 use crate::store::{Store, StoreOptions};
 use crate::stripe::signature::SigningSecrets;
-use crate::telemetry::metrics::Door;
+use crate::telemetry::metrics::{Door, Remote};
+use crate::zenskar::hook::HookSecret;
 use aws_lc_rs::hmac;
 use axum::Router;
 use std::sync::mpsc;
@@ -39,6 +42,7 @@ impl Clock for Still {
 struct World {
     address: std::net::SocketAddr,
     acceptance: watch::Sender<Acceptance>,
+    zenskar_acceptance: watch::Sender<ZenskarAcceptance>,
     store: Store,
     writer: Writer,
     wake: Arc<Notify>,
@@ -53,6 +57,13 @@ fn acceptance(secrets: &[&str]) -> Acceptance {
         secrets: SigningSecrets::new(secrets.iter().map(|secret| secret.as_bytes())),
         audience: Audience::Connected(AccountId::parse(OURS).unwrap()),
         livemode: false,
+    }
+}
+
+fn zenskar_acceptance(secret: Option<&str>) -> ZenskarAcceptance {
+    ZenskarAcceptance {
+        secret: secret.and_then(|secret| HookSecret::new(secret.as_bytes())),
+        organisation: OrganisationId::parse("org-1").unwrap(),
     }
 }
 
@@ -83,14 +94,27 @@ impl World {
         let address = listener.socket().address().unwrap();
         let stop = CancellationToken::new();
         let mut task = JoinSet::new();
+        let zenskar_acceptance = watch::Sender::new(zenskar_acceptance(Some(SECRET)));
+        let zenskar = ZenskarWebhook {
+            acceptance: zenskar_acceptance.subscribe(),
+            writer: writer.clone(),
+            known_type: |kind| kind.starts_with("zenskar.customer."),
+            wake: Arc::clone(&wake),
+            budget: stripe.budget.clone(),
+            clock: Arc::new(Still),
+            metrics: Arc::clone(&metrics),
+            log: LogThrottles::default(),
+        };
         let handler = Public {
             stripe,
+            zenskar,
             rest: Router::new(),
         };
         task.spawn(listener.serve(handler, stop.clone()));
         Self {
             address,
             acceptance,
+            zenskar_acceptance,
             store,
             writer,
             wake,

@@ -89,6 +89,17 @@ pub(in crate::store) struct ScanCursorV1 {
     stopped: Option<String>,
 }
 
+/// Version 2 also keeps what the listing of Zenskar needs.
+#[derive(Serialize, Deserialize)]
+pub(in crate::store) struct ScanCursorV2 {
+    scan: ScanCursorV1,
+    zenskar_started_at: Option<i64>,
+    zenskar_swept_at: Option<i64>,
+    sweep_wanted: bool,
+    is_sweep: bool,
+    missed_in_zenskar: u64,
+}
+
 #[derive(Serialize, Deserialize)]
 enum ScanPhaseV1 {
     Idle,
@@ -108,43 +119,71 @@ struct ScanCountsV1 {
 
 impl Record for ScanCursor {
     const TAG: Tag = Tag::ScanCursor;
-    const VERSION: u16 = 1;
-    type Newest = ScanCursorV1;
+    const VERSION: u16 = 2;
+    type Newest = ScanCursorV2;
 
-    fn to_newest(&self) -> Result<ScanCursorV1, RecordError> {
-        Ok(ScanCursorV1 {
-            phase: match &self.phase {
-                ScanPhase::Idle => ScanPhaseV1::Idle,
-                ScanPhase::Stripe(after) => {
-                    ScanPhaseV1::Stripe(after.as_ref().map(ToString::to_string))
-                }
-                ScanPhase::Zenskar(after) => ScanPhaseV1::Zenskar(after.clone()),
-            },
-            started_at: self.started_at.micros(),
-            stripe_started_at: self.stripe_started_at.map(Timestamp::micros),
-            finished_at: self.finished_at.map(Timestamp::micros),
-            wanted: self.wanted,
-            unread_at: self.unread_at.map(Timestamp::micros),
-            unread_again: self.unread_again.map(Timestamp::micros),
-            found: ScanCountsV1 {
-                stripe: self.found.stripe,
-                zenskar: self.found.zenskar,
-                linked: self.found.linked,
-                unanswered: self.found.unanswered,
-                claimed_twice: self.found.claimed_twice,
-                missed: self.found.missed,
-            },
-            before: self.before.as_ref().map(ToString::to_string),
-            handled: self.handled.as_ref().map(ToString::to_string),
-            restarts: self.restarts,
-            stopped: self.stopped.clone(),
+    fn to_newest(&self) -> Result<ScanCursorV2, RecordError> {
+        Ok(ScanCursorV2 {
+            scan: ScanCursorV1::from(self),
+            zenskar_started_at: self.zenskar_started_at.map(Timestamp::micros),
+            zenskar_swept_at: self.zenskar_swept_at.map(Timestamp::micros),
+            sweep_wanted: self.sweep_wanted,
+            is_sweep: self.is_sweep,
+            missed_in_zenskar: self.found.missed_in_zenskar,
         })
     }
 
     fn from_version(version: u16, bytes: &[u8]) -> Result<Self, RecordError> {
         match version {
             1 => body::<ScanCursorV1>(bytes)?.try_into(),
+            2 => body::<ScanCursorV2>(bytes)?.try_into(),
             _ => Err(RecordError::Version(version)),
+        }
+    }
+}
+
+impl TryFrom<ScanCursorV2> for ScanCursor {
+    type Error = RecordError;
+
+    fn try_from(stored: ScanCursorV2) -> Result<Self, RecordError> {
+        let mut cursor = Self::try_from(stored.scan)?;
+        cursor.zenskar_started_at = stored.zenskar_started_at.map(time);
+        cursor.zenskar_swept_at = stored.zenskar_swept_at.map(time);
+        cursor.sweep_wanted = stored.sweep_wanted;
+        cursor.is_sweep = stored.is_sweep;
+        cursor.found.missed_in_zenskar = stored.missed_in_zenskar;
+        Ok(cursor)
+    }
+}
+
+impl From<&ScanCursor> for ScanCursorV1 {
+    fn from(cursor: &ScanCursor) -> Self {
+        Self {
+            phase: match &cursor.phase {
+                ScanPhase::Idle => ScanPhaseV1::Idle,
+                ScanPhase::Stripe(after) => {
+                    ScanPhaseV1::Stripe(after.as_ref().map(ToString::to_string))
+                }
+                ScanPhase::Zenskar(after) => ScanPhaseV1::Zenskar(after.clone()),
+            },
+            started_at: cursor.started_at.micros(),
+            stripe_started_at: cursor.stripe_started_at.map(Timestamp::micros),
+            finished_at: cursor.finished_at.map(Timestamp::micros),
+            wanted: cursor.wanted,
+            unread_at: cursor.unread_at.map(Timestamp::micros),
+            unread_again: cursor.unread_again.map(Timestamp::micros),
+            found: ScanCountsV1 {
+                stripe: cursor.found.stripe,
+                zenskar: cursor.found.zenskar,
+                linked: cursor.found.linked,
+                unanswered: cursor.found.unanswered,
+                claimed_twice: cursor.found.claimed_twice,
+                missed: cursor.found.missed,
+            },
+            before: cursor.before.as_ref().map(ToString::to_string),
+            handled: cursor.handled.as_ref().map(ToString::to_string),
+            restarts: cursor.restarts,
+            stopped: cursor.stopped.clone(),
         }
     }
 }
@@ -163,8 +202,12 @@ impl TryFrom<ScanCursorV1> for ScanCursor {
             },
             started_at: time(stored.started_at),
             stripe_started_at: stored.stripe_started_at.map(time),
+            zenskar_started_at: None,
+            zenskar_swept_at: None,
             finished_at: stored.finished_at.map(time),
             wanted: stored.wanted,
+            sweep_wanted: false,
+            is_sweep: false,
             unread_at: stored.unread_at.map(time),
             unread_again: stored.unread_again.map(time),
             found: ScanCounts {
@@ -174,6 +217,7 @@ impl TryFrom<ScanCursorV1> for ScanCursor {
                 unanswered: stored.found.unanswered,
                 claimed_twice: stored.found.claimed_twice,
                 missed: stored.found.missed,
+                missed_in_zenskar: 0,
             },
             before: stored
                 .before

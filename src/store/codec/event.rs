@@ -9,21 +9,25 @@ use crate::store::error::RecordError;
 use crate::store::inbox::EventHead;
 use serde::{Deserialize, Serialize};
 
-const VERSION: u16 = 1;
+/// Version 2 knows the channels of Zenskar.
+const VERSION: u16 = 2;
 
 #[derive(Serialize, Deserialize)]
-struct EventV1<'a> {
+struct Stored<'a, C> {
     id: &'a str,
     kind: &'a str,
     object: &'a str,
     account: Option<&'a str>,
     created: i64,
     api_version: Option<&'a str>,
-    channel: ChannelV1,
+    channel: C,
     received_at: i64,
     #[serde(borrow)]
     payload: PayloadV1<'a>,
 }
+
+type EventV1<'a> = Stored<'a, ChannelV1>;
+type EventV2<'a> = Stored<'a, ChannelV2>;
 
 #[derive(Serialize, Deserialize)]
 enum ChannelV1 {
@@ -31,10 +35,43 @@ enum ChannelV1 {
     Poll,
 }
 
+#[derive(Serialize, Deserialize)]
+enum ChannelV2 {
+    Webhook,
+    Poll,
+    ZenskarWebhook,
+    ZenskarPoll,
+}
+
+impl From<ChannelV1> for ChannelV2 {
+    fn from(channel: ChannelV1) -> Self {
+        match channel {
+            ChannelV1::Webhook => Self::Webhook,
+            ChannelV1::Poll => Self::Poll,
+        }
+    }
+}
+
+impl<'a> From<EventV1<'a>> for EventV2<'a> {
+    fn from(stored: EventV1<'a>) -> Self {
+        Self {
+            id: stored.id,
+            kind: stored.kind,
+            object: stored.object,
+            account: stored.account,
+            created: stored.created,
+            api_version: stored.api_version,
+            channel: stored.channel.into(),
+            received_at: stored.received_at,
+            payload: stored.payload,
+        }
+    }
+}
+
 /// The record of `event`, its payload compressed.
 pub(in crate::store) fn encode_event(event: &Event) -> Result<Vec<u8>, RecordError> {
     let compressed = compress(&event.payload)?;
-    let stored = EventV1 {
+    let stored = EventV2 {
         id: event.id.as_str(),
         kind: &event.kind,
         object: &event.object,
@@ -42,8 +79,10 @@ pub(in crate::store) fn encode_event(event: &Event) -> Result<Vec<u8>, RecordErr
         created: event.created.micros(),
         api_version: event.api_version.as_deref(),
         channel: match event.channel {
-            Channel::Webhook => ChannelV1::Webhook,
-            Channel::Poll => ChannelV1::Poll,
+            Channel::Webhook => ChannelV2::Webhook,
+            Channel::Poll => ChannelV2::Poll,
+            Channel::ZenskarWebhook => ChannelV2::ZenskarWebhook,
+            Channel::ZenskarPoll => ChannelV2::ZenskarPoll,
         },
         received_at: event.received_at.micros(),
         payload: PayloadV1::new(&event.payload, compressed.as_deref()),
@@ -83,14 +122,15 @@ pub(in crate::store) fn without_payload(record: &[u8]) -> Result<Vec<u8>, Record
     seal_envelope(Tag::Event, VERSION, &stored)
 }
 
-fn read(record: &[u8]) -> Result<EventV1<'_>, RecordError> {
+fn read(record: &[u8]) -> Result<EventV2<'_>, RecordError> {
     match open_envelope(Tag::Event, record)? {
+        (1, body) => body_borrowed::<EventV1<'_>>(body).map(EventV2::from),
         (VERSION, body) => body_borrowed(body),
         (version, _) => Err(RecordError::Version(version)),
     }
 }
 
-impl EventV1<'_> {
+impl EventV2<'_> {
     fn head(&self) -> Result<EventHead, RecordError> {
         Ok(EventHead {
             id: EventId::parse(self.id)?,
@@ -100,8 +140,10 @@ impl EventV1<'_> {
             created: time(self.created),
             api_version: self.api_version.map(str::to_owned),
             channel: match self.channel {
-                ChannelV1::Webhook => Channel::Webhook,
-                ChannelV1::Poll => Channel::Poll,
+                ChannelV2::Webhook => Channel::Webhook,
+                ChannelV2::Poll => Channel::Poll,
+                ChannelV2::ZenskarWebhook => Channel::ZenskarWebhook,
+                ChannelV2::ZenskarPoll => Channel::ZenskarPoll,
             },
             received_at: time(self.received_at),
         })

@@ -2,7 +2,7 @@
 //!
 //! The fuzzer's way in: records are private to the store, damage to them is not.
 
-use crate::model::cursor::{PollCursor, ScanCursor};
+use crate::model::cursor::{ChangeCursor, PollCursor, ScanCursor};
 use crate::model::difference::Difference;
 use crate::model::id::StripeCustomerId;
 use crate::model::journal::Entry;
@@ -31,7 +31,7 @@ pub fn survey(record: &[u8]) -> Result<Vec<u8>, RecordError> {
 
 type Rewrite = fn(&[u8]) -> Result<Vec<u8>, RecordError>;
 
-const REWRITERS: [(Tag, Rewrite); 16] = [
+const REWRITERS: [(Tag, Rewrite); 17] = [
     (Tag::Schema, rewrite::<Schema>),
     (Tag::Installation, rewrite::<Installation>),
     (Tag::Identity, rewrite::<Identity>),
@@ -48,6 +48,7 @@ const REWRITERS: [(Tag, Rewrite); 16] = [
     (Tag::Sealed, rewrite::<Sealed>),
     (Tag::PollCursor, rewrite::<PollCursor>),
     (Tag::ScanCursor, rewrite::<ScanCursor>),
+    (Tag::ChangeCursor, rewrite::<ChangeCursor>),
 ];
 
 fn rewrite<T: Record>(record: &[u8]) -> Result<Vec<u8>, RecordError> {

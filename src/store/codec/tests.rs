@@ -1,5 +1,8 @@
 use super::*;
-use crate::model::cursor::{PollCursor, PollWindow, ScanCounts, ScanCursor, ScanPhase};
+use crate::model::cursor::{
+    ChangeCursor, ChangeFilter, ChangeWindow, PollCursor, PollWindow, ScanCounts, ScanCursor,
+    ScanPhase,
+};
 use crate::model::customer::{Address, Field, Fields, TaxId, Value};
 use crate::model::difference::{Difference, Held};
 use crate::model::event::{Channel, Event};
@@ -147,8 +150,12 @@ fn scan() -> ScanCursor {
         phase: ScanPhase::Stripe(Some(cus("cus_9"))),
         started_at: at(1),
         stripe_started_at: Some(at(3)),
+        zenskar_started_at: Some(at(6)),
+        zenskar_swept_at: Some(at(7)),
         finished_at: Some(at(2)),
         wanted: true,
+        sweep_wanted: true,
+        is_sweep: true,
         unread_at: Some(at(4)),
         unread_again: Some(at(5)),
         found: ScanCounts {
@@ -158,11 +165,43 @@ fn scan() -> ScanCursor {
             unanswered: 4,
             claimed_twice: 5,
             missed: 6,
+            missed_in_zenskar: 7,
         },
         before: Some(cus("cus_8")),
         handled: Some(ZenskarCustomerId::parse("z-7").unwrap()),
         restarts: 9,
         stopped: Some("no".into()),
+    }
+}
+
+/// What version 1 kept of the same.
+fn scan_before_sweeps() -> ScanCursor {
+    let found = ScanCounts {
+        missed_in_zenskar: 0,
+        ..scan().found
+    };
+    ScanCursor {
+        zenskar_started_at: None,
+        zenskar_swept_at: None,
+        sweep_wanted: false,
+        is_sweep: false,
+        found,
+        ..scan()
+    }
+}
+
+fn changes() -> ChangeCursor {
+    ChangeCursor {
+        high: Some(at(1)),
+        window: Some(ChangeWindow {
+            from: at(2),
+            to: at(3),
+            after: Some("next".into()),
+            rows: 6,
+            found: 4,
+            restarts: 5,
+        }),
+        filter: ChangeFilter::Ignored,
     }
 }
 
@@ -233,8 +272,11 @@ fn the_first_version_is_pinned() {
     pinned(&entry(), GOLDEN_ENTRY);
     pinned(&sealed(), GOLDEN_SEALED);
     pinned(&poll(), GOLDEN_POLL);
-    pinned(&scan(), GOLDEN_SCAN);
-    assert_eq!(hex(&encode_event(&event()).unwrap()), GOLDEN_EVENT);
+    pinned(&changes(), GOLDEN_CHANGES);
+    assert_eq!(
+        decode::<ScanCursor>(&unhex(GOLDEN_SCAN)).unwrap(),
+        scan_before_sweeps()
+    );
     assert_eq!(
         decode_event(&unhex(GOLDEN_EVENT)).unwrap(),
         (event(), false)
@@ -308,6 +350,28 @@ fn a_pair_that_cannot_be_one_is_damage() {
         decode::<Activations>(&damaged),
         Err(RecordError::Rule(_))
     ));
+}
+
+#[test]
+fn version_2_of_events_and_of_the_scan_is_pinned() {
+    pinned(&scan(), GOLDEN_SCAN_2);
+    let heard = Event {
+        channel: Channel::ZenskarPoll,
+        ..event()
+    };
+    assert_eq!(hex(&encode_event(&heard).unwrap()), GOLDEN_EVENT_2);
+    assert_eq!(
+        decode_event(&unhex(GOLDEN_EVENT_2)).unwrap(),
+        (heard, false)
+    );
+}
+
+#[test]
+fn an_event_of_version_1_can_be_pruned() {
+    let pruned = without_payload(&unhex(GOLDEN_EVENT)).unwrap();
+    let (head, dropped) = decode_head(&pruned).unwrap();
+    assert!(dropped);
+    assert_eq!((head.id, head.channel), (event().id, Channel::Poll));
 }
 
 #[test]
@@ -615,6 +679,19 @@ const GOLDEN_SCAN: &str = "\
     0000010100093d000000000001404b4c0000000000010000000000000002000000000000000300000000000000\
     0400000000000000050000000000000006000000000000000105000000000000006375735f3801030000000000\
     00007a2d37090000000102000000000000006e6f";
+const GOLDEN_CHANGES: &str = "\
+    1201000140420f00000000000180841e0000000000c0c62d00000000000104000000000000006e657874\
+    060000000000000004000000000000000500000002000000";
+const GOLDEN_SCAN_2: &str = "\
+    100200010000000105000000000000006375735f3940420f000000000001c0c62d00000000000180841e\
+    0000000000010100093d000000000001404b4c0000000000010000000000000002000000000000000300\
+    000000000000040000000000000005000000000000000600000000000000010500000000000000637573\
+    5f380103000000000000007a2d37090000000102000000000000006e6f01808d5b000000000001c0cf6a\
+    000000000001010700000000000000";
+const GOLDEN_EVENT_2: &str = "\
+    06020005000000000000006576745f311000000000000000637573746f6d65722e757064617465640500\
+    0000000000006375735f31010600000000000000616363745f3140420f00000000000101000000000000\
+    00760300000080841e00000000000100000002000000000000007b7d";
 const GOLDEN_EVENT: &str = "\
     06010005000000000000006576745f311000000000000000637573746f6d65722e7570646174656405000000\
     000000006375735f31010600000000000000616363745f3140420f0000000000010100000000000000760100\

@@ -37,7 +37,7 @@ label! {
 label! {
     /// Why a delivery with a good signature was acknowledged and not stored.
     Ignored, "reason" {
-        /// It is about another account than ours.
+        /// It is about another account, or organisation, than ours.
         ForeignAccount = "foreign_account",
         /// It comes from the other of test and live mode.
         OtherMode = "other_mode",

@@ -14,7 +14,7 @@ use crate::switches::Switches;
 use crate::world::World;
 
 /// The routes, as `GET /_sandbox` lists them.
-const ROUTES: [(&str, &str); 26] = [
+const ROUTES: [(&str, &str); 27] = [
     (
         "GET /_sandbox/state",
         "counts of everything, the clock, the reads",
@@ -69,6 +69,10 @@ const ROUTES: [(&str, &str); 26] = [
     (
         "POST /_sandbox/cursors/expire",
         "every Zenskar list cursor stops working",
+    ),
+    (
+        "POST /_sandbox/zenskar/webhook",
+        "{url, secret}: Zenskar posts every change of a customer there",
     ),
     ("GET /_sandbox/events", "all Stripe events, newest first"),
     (
@@ -166,6 +170,11 @@ fn world(sandbox: &Sandbox, method: &str, rest: &[&str], request: &Request) -> A
         ("POST", ["seed"]) => Ok(seed(sandbox, &body(request)?)),
         ("POST", ["cursors", "expire"]) => {
             sandbox.expire_cursors();
+            Ok(json!({}))
+        }
+        ("POST", ["zenskar", "webhook"]) => {
+            let body = body(request)?;
+            sandbox.set_zenskar_webhook(text(&body, "url")?, text(&body, "secret")?);
             Ok(json!({}))
         }
         ("GET", ["exchanges"]) => Ok(json!(newest(sandbox.exchanges(), request))),

@@ -35,8 +35,10 @@ pub use log::{Exchange, Write};
 pub use message::{Handled, Outcome, Remote, Request, Response};
 pub use sandbox::{Clock, Options, Sandbox};
 pub use serve::{Listeners, ServeOptions, serve};
-pub use sign::{sign, signature_header};
+pub use sign::{hash_hex, hmac_hex, sign, signature_header};
 pub use stripe::{ACCOUNT, Delivery, DeliveryStatus, DeliveryView};
 pub use switches::{
-    Envelope, NativeSync, PatchNested, StripeSwitches, Switches, TimestampForm, ZenskarSwitches,
+    Envelope, NativeSync, PatchNested, StripeSwitches, Switches, TimestampForm, WebhookProof,
+    ZenskarSwitches,
 };
+pub use zenskar::ZenskarDelivery;

@@ -16,6 +16,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::sandbox::Sandbox;
 use crate::stripe::Delivery;
+use crate::zenskar::ZenskarDelivery;
 
 /// How often to look for due deliveries.
 const LOOK: Duration = Duration::from_millis(20);
@@ -30,6 +31,9 @@ pub(crate) async fn post_deliveries(sandbox: Sandbox) {
         for delivery in sandbox.due_deliveries(Timestamp::now().as_second()) {
             posts.spawn(report(sandbox.clone(), delivery));
         }
+        for delivery in sandbox.due_zenskar_deliveries() {
+            posts.spawn(report_zenskar(sandbox.clone(), delivery));
+        }
         while posts.try_join_next().is_some() {}
         sleep(LOOK).await;
     }
@@ -37,13 +41,21 @@ pub(crate) async fn post_deliveries(sandbox: Sandbox) {
 
 async fn report(sandbox: Sandbox, delivery: Delivery) {
     let id = delivery.id;
-    let status = timeout(PATIENCE, post(delivery)).await.ok().flatten();
+    let post = post(&delivery.endpoint_url, &delivery.headers, delivery.body);
+    let status = timeout(PATIENCE, post).await.ok().flatten();
     sandbox.delivery_result(id, status);
 }
 
-/// Posts a delivery; the status of the answer, if there was one.
-async fn post(delivery: Delivery) -> Option<u16> {
-    let uri: Uri = delivery.endpoint_url.parse().ok()?;
+async fn report_zenskar(sandbox: Sandbox, delivery: ZenskarDelivery) {
+    let id = delivery.id;
+    let post = post(&delivery.url, &delivery.headers, delivery.body);
+    let status = timeout(PATIENCE, post).await.ok().flatten();
+    sandbox.zenskar_delivery_result(id, status);
+}
+
+/// Posts a body; the status of the answer, if there was one.
+async fn post(url: &str, headers: &[(String, String)], body: Bytes) -> Option<u16> {
+    let uri: Uri = url.parse().ok()?;
     if uri.scheme_str() != Some("http") {
         return None;
     }
@@ -56,10 +68,10 @@ async fn post(delivery: Delivery) -> Option<u16> {
         .ok()?;
     let target = uri.path_and_query().map_or("/", |target| target.as_str());
     let mut request = http::Request::post(target).header("Host", format!("{host}:{port}"));
-    for (name, value) in &delivery.headers {
+    for (name, value) in headers {
         request = request.header(name, value);
     }
-    let request = request.body(Full::<Bytes>::new(delivery.body)).ok()?;
+    let request = request.body(Full::<Bytes>::new(body)).ok()?;
     let mut response = std::pin::pin!(sender.send_request(request));
     let response = tokio::select! {
         biased;

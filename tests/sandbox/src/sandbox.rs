@@ -16,7 +16,7 @@ use crate::random::Random;
 use crate::stripe::{Delivery, DeliveryView, Injected, Stripe};
 use crate::switches::Switches;
 use crate::world::World;
-use crate::zenskar::Zenskar;
+use crate::zenskar::{Zenskar, ZenskarDelivery};
 
 /// How a sandbox starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -397,6 +397,34 @@ impl Sandbox {
         let mut world = self.world();
         let World { base, zenskar, .. } = &mut *world;
         zenskar.map_customer(base, zenskar_id, stripe_id)
+    }
+
+    /// Types a webhook alert into Zenskar: every change of a customer is posted to this URL, proven
+    /// with the secret.
+    pub fn set_zenskar_webhook(&self, url: &str, secret: &str) {
+        self.world().zenskar.hooks.set_endpoint(url, secret);
+    }
+
+    /// Takes Zenskar's webhook deliveries that are due by the sandbox's clock. Each wants a
+    /// [`Self::zenskar_delivery_result`].
+    #[must_use]
+    pub fn due_zenskar_deliveries(&self) -> Vec<ZenskarDelivery> {
+        let mut world = self.world();
+        let World { base, zenskar, .. } = &mut *world;
+        zenskar.hooks.take_due(base)
+    }
+
+    /// Says what a delivery of Zenskar's was answered with; `None` is no answer.
+    pub fn zenskar_delivery_result(&self, id: u64, status: Option<u16>) {
+        let mut world = self.world();
+        let World { base, zenskar, .. } = &mut *world;
+        zenskar.hooks.result(base, id, status);
+    }
+
+    /// When Zenskar's next delivery is due, in milliseconds on the sandbox's clock.
+    #[must_use]
+    pub fn next_zenskar_delivery_ms(&self) -> Option<i64> {
+        self.world().zenskar.hooks.next_due()
     }
 
     /// Every list cursor that Zenskar gave out stops working.

@@ -1,8 +1,8 @@
-//! Webhook signatures as Stripe makes them.
+//! Webhook signatures as Stripe makes them, and proofs as Zenskar may.
 //!
 //! Not here: verification; the receiver under test has its own.
 
-use aws_lc_rs::hmac;
+use aws_lc_rs::{digest, hmac};
 
 /// The `v1` signature of `body` at Unix time `t`: lower-case hex of
 /// HMAC-SHA256(`secret`, `"<t>.<body>"`). The secret is used whole, with its `whsec_`.
@@ -30,6 +30,19 @@ pub fn signature_header(secrets: &[&str], t: i64, body: &[u8], livemode: bool) -
         header.push_str(&sign("not a secret", t, body));
     }
     header
+}
+
+/// The hex HMAC-SHA256 of `body` under `secret`.
+#[must_use]
+pub fn hmac_hex(secret: &str, body: &[u8]) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    hex(hmac::sign(&key, body).as_ref())
+}
+
+/// The hex SHA-256 of `bytes`.
+#[must_use]
+pub fn hash_hex(bytes: &[u8]) -> String {
+    hex(digest::digest(&digest::SHA256, bytes).as_ref())
 }
 
 fn hex(bytes: &[u8]) -> String {

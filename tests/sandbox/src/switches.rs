@@ -114,6 +114,17 @@ pub enum PatchNested {
     Merge,
 }
 
+/// How Zenskar proves that a webhook is its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WebhookProof {
+    /// The hex HMAC-SHA256 of the raw body in `X-Zenskar-Signature`.
+    #[default]
+    BodyInHeader,
+    /// The hex SHA-256 of the secret in the body's `signature`.
+    SecretInBody,
+}
+
 /// Which way Zenskar's own Stripe connector copies customers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -159,6 +170,10 @@ pub struct ZenskarSwitches {
     pub lowercase_emails: bool,
     /// A missing customer is answered with 200 and `null` instead of 404.
     pub null_for_missing: bool,
+    /// Where a webhook carries its proof.
+    pub webhook_proof: WebhookProof,
+    /// No webhook is sent at all.
+    pub drop_webhooks: bool,
     /// Requests a second; more gets the gateway's 429.
     pub rate_limit: Option<u32>,
     /// What Zenskar's own Stripe connector does.
@@ -185,6 +200,8 @@ impl Default for ZenskarSwitches {
             read_lag: 0,
             lowercase_emails: false,
             null_for_missing: false,
+            webhook_proof: WebhookProof::default(),
+            drop_webhooks: false,
             rate_limit: None,
             native_sync: NativeSync::default(),
             native_sync_delay: 0,

@@ -236,8 +236,7 @@ impl Story {
                     let Some(subject) = subject_of(&stored.head.object) else {
                         return Ok(Sorted::Ignored);
                     };
-                    let Subject::Customer(id) = &subject;
-                    Ok(match view.link(id)? {
+                    Ok(match view.link(subject.stripe().unwrap())? {
                         Some(_) => Sorted::Work(subject),
                         None => Sorted::Parked(subject),
                     })
@@ -418,8 +417,7 @@ impl Model {
         let (mut events, mut work) = (0, 0);
         for (seq, event) in next {
             let subject = subject_of(&event.object).unwrap();
-            let Subject::Customer(id) = &subject;
-            let linked = self.links.contains_key(id);
+            let linked = self.links.contains_key(subject.stripe().unwrap());
             let rows = if linked {
                 &mut self.work
             } else {

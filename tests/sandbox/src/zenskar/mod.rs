@@ -7,6 +7,7 @@
 mod body;
 mod customer;
 mod filter;
+mod hooks;
 mod list;
 mod refusal;
 mod store;
@@ -20,6 +21,8 @@ use serde_json::{Map, Value, json};
 use body::Connector;
 use customer::Customer;
 use filter::Filters;
+use hooks::Hooks;
+pub use hooks::ZenskarDelivery;
 use list::Scene;
 use refusal::Refusal;
 use store::Store;
@@ -40,6 +43,7 @@ pub(crate) struct Zenskar {
     buckets: Buckets,
     generation: u64,
     counted: Option<(Filters, u64, usize)>,
+    pub(crate) hooks: Hooks,
     /// Customers changed since the last look, for Zenskar's own connector; new ones apart.
     pub(crate) changed: Vec<String>,
     /// Customers made without a mapping since the last look.
@@ -55,6 +59,7 @@ impl Zenskar {
             buckets: Buckets::default(),
             generation: 0,
             counted: None,
+            hooks: Hooks::default(),
             changed: Vec::new(),
             unmapped: Vec::new(),
         }
@@ -205,6 +210,14 @@ impl Zenskar {
         })
     }
 
+    /// Tells the webhook of a change; gives the object that the write answers with.
+    fn announce(&mut self, base: &Base, event: &str, id: &str) -> Value {
+        let object = self.written(base, id);
+        let alert = (event, id, object.clone());
+        self.hooks.note(base, &self.organisation, alert);
+        object
+    }
+
     fn create(&mut self, base: &mut Base, object: &Map<String, Value>) -> Result<Value, Refusal> {
         let checked = body::check(object, true)?;
         let external = checked.fields.get("external_id").and_then(Value::as_str);
@@ -228,7 +241,7 @@ impl Zenskar {
             None => self.unmapped.push(id.clone()),
         }
         self.store.put(customer, base.switches.zenskar.read_lag)?;
-        Ok(self.written(base, &id))
+        Ok(self.announce(base, "customer.created", &id))
     }
 
     fn patch(
@@ -253,12 +266,13 @@ impl Zenskar {
         customer.updated = self.store.tick(base.now_ms * 1000);
         self.store.put(customer, base.switches.zenskar.read_lag)?;
         self.changed.push(id.to_owned());
-        Ok(self.written(base, id))
+        Ok(self.announce(base, "customer.updated", id))
     }
 
     fn delete(&mut self, base: &Base, id: &str) -> Result<Value, Refusal> {
         let lag = base.switches.zenskar.read_lag;
         if self.store.remove(id, base.now_ms * 1000, lag) {
+            self.announce(base, "customer.deleted", id);
             return Ok(Value::Null);
         }
         Err(Refusal::no_customer())
@@ -289,7 +303,9 @@ impl Zenskar {
             .ok_or_else(Refusal::no_customer)?;
         map(&mut customer, connector);
         customer.updated = self.store.tick(base.now_ms * 1000);
-        self.store.put(customer, base.switches.zenskar.read_lag)
+        self.store.put(customer, base.switches.zenskar.read_lag)?;
+        self.announce(base, "customer.updated", id);
+        Ok(())
     }
 
     fn delete_mapping(&mut self, base: &Base, id: &str, name: &str) -> Result<Value, Refusal> {

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 use zenstripe_sandbox::{
-    ACCOUNT, DeliveryStatus, Fault, FaultKind, Remote, Sandbox, sign, signature_header,
+    ACCOUNT, DeliveryStatus, Fault, FaultKind, Remote, Sandbox, WebhookProof, hash_hex, hmac_hex,
+    sign, signature_header,
 };
 
 use crate::support::{NOW, sandbox, stripe};
@@ -241,4 +242,39 @@ fn connected_accounts() {
         (connected.len(), &connected[0]["account"]),
         (1, &json!(ACCOUNT))
     );
+}
+
+#[test]
+fn zenskar_tells_of_a_change_until_it_is_heard_and_proves_itself_either_way() {
+    let sandbox = sandbox();
+    sandbox.set_zenskar_webhook(URL, "typed in");
+    let customer = json!({ "customer_name": "A" });
+    let id = sandbox.zenskar_create_customer(&customer).unwrap();
+    let [made] = sandbox.due_zenskar_deliveries().try_into().unwrap();
+    let header = made
+        .headers
+        .iter()
+        .find(|(name, _)| name == "X-Zenskar-Signature");
+    assert_eq!(header.unwrap().1, hmac_hex("typed in", &made.body));
+    let alert: Value = serde_json::from_slice(&made.body).unwrap();
+    assert_eq!(alert["event"], "customer.created");
+    assert_eq!(alert["data"]["id"], id.as_str());
+
+    sandbox.zenskar_delivery_result(made.id, Some(500));
+    assert!(sandbox.due_zenskar_deliveries().is_empty());
+    sandbox.clock().advance(60);
+    sandbox.switch(|switches| {
+        switches.zenskar.webhook_proof = WebhookProof::SecretInBody;
+    });
+    let [again] = sandbox.due_zenskar_deliveries().try_into().unwrap();
+    assert_eq!(again.id, made.id);
+    let alert: Value = serde_json::from_slice(&again.body).unwrap();
+    assert_eq!(alert["signature"], hash_hex(b"typed in"));
+    sandbox.zenskar_delivery_result(again.id, Some(200));
+    sandbox.clock().advance(3_600);
+    assert!(sandbox.due_zenskar_deliveries().is_empty());
+
+    sandbox.switch(|switches| switches.zenskar.drop_webhooks = true);
+    assert!(sandbox.zenskar_delete_customer(&id));
+    assert_eq!(sandbox.next_zenskar_delivery_ms(), None);
 }
