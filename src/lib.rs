@@ -31,6 +31,8 @@
 //! - **outbox**: intents that wait to be sent. **delivery**: the worker that sends them.
 //! - **dead letter**: work that was given up, kept with its reason until a person decides.
 //! - **scan**: a look at every customer of both systems.
+//! - **sweep**: the half of a scan that lists Zenskar alone.
+//! - **change**: a customer of Zenskar that was made, edited or deleted there, as we heard of it.
 //! - **activity**: what the connector and people did, and why, for people to read.
 //! - **attempt**: one request for an intent; recorded before it leaves.
 //! - **lease**: the right to collect an invoice; one at a time.
@@ -41,7 +43,8 @@
 //!
 //! - A webhook is answered 200 after its event is durable, never before ([`http::webhook`]).
 //! - Webhook and poller only add to the inbox, under the same ids. Webhooks never move the poll
-//!   cursor, so losing all of them costs time and nothing else ([`engine::poller`]).
+//!   cursor, so losing all of them costs time and nothing else ([`engine::poller`],
+//!   [`engine::changes`]).
 //! - Events are hints. What is written follows from the current state of both sides and from what
 //!   they last agreed on ([`sync::customer`]).
 //! - What was not read is not blank: a field that an object did not show moves no base, makes no
@@ -78,6 +81,13 @@
 //! it finds under the same ids: step 3. A gap longer than Stripe lists events makes it ask for a
 //! [scan](engine::scan), which lists both sides and makes work of every linked customer that is
 //! not as it was agreed: step 5.
+//!
+//! # Walkthrough: a change in Zenskar
+//!
+//! [`engine::changes`] asks Zenskar for the customers that changed and inserts those that are news,
+//! or Zenskar's webhook does ([`zenskar::hook`]), under the same id: step 3. The intake finds the
+//! link of the customer: step 5, where both sides are read. A customer without link is asked for
+//! its mapping, and its events wait until there is one. What was heard is a hint alone.
 //!
 //! Killed anywhere, the process opens the store and finds: events that were acknowledged, work
 //! that was not taken off, intents with their attempts. An intent with an attempt and no outcome

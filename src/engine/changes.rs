@@ -187,7 +187,11 @@ impl Engine {
             .writer
             .write("insert changed customers", move |tx| batch.insert(tx))
             .await?;
-        self.wake.intake.notify_one();
+        if changed.new > 0 {
+            self.wake.intake.notify_one();
+        }
+        // A known event may have asked for a look all the same.
+        self.wake.look.notify_one();
         if wants_sweep {
             self.wake.scan.notify_one();
         }

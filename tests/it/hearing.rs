@@ -110,6 +110,9 @@ async fn where_the_filter_is_ignored_a_sweep_finds_the_edit_and_a_deletion() {
     let text = world.output(&["status"]).await;
     let text = String::from_utf8_lossy(&text.stdout).into_owned();
     assert!(text.contains("sweeps find them"), "{text}");
+    let doctor = world.output(&["doctor"]).await;
+    let doctor = String::from_utf8_lossy(&doctor.stdout).into_owned();
+    assert!(doctor.contains("ignores the filter"), "{doctor}");
 }
 
 #[tokio::test]
@@ -156,13 +159,20 @@ async fn an_unlinked_customer_of_zenskar_waits_and_is_linked_once_it_is_mapped()
         .sandbox
         .zenskar_create_customer(&json!({ "customer_name": "Alone" }))
         .unwrap();
-    let parked = ["customers", "list", "--unlinked"];
+    // The customers of both sides wait, each by itself.
     world
-        .until_json(&parked, |page| {
-            let mut rows = page["rows"].as_array().unwrap().iter();
-            rows.any(|row| row["zenskar"] == zenskar.as_str() && row["stripe"] == "")
-        })
+        .until_status(|status| status["queues"]["parked"] == 2)
         .await;
+    let list = ["customers", "list", "--unlinked", "--limit", "1"];
+    let first = world.json(&list).await;
+    assert_eq!(first["rows"][0]["stripe"], stripe.as_str());
+    let next = first["next"].as_str().unwrap();
+    let second = world.json(&[&list[..], &["--after", next]].concat()).await;
+    assert_eq!(second["rows"][0]["stripe"], "");
+    assert_eq!(second["rows"][0]["zenskar"], zenskar.as_str());
+    let next = second["next"].as_str().unwrap();
+    let last = world.json(&[&list[..], &["--after", next]].concat()).await;
+    assert_eq!(last["rows"], json!([]));
     assert!(world.sandbox.map_customer(&zenskar, &stripe));
     world.until_status(|status| status["links"] == 1).await;
     world

@@ -110,23 +110,14 @@ impl World {
 
     /// Waits until the status is as `wanted`.
     pub(crate) async fn until_status(&self, wanted: impl Fn(&Value) -> bool) -> Value {
-        self.until_json(&["status"], wanted).await
-    }
-
-    /// Waits until what a command prints is as `wanted`.
-    pub(crate) async fn until_json(
-        &self,
-        arguments: &[&str],
-        wanted: impl Fn(&Value) -> bool,
-    ) -> Value {
         for _ in 0..600 {
-            let printed = self.json(arguments).await;
-            if wanted(&printed) {
-                return printed;
+            let status = self.json(&["status"]).await;
+            if wanted(&status) {
+                return status;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        panic!("{}\n{}", self.json(arguments).await, self.place.log());
+        panic!("{}\n{}", self.json(&["status"]).await, self.place.log());
     }
 
     /// Waits until Zenskar holds this value.
