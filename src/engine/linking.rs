@@ -153,7 +153,14 @@ impl Engine {
         events: &[Event],
     ) -> Result<Observed, EngineError> {
         let newest = events.iter().max_by_key(|event| event.created);
-        let snapshot = newest.and_then(|event| stripe::event::customer(&event.payload).ok());
+        // Of two events of one second nobody can tell which is the later one.
+        let alone = |one: &&Event| {
+            let same = events.iter().filter(|other| other.created == one.created);
+            same.count() == 1
+        };
+        let snapshot = newest
+            .filter(alone)
+            .and_then(|event| stripe::event::customer(&event.payload).ok());
         match snapshot {
             Some(observed) => Ok(observed),
             None => Ok(self.stripe.customer(id, Priority::Scan).await?.value),

@@ -4,7 +4,7 @@ use crate::daemon::{Daemon, until};
 use crate::stage::{Pair, Stage};
 use crate::{Outcome, tell};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Longest wait for what should take a second: this machine may be busy.
@@ -26,6 +26,10 @@ const POLLING: &str = "[customers]\nsync = \"import-only\"\n[events]\npoll = \"1
 /// Import of addresses of e-mail alone.
 const EMAIL_ALONE: &str =
     "[customers]\nsync = \"import-only\"\nfields = [\"email\"]\n[events]\npoll = \"1s\"\n";
+
+/// Both ways, for the fields that are named; polling both sides.
+const BOTH_WAYS: &str = "[customers]\nsync = \"import-and-export\"\n\
+    fields = [\"name\", \"email\", \"phone\", \"address\"]\n[events]\npoll = \"1s\"\n";
 
 /// What a step came to.
 #[derive(Clone, Debug, Serialize)]
@@ -67,6 +71,7 @@ pub(crate) async fn run(stage: &Stage) -> Outcome<Vec<Step>> {
         "config-reloaded",
         config_reloaded(stage, &pairs).await,
     );
+    record(&mut steps, "export", export(stage, &pairs).await);
     let ended = daemon.stop().await.map_err(|error| error.to_string())?;
     if !ended.success() {
         return Err(format!("the daemon ended with {ended}"));
@@ -151,6 +156,62 @@ async fn email_arrives(stage: &Stage, pair: &Pair, email: &str) -> Outcome<Durat
             LONGEST.as_secs()
         )),
     }
+}
+
+/// Waits until the daemon has nothing left to look at: from then on both sides' values are agreed.
+async fn agreed(stage: &Stage) -> Outcome {
+    for _ in 0..LONGEST.as_secs() * 10 {
+        let said = stage
+            .place
+            .run(&["status", "--json"])
+            .await
+            .map_err(|error| error.to_string())?;
+        let status: Value = serde_json::from_slice(&said.stdout).unwrap_or_default();
+        let at_rest = [
+            ("/scan/phase", json!("idle")),
+            ("/scan/wanted", json!(false)),
+            ("/queues/work", json!(0)),
+            ("/queues/outbox", json!(0)),
+        ];
+        let mut places = at_rest.iter();
+        if places.all(|(place, wanted)| status.pointer(place) == Some(wanted)) {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Err("the daemon did not come to rest".to_owned())
+}
+
+/// Both ways: an edit in Zenskar reaches Stripe, and one in Stripe still reaches Zenskar.
+async fn export(stage: &Stage, pairs: &[Pair]) -> Outcome<String> {
+    let pair = pair(pairs, 3)?;
+    reconfigure(stage, BOTH_WAYS).await?;
+    agreed(stage).await?;
+    let name = "Edited in Zenskar";
+    stage
+        .sandbox
+        .zenskar_update_customer(&pair.zenskar, &json!({ "customer_name": name }))
+        .map_err(|error| format!("{error:?}"))?;
+    let arrived = || {
+        let customer = stage.sandbox.stripe_customer(&pair.stripe);
+        (customer.get("name") == Some(&json!(name))).then_some(())
+    };
+    let Some(((), took)) = until(LONGEST, arrived).await else {
+        return Err(format!(
+            "{name:?} did not arrive in Stripe within {} s",
+            LONGEST.as_secs()
+        ));
+    };
+    let email = "both-ways@example.com";
+    email_arrives(stage, pair, email).await?;
+    if stage.in_zenskar(pair, "customer_name") != name {
+        return Err("the edit did not stay in Zenskar".to_owned());
+    }
+    Ok(format!(
+        "{name:?} was in Stripe {} ms after the edit in Zenskar, which kept it; {email}, changed in \
+         Stripe, reached Zenskar",
+        took.as_millis()
+    ))
 }
 
 async fn by_webhook(stage: &Stage, pairs: &[Pair]) -> Outcome<String> {
