@@ -57,7 +57,7 @@ async fn a_key_of_another_account_is_refused() {
 async fn what_this_version_does_not_do_is_refused_with_its_key() {
     let world = World::new().await;
     for (more, key) in [
-        ("[customers]\nsync = \"export-only\"\n", "customers.sync"),
+        ("[customers]\ncreate = \"zenskar\"\n", "customers.create"),
         ("[payments]\nlinks = true\n", "payments.links"),
     ] {
         world.configure(more);
