@@ -192,9 +192,9 @@ impl Engine {
 fn activate(tx: &mut WriteTx<'_>, policy: &Policy, now: Since) -> Result<bool, StoreError> {
     let before = tx.activations()?;
     let is_linked = tx.link_count()? > 0;
-    // While nothing is linked nobody's edit is at stake, and every event is heard. Else, where Stripe did not tell its time yet,
-    // this host's has to do: an event that is taken for an older one costs a person a question, and
-    // one that is taken for a newer one writes over an edit.
+    // While nothing is linked nobody's edit is at stake, and every event is heard. Else, where
+    // Stripe did not tell its time yet, this host's has to do: an event that is taken for an older
+    // one costs a person a question, and one that is taken for a newer one writes over an edit.
     let stripe = is_linked.then(|| now.stripe.unwrap_or(now.here));
     let now = Since { stripe, ..now };
     let after = before.under(policy, now);

@@ -132,7 +132,7 @@ impl Engine {
         let mut candidates = Vec::new();
         for (id, (metadata, external_id, email)) in clues {
             candidates.push(Candidate {
-                mapping: self.mapping(&id).await?,
+                mapping: self.mapping(&id, priority).await?,
                 id,
                 metadata,
                 external_id,
@@ -168,8 +168,12 @@ impl Engine {
     }
 
     /// What Zenskar's mapping says of one of its customers; a customer that is gone says nothing.
-    pub(super) async fn mapping(&self, id: &ZenskarCustomerId) -> Result<Mapping, EngineError> {
-        match self.zenskar.mapping(id, Priority::Scan).await {
+    async fn mapping(
+        &self,
+        id: &ZenskarCustomerId,
+        priority: Priority,
+    ) -> Result<Mapping, EngineError> {
+        match self.zenskar.mapping(id, priority).await {
             Ok(answer) => Ok(proof(answer.value)),
             Err(failure) if failure.class == Class::Missing => Ok(Mapping::NoAnswer),
             Err(failure) => Err(failure.into()),

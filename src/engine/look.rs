@@ -30,7 +30,7 @@ use crate::sync::customer::{State, plan};
 use crate::sync::lag::READ_LAG;
 use crate::telemetry::chain;
 use crate::zenskar::client::Found;
-use apply::{Decision, bury, pass_over, unsettled};
+use apply::{Decision, SeenAt, bury, pass_over, unsettled};
 use std::collections::BTreeSet;
 
 /// What became of a piece of work.
@@ -152,7 +152,10 @@ impl Engine {
         let decision = Decision {
             stripe: PreparedMirror::new(Side::Stripe, id.as_str(), &stripe.mirror)?,
             zenskar: PreparedMirror::new(Side::Zenskar, zenskar_id, &zenskar.mirror)?,
-            observed_at: zenskar.mirror.observed_at,
+            seen_at: SeenAt {
+                stripe: stripe.mirror.observed_at,
+                zenskar: zenskar.mirror.observed_at,
+            },
             work: work.clone(),
             link,
             plan,

@@ -6,6 +6,7 @@ use crate::engine::delivery::target::Shown;
 use crate::engine::error::EngineError;
 use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
 use crate::model::link::Side;
+use crate::model::mirror::Mirror;
 use crate::model::time::Timestamp;
 use crate::remote::limiter::Priority;
 use crate::remote::outcome::{Answer, Call, Class, Failure};
@@ -115,16 +116,23 @@ impl Engine {
         let Some(known) = known.filter(|known| !known.deleted && !known.payload.is_empty()) else {
             return Ok(None);
         };
-        let before = Reading {
-            at: known.observed_at,
-            updated_at: ZenskarCustomer::parse(known.payload)
-                .ok()
-                .and_then(|customer| customer.updated_at),
-        };
-        let now = Reading {
-            at: look.date().unwrap_or(Timestamp::MIN),
-            updated_at: look.seen().updated_at,
-        };
-        Ok(wait_for_newer(before, now))
+        let at = look.date().unwrap_or(Timestamp::MIN);
+        Ok(wait_after(known, look.seen(), at))
     }
+}
+
+/// How long to wait before a customer counts that shows an older state than the last look at it;
+/// `at` is when it was shown, by Zenskar's clock.
+pub(super) fn wait_after(known: Mirror, seen: &ZenskarCustomer, at: Timestamp) -> Option<Duration> {
+    let before = Reading {
+        at: known.observed_at,
+        updated_at: ZenskarCustomer::parse(known.payload)
+            .ok()
+            .and_then(|known| known.updated_at),
+    };
+    let now = Reading {
+        at,
+        updated_at: seen.updated_at,
+    };
+    wait_for_newer(before, now)
 }

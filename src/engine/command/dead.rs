@@ -6,7 +6,7 @@ use crate::engine::view::{DeadRow, Done, Page};
 use crate::model::id::StripeCustomerId;
 use crate::model::intent::{Intent, Progress};
 use crate::model::journal::Entry;
-use crate::model::link::Link;
+use crate::model::link::{Link, Side};
 use crate::model::time::Timestamp;
 use crate::model::work::{DeadLetter, DeadWork, Subject, Work};
 use crate::store::{StoreError, WriteTx};
@@ -144,8 +144,17 @@ fn retry(tx: &mut WriteTx<'_>, letter: DeadLetter, now: Timestamp) -> Result<(),
             };
             let Some(intent) = found else { return Ok(()) };
             touch(tx, &link)?;
+            // Stripe keeps its refusal under the key, which is the number.
+            let number = match intent.target {
+                Side::Stripe => {
+                    tx.remove_intent(&link, number)?;
+                    tx.next_intent_number(&link)?
+                }
+                Side::Zenskar => number,
+            };
             // Whether an attempt before the refusal arrived is not known: it is looked at first.
             let again = Intent {
+                number,
                 progress: Progress::Unknown(since),
                 attempts: 1,
                 ..intent

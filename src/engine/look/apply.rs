@@ -23,8 +23,16 @@ pub(super) struct Decision {
     pub(super) active: Activations,
     pub(super) stripe: PreparedMirror,
     pub(super) zenskar: PreparedMirror,
-    pub(super) observed_at: Timestamp,
+    /// When each side was seen, by its own clock.
+    pub(super) seen_at: SeenAt,
     pub(super) now: Timestamp,
+}
+
+/// When each side was seen, by its own clock.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SeenAt {
+    pub(super) stripe: Timestamp,
+    pub(super) zenskar: Timestamp,
 }
 
 impl Decision {
@@ -120,7 +128,10 @@ impl Decision {
                 progress: Progress::Waiting,
                 attempts: 0,
                 decided_at: self.now,
-                observed_at: self.observed_at,
+                observed_at: match write.target {
+                    Side::Stripe => self.seen_at.stripe,
+                    Side::Zenskar => self.seen_at.zenskar,
+                },
             };
             tx.append_journal(&describe(self.now, "change decided", &intent))?;
             tx.put_intent(&intent, Some(self.now))?;

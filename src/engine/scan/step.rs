@@ -1,5 +1,6 @@
 //! One transaction at a time: the scan's place, and what one listed customer leads to.
 
+use crate::engine::looks::wait_after;
 use crate::engine::scan::{LINKS_STEP, MISSED_MAX, SCAN_EVERY};
 use crate::model::cursor::ScanCursor;
 use crate::model::customer::Presence;
@@ -12,7 +13,6 @@ use crate::model::work::{Subject, Work};
 use crate::store::{PreparedMirror, ReadTx, StoreError, WriteTx};
 use crate::stripe;
 use crate::stripe::convert::Observed;
-use crate::sync::lag::{Reading, wait_for_newer};
 use crate::sync::matching::METADATA_KEY;
 use crate::sync::policy::Policy;
 use crate::zenskar::object::ZenskarCustomer;
@@ -274,20 +274,7 @@ impl Missed {
 /// Whether the mirror is later than what a listing shows: read in the same second or after it, or
 /// newer than reads that lag.
 fn stays(known: Mirror, seen: &ZenskarCustomer, observed_at: Timestamp) -> bool {
-    if known.observed_at >= observed_at {
-        return true;
-    }
-    let before = Reading {
-        at: known.observed_at,
-        updated_at: ZenskarCustomer::parse(known.payload)
-            .ok()
-            .and_then(|known| known.updated_at),
-    };
-    let now = Reading {
-        at: observed_at,
-        updated_at: seen.updated_at,
-    };
-    wait_for_newer(before, now).is_some()
+    known.observed_at >= observed_at || wait_after(known, seen, observed_at).is_some()
 }
 
 /// Whether a shown difference rests on a base that does not count since its field is active: it has
