@@ -21,6 +21,7 @@ pub mod events;
 pub mod init;
 pub mod key;
 pub mod out;
+pub mod people;
 pub mod prepare;
 pub mod run;
 pub mod settings;
@@ -90,6 +91,17 @@ fn dispatch(args: &Args, env: &Environment, out: &Out) -> Outcome {
         Command::Events(command) => ask(args, async |client| {
             events::events(&client, command, out).await
         }),
+        Command::Conflicts(command) => ask(args, async |client| {
+            people::conflicts(&client, command, out).await
+        }),
+        Command::Plan(plan) => ask(args, async |client| people::plan(&client, plan, out).await),
+        Command::Apply(apply) => ask(args, async |client| {
+            people::apply(&client, apply, out).await
+        }),
+        Command::Runs(command) => ask(args, async |client| {
+            people::runs(&client, command, out).await
+        }),
+        Command::Undo { run } => ask(args, async |client| people::undo(&client, *run, out).await),
         Command::Dead(command) => ask(args, async |client| dead::dead(&client, command, out).await),
         Command::Scan => ask(args, async |client| daemon::scan(&client, out).await),
         Command::Reload => ask(args, async |client| daemon::reload(&client, out).await),

@@ -19,6 +19,7 @@ pub mod backoff;
 pub mod changes;
 pub mod claims;
 pub mod command;
+mod decisions;
 pub mod delivery;
 pub mod driver;
 pub mod error;
@@ -39,6 +40,7 @@ pub mod view;
 use crate::clock::Clock;
 use crate::engine::changes::Unreadable;
 use crate::engine::claims::Claims;
+use crate::engine::decisions::Deciding;
 use crate::engine::error::EngineError;
 use crate::engine::gate::Gate;
 use crate::engine::looks::Looks;
@@ -76,6 +78,7 @@ pub struct Engine {
     pub wake: Wake,
     looks: Looks,
     left_out: LeftOut,
+    deciding: Deciding,
     unreadable_customers: Unreadable,
     reads_booked: AtomicU64,
     settings: RwLock<Arc<Settings>>,
@@ -119,6 +122,7 @@ impl Engine {
             wake: Wake::default(),
             looks: Looks::default(),
             left_out: LeftOut::default(),
+            deciding: Deciding::default(),
             unreadable_customers: Unreadable::default(),
             reads_booked: AtomicU64::new(0),
             settings: RwLock::new(Arc::new(settings)),

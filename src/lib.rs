@@ -27,6 +27,10 @@
 //! - **conflict**: a field that both sides changed, and that waits for a rule or a person.
 //! - **difference**: a field that differs and is not moved by itself.
 //! - **drift**: a difference at the target of a one-way sync.
+//! - **plan**: what would be written about differences if a person confirmed it; also what one look
+//!   at one customer comes to.
+//! - **decision**: what a person said is to become of a field. **run**: the decisions made at once,
+//!   by resolving a conflict, by applying a plan or by undoing a run.
 //! - **inbox**: what waits to be looked at. **intake**: the worker that empties it.
 //! - **outbox**: intents that wait to be sent. **delivery**: the worker that sends them.
 //! - **dead letter**: work that was given up, kept with its reason until a person decides.
@@ -51,6 +55,8 @@
 //!   difference and is not written ([`model::customer::Customer::value`]).
 //! - The base moves on evidence alone: both sides were seen to hold the value, or the target's
 //!   answer says so.
+//! - What a person decided is carried out by the same looks and deliveries, and only where both sides
+//!   still hold what the person saw ([`sync::decision`]).
 //! - An intent is durable before its request leaves, and an attempt is recorded before it is made.
 //!   After an attempt of unknown outcome the target is looked at first ([`engine::delivery`]).
 //! - Unknown is never failed; a look-up that failed is never "not found"; a mapping that gave no

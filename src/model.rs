@@ -19,5 +19,6 @@ pub mod journal;
 pub mod link;
 pub mod mirror;
 pub mod pair;
+pub mod run;
 pub mod time;
 pub mod work;

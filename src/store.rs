@@ -2,7 +2,7 @@
 //!
 //! [`Store`] opens the file and gives snapshots to read from ([`ReadTx`]); [`Writer`] writes, one
 //! named story at a time, many to a commit. The verbs of both are grouped by noun: inbox, work,
-//! links, outbox, dead letters, differences, mirrors, cursors, journal, secrets, reads, meta.
+//! links, outbox, dead letters, differences, runs, mirrors, cursors, journal, secrets, reads, meta.
 //!
 //! # Invariants
 //!
@@ -29,6 +29,7 @@ mod meta;
 mod mirrors;
 mod outbox;
 mod reads;
+mod runs;
 mod schema;
 mod seal;
 mod secrets;

@@ -17,10 +17,12 @@
 
 pub mod activation;
 pub mod customer;
+pub mod decision;
 pub mod evidence;
 pub mod lag;
 pub mod matching;
 pub mod merge;
 pub mod policy;
+pub mod proposal;
 pub mod sending;
 pub mod subject;

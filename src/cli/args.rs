@@ -1,6 +1,6 @@
 //! The command line as it is typed.
 
-use clap::{Args as ClapArgs, ColorChoice, Parser, Subcommand};
+use clap::{Args as ClapArgs, ColorChoice, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -66,6 +66,20 @@ pub enum Command {
     /// Customers and their links
     #[command(subcommand)]
     Customers(Customers),
+    /// Fields that differ and wait for a person
+    #[command(subcommand)]
+    Conflicts(Conflicts),
+    /// Show what would be written about the fields that differ, and write nothing
+    Plan(Plan),
+    /// Have a plan written, by the hash that it showed
+    Apply(Apply),
+    /// List what people decided, or show one run
+    Runs(Runs),
+    /// Take back what a run wrote, wherever it is still there
+    Undo {
+        /// The run, as `runs` shows it
+        run: u64,
+    },
     /// Events that came from Stripe
     #[command(subcommand)]
     Events(Events),
@@ -133,6 +147,107 @@ pub enum Customers {
         /// The id in Stripe or in Zenskar
         id: String,
     },
+}
+
+/// `conflicts …`
+#[derive(Clone, Debug, Subcommand)]
+pub enum Conflicts {
+    /// List fields that differ and are not moved by themselves
+    List {
+        /// Only those that differ for this reason, such as conflict, no-base or refused
+        #[arg(long, value_name = "WHY", conflicts_with = "all")]
+        why: Option<String>,
+        /// Also drift: edits at the side that one-way sync writes to
+        #[arg(long)]
+        all: bool,
+        /// The page
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Show the fields of one customer that differ
+    Show {
+        /// Its id in Stripe or in Zenskar
+        id: String,
+    },
+    /// Decide about a field: it is written to each side that holds something else
+    Resolve {
+        /// The customer's id in Stripe or in Zenskar
+        id: String,
+        /// The field, as `conflicts list` shows it
+        field: String,
+        /// What is right
+        #[command(flatten)]
+        choice: Choice,
+    },
+}
+
+/// What is right.
+#[derive(Clone, Debug, ClapArgs)]
+#[group(required = true, multiple = false)]
+pub struct Choice {
+    /// What Stripe holds
+    #[arg(long)]
+    pub stripe: bool,
+    /// What Zenskar holds
+    #[arg(long)]
+    pub zenskar: bool,
+    /// This; an address is a JSON object such as {"line1": "1 Rue", "city": "Paris", "country": "FR"}
+    #[arg(long, value_name = "VALUE")]
+    pub value: Option<String>,
+}
+
+/// One of the two systems.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SideName {
+    /// Stripe
+    Stripe,
+    /// Zenskar
+    Zenskar,
+}
+
+impl SideName {
+    /// As it is typed.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stripe => "stripe",
+            Self::Zenskar => "zenskar",
+        }
+    }
+}
+
+/// `plan …`
+#[derive(Clone, Debug, ClapArgs)]
+pub struct Plan {
+    /// Whose value to propose where a field was never seen to agree [default: customers.initial]
+    #[arg(long, value_name = "SIDE")]
+    pub initial: Option<SideName>,
+    /// The page
+    #[command(flatten)]
+    pub page: Page,
+}
+
+/// `apply …`
+#[derive(Clone, Debug, ClapArgs)]
+pub struct Apply {
+    /// The plan's hash, as `plan` shows it
+    pub hash: String,
+    /// Write so many customers alone, as a trial; the others wait for another plan
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub canary: Option<u64>,
+    /// Write nothing if the plan writes more fields than this
+    #[arg(long, value_name = "N")]
+    pub max_changes: Option<u64>,
+}
+
+/// `runs …`
+#[derive(Clone, Debug, ClapArgs)]
+pub struct Runs {
+    /// The run to show; without it all are listed
+    pub run: Option<u64>,
+    /// The page
+    #[command(flatten)]
+    pub page: Page,
 }
 
 /// `events …`

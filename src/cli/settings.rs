@@ -101,6 +101,11 @@ fn policy(config: &Config) -> Policy {
                 .map(|(field, winner)| (model_field(*field), rule(*winner)))
                 .collect(),
         },
+        initial: match customers.initial {
+            Initial::Ask => None,
+            Initial::Stripe => Some(Side::Stripe),
+            Initial::Zenskar => Some(Side::Zenskar),
+        },
     }
 }
 
@@ -217,13 +222,6 @@ fn customers(config: &Config) -> Vec<Unavailable> {
         "creating customers is not available in this version: it links those that exist on both \
          sides",
         "set it to \"none\"",
-    );
-    refuse(
-        customers.initial != Initial::Ask,
-        "customers.initial",
-        "writing what differs at first sight is not available in this version: differences are \
-         listed, and go with the next change in Stripe",
-        "set it to \"ask\"",
     );
     list
 }

@@ -12,6 +12,7 @@ use crate::model::event::Event;
 use crate::model::intent::Intent;
 use crate::model::journal::Entry;
 use crate::model::link::Link;
+use crate::model::run::Decided;
 use crate::model::time::Timestamp;
 use crate::store::{StoreError, WriteTx};
 use crate::stripe;
@@ -36,6 +37,8 @@ pub(super) struct Known {
     pub(super) intents: Vec<Intent>,
     /// The differences that the last plan left.
     pub(super) held: Vec<Difference>,
+    /// What people decided about it, so far as it counts.
+    pub(super) decided: Vec<Decided>,
 }
 
 impl Known {
@@ -118,6 +121,7 @@ impl Engine {
             link: active.counting(link),
             intents: active.counting_intents(read.intents(&link.stripe)?),
             held: read.differences(&link.stripe)?,
+            decided: active.counting_decided(read.decided(&link.stripe)?),
             active,
         })
     }

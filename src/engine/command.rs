@@ -2,14 +2,21 @@
 //! to [`Engine::command`].
 
 mod candidates;
+mod conflicts;
 mod customers;
 mod dead;
 mod events;
+mod plans;
+mod runs;
 mod status;
+
+pub use conflicts::{Choice, Conflicts};
+pub use plans::Apply;
 
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
 use crate::engine::view;
+use crate::model::link::Side;
 use crate::model::time::Timestamp;
 use crate::store::{StoreError, WriteError};
 use serde::Serialize;
@@ -57,6 +64,70 @@ pub enum Command {
     CustomerUnlink {
         /// Its id in Stripe or in Zenskar.
         id: String,
+        /// Who says so.
+        who: String,
+    },
+    /// Differences that wait for a person: [`view::Page`] of [`view::ConflictRow`].
+    ConflictsList {
+        /// Which.
+        which: Conflicts,
+        /// Where the page begins, as the page before said.
+        after: Option<String>,
+        /// Rows, up to [`ROWS_MAX`], and those of the last customer beyond.
+        limit: usize,
+    },
+    /// The differences of one customer: [`view::Page`] of [`view::ConflictRow`].
+    ConflictsOf {
+        /// Its id in Stripe or in Zenskar.
+        id: String,
+    },
+    /// Decide about one field: [`view::RunRow`].
+    ConflictResolve {
+        /// The customer's id in Stripe or in Zenskar.
+        id: String,
+        /// The field.
+        field: String,
+        /// What is to become of it.
+        choice: Choice,
+        /// Who says so.
+        who: String,
+    },
+    /// What would be written about the differences, if a person confirmed it: [`view::PlanView`].
+    Plan {
+        /// Whose value to take where a field was never seen to agree; else as configured.
+        initial: Option<Side>,
+        /// Where the page begins, as the page before said.
+        after: Option<String>,
+        /// Rows, up to [`ROWS_MAX`], and those of the last customer beyond.
+        limit: usize,
+    },
+    /// Write what a plan proposed: [`view::RunRow`].
+    PlanApply {
+        /// Which plan, and how much of it.
+        apply: Apply,
+        /// Who says so.
+        who: String,
+    },
+    /// Runs, newest first: [`view::Page`] of [`view::RunRow`].
+    RunsList {
+        /// Where the page begins, as the page before said.
+        after: Option<String>,
+        /// Rows, up to [`ROWS_MAX`].
+        limit: usize,
+    },
+    /// One run with what it decided: [`view::RunView`].
+    RunShow {
+        /// Its number.
+        run: u64,
+        /// Where the page begins, as the page before said.
+        after: Option<String>,
+        /// Customers, up to [`ROWS_MAX`].
+        limit: usize,
+    },
+    /// Take back what a run wrote: [`view::RunRow`].
+    RunUndo {
+        /// Its number.
+        run: u64,
         /// Who says so.
         who: String,
     },
@@ -184,6 +255,34 @@ impl Engine {
                 who,
             } => json(&self.link_customers(&stripe, &zenskar, &who).await?),
             Command::CustomerUnlink { id, who } => json(&self.unlink_customer(&id, &who).await?),
+            Command::ConflictsList {
+                which,
+                after,
+                limit,
+            } => json(&self.conflicts(which, after.as_deref(), limit.clamp(1, ROWS_MAX))?),
+            Command::ConflictsOf { id } => json(&self.conflicts_of(&id)?),
+            Command::ConflictResolve {
+                id,
+                field,
+                choice,
+                who,
+            } => json(&self.resolve_conflict(&id, &field, &choice, &who).await?),
+            Command::Plan {
+                initial,
+                after,
+                limit,
+            } => {
+                let limit = limit.clamp(1, ROWS_MAX);
+                json(&self.plan(initial, after.as_deref(), limit).await?)
+            }
+            Command::PlanApply { apply, who } => json(&self.apply_plan(apply, &who).await?),
+            Command::RunsList { after, limit } => {
+                json(&self.runs(after.as_deref(), limit.clamp(1, ROWS_MAX))?)
+            }
+            Command::RunShow { run, after, limit } => {
+                json(&self.run(run, after.as_deref(), limit.clamp(1, ROWS_MAX))?)
+            }
+            Command::RunUndo { run, who } => json(&self.undo_run(run, &who).await?),
             Command::EventsList { after, limit } => {
                 json(&self.events(after.as_deref(), limit.clamp(1, ROWS_MAX))?)
             }

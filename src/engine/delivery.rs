@@ -9,9 +9,11 @@ pub(in crate::engine) mod target;
 
 use crate::engine::Engine;
 use crate::engine::backoff;
+use crate::engine::decisions::put_decided;
 use crate::engine::error::EngineError;
 use crate::engine::gate::PARKED_FOR;
 use crate::engine::look::{describe, reason};
+use crate::engine::scan::step;
 use crate::model::customer::Customer;
 use crate::model::intent::{Changes, Intent, Progress};
 use crate::model::link::{Link, LinkState, Side};
@@ -332,11 +334,15 @@ fn settle(
     let Some(link) = tx.link(&intent.link)?.filter(|_| there) else {
         return Ok(());
     };
-    let after = after_answer(intent, shown, &link.base);
-    let mut base = link.base.clone();
-    base.extend(after.agreed);
+    let decided = tx.decided(&intent.link)?;
+    let after = after_answer(intent, shown, &link.base, decided, now);
+    // An undone field differs again: the look that follows says how.
+    if after.leaves_different(now) {
+        step::ask(tx, &intent.link, now)?;
+    }
+    put_decided(tx, &after.decided, now)?;
     tx.put_link(&Link {
-        base,
+        base: after.base,
         version: link.version.saturating_add(1),
         ..link
     })?;

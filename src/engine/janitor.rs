@@ -46,10 +46,11 @@ impl Engine {
         }
         let rest = self
             .writer
-            .write("prune journal", move |tx| {
+            .write("prune journal and runs", move |tx| {
                 let entries = tx.prune_journal(payloads_before, SWEEP_MAX)?;
                 let days = tx.prune_reads(oldest_day, SWEEP_MAX)?;
-                Ok(entries.saturating_add(days))
+                let runs = tx.prune_runs(payloads_before, SWEEP_MAX)?;
+                Ok(entries.saturating_add(days).saturating_add(runs))
             })
             .await?;
         Ok(payloads.saturating_add(events).saturating_add(rest))

@@ -139,6 +139,7 @@ impl Engine {
             zenskar: &zenskar.presence,
             intents: &known.intents,
             held: &known.held,
+            decided: &known.decided,
             evidence: &evidence,
             now,
             settle: settings.settle,

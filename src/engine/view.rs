@@ -2,6 +2,10 @@
 //!
 //! Fields are added, never renamed or removed: scripts rely on them. Instants are RFC 3339 in UTC.
 
+mod people;
+
+pub use people::{ConflictRow, DecisionRow, PlanRow, PlanSummary, PlanView, RunRow, RunView};
+
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

@@ -5,6 +5,7 @@
 //!
 //! Not here: what an action does, and who may give orders ([`crate::http::api`]).
 
+mod people;
 mod who;
 
 use crate::clock::BoxFuture;
@@ -63,6 +64,7 @@ pub fn router(engine: Arc<Engine>, daemon: Arc<dyn Daemon>) -> Router {
         .route("/scan", post(scan))
         .route("/reload", post(reload))
         .route("/config", get(config))
+        .merge(people::router())
         .with_state(Doors { engine, daemon })
 }
 

@@ -38,6 +38,17 @@ pub enum Held {
 }
 
 impl Held {
+    /// Every reason.
+    pub const ALL: [Self; 7] = [
+        Self::NoBase,
+        Self::Drift,
+        Self::WouldBlank,
+        Self::Conflict,
+        Self::NotTaken,
+        Self::Refused,
+        Self::Nested,
+    ];
+
     /// The reason's name in status, metrics and the store's listings.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -23,6 +23,7 @@ mod link;
 mod meta;
 mod mirror;
 mod payload;
+mod run;
 mod survey;
 mod work;
 
@@ -65,6 +66,8 @@ pub(super) enum Tag {
     ScanCursor,
     Activations,
     ChangeCursor,
+    Run,
+    Decided,
 }
 
 impl Tag {
@@ -88,6 +91,8 @@ impl Tag {
             Self::ScanCursor => 16,
             Self::Activations => 17,
             Self::ChangeCursor => 18,
+            Self::Run => 19,
+            Self::Decided => 20,
         }
     }
 }

@@ -14,17 +14,6 @@ use crate::store::tables::{COUNTERS, DIFFERENCES};
 use crate::store::tx::{Order, ReadTx, WriteTx, after};
 use std::collections::BTreeMap;
 
-/// Every reason, for the counts.
-const REASONS: [Held; 7] = [
-    Held::NoBase,
-    Held::Drift,
-    Held::WouldBlank,
-    Held::Conflict,
-    Held::NotTaken,
-    Held::Refused,
-    Held::Nested,
-];
-
 impl ReadTx<'_> {
     /// The differences of a link; empty when there are none.
     ///
@@ -68,7 +57,7 @@ impl ReadTx<'_> {
     /// The file cannot be read.
     pub fn difference_counts(&self) -> Result<BTreeMap<Held, u64>, StoreError> {
         let mut counts = BTreeMap::new();
-        for reason in REASONS {
+        for reason in Held::ALL {
             let count = self.counter(&counter_name(reason))?;
             if count > 0 {
                 counts.insert(reason, count);
@@ -103,7 +92,7 @@ impl WriteTx<'_> {
         if known == differences {
             return Ok(());
         }
-        for reason in REASONS {
+        for reason in Held::ALL {
             let (before, now) = (count(&known, reason), count(differences, reason));
             if before != now {
                 let name = counter_name(reason);

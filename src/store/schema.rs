@@ -15,10 +15,10 @@ use crate::store::tables::{self, META};
 use crate::store::tx::{ReadTx, WriteTx};
 
 /// The schema that this release writes.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// The oldest schema whose releases can work with what this release writes.
-const OLDEST_READER: u32 = 1;
+const OLDEST_READER: u32 = 2;
 
 const _: () = assert!(OLDEST_READER <= SCHEMA_VERSION);
 
@@ -43,8 +43,12 @@ pub(super) fn migrate(
     schema: u32,
     installation: [u8; 16],
 ) -> Result<(), StoreError> {
-    if schema == 0 {
-        first(tx, installation)?;
+    match schema {
+        0 => first(tx, installation)?,
+        // Runs and what they decided, which a release that does not know of them would not carry
+        // out.
+        1 => make_tables(tx)?,
+        _ => {}
     }
     let reached = schema.saturating_add(1);
     let written = Schema {
@@ -56,9 +60,14 @@ pub(super) fn migrate(
 
 /// Schema 1: the tables.
 fn first(tx: &mut WriteTx<'_>, installation: [u8; 16]) -> Result<(), StoreError> {
+    make_tables(tx)?;
+    tx.put(META, INSTALLATION, &Installation(installation))
+}
+
+fn make_tables(tx: &WriteTx<'_>) -> Result<(), StoreError> {
     for table in tables::ALL {
         // To count the rows of a table within a commit makes the table.
         tx.count(table)?;
     }
-    tx.put(META, INSTALLATION, &Installation(installation))
+    Ok(())
 }

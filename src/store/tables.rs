@@ -72,6 +72,15 @@ pub(super) const DEAD: Table = Table("dead");
 /// Stripe id → the differences of that link which nothing moves.
 pub(super) const DIFFERENCES: Table = Table("differences");
 
+/// Run number → run: what a person decided at once; pruned by age once it waits for nothing.
+pub(super) const RUNS: Table = Table("runs");
+
+/// (Stripe id, run number) → what the run decided about that link, and how far it got.
+pub(super) const DECIDED: Table = Table("decided");
+
+/// (run number, Stripe id) → nothing. Finds what a run decided; one row for each of `decided`.
+pub(super) const DECIDED_BY_RUN: Table = Table("decided_by_run");
+
 /// (side, id) → what was last seen of a customer, its object compressed.
 pub(super) const MIRRORS: Table = Table("mirrors");
 
@@ -84,8 +93,8 @@ pub(super) const SECRETS: Table = Table("secrets");
 /// Day → reads of Stripe on that UTC day.
 pub(super) const READS: Table = Table("reads");
 
-/// All tables, as the first migration makes them.
-pub(super) const ALL: [Table; 18] = [
+/// All tables; a migration makes those that a file lacks.
+pub(super) const ALL: [Table; 21] = [
     META,
     COUNTERS,
     EVENTS,
@@ -100,6 +109,9 @@ pub(super) const ALL: [Table; 18] = [
     OUTBOX_DUE,
     DEAD,
     DIFFERENCES,
+    RUNS,
+    DECIDED,
+    DECIDED_BY_RUN,
     MIRRORS,
     JOURNAL,
     SECRETS,

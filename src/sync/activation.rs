@@ -11,7 +11,9 @@ use crate::model::customer::{Field, Fields};
 use crate::model::event::Event;
 use crate::model::intent::Intent;
 use crate::model::link::{Link, Side};
+use crate::model::run::Decided;
 use crate::model::time::Timestamp;
+use crate::sync::decision;
 use crate::sync::policy::{Direction, Policy};
 use std::collections::BTreeMap;
 
@@ -90,6 +92,15 @@ impl Activations {
             (!intent.changes.is_empty()).then_some(intent)
         });
         counted.collect()
+    }
+
+    /// What people decided, without what they decided before its field became active.
+    #[must_use]
+    pub fn counting_decided(&self, mut decided: Vec<Decided>) -> Vec<Decided> {
+        decision::overtake(&mut decided, decision::BY_RULES, |run, one| {
+            self.is_before(one.field, run.at)
+        });
+        decided
     }
 
     /// Whether a field of the intent became active after it was decided: it must be decided anew.

@@ -5,17 +5,24 @@
 //! be written is compared with the intents that are still open: one whose values are all still
 //! wanted goes on, another one gives its place to a new write. An intent of unknown outcome that was replaced is kept for a while, since a
 //! request can arrive late: its values, seen later, are then recognised as ours and put right.
+//!
+//! What a person decided about a field stands above the merge ([`crate::sync::decision`]).
+
+mod check;
+
+pub use check::Unsound;
 
 use crate::model::customer::{Customer, Field, Fields, Presence, Value};
 use crate::model::difference::{Difference, Held};
 use crate::model::intent::{Change, Changes, Intent, Progress};
 use crate::model::link::{Link, LinkState, Side};
+use crate::model::run::{Decided, DecisionState};
 use crate::model::time::Timestamp;
+use crate::sync::decision;
 use crate::sync::evidence::Evidence;
 use crate::sync::merge::{Base, Sides, Step, merge};
 use crate::sync::policy::Policy;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
 /// Everything a plan rests on.
@@ -31,20 +38,14 @@ pub struct State<'a> {
     pub intents: &'a [Intent],
     /// The differences that the last plan left.
     pub held: &'a [Difference],
+    /// What people decided about the link, the oldest run first.
+    pub decided: &'a [Decided],
     /// What the pending events prove.
     pub evidence: &'a Evidence,
     /// Now.
     pub now: Timestamp,
     /// How long after it was sent a request may still arrive.
     pub settle: Duration,
-}
-
-impl State<'_> {
-    /// Whether an open intent asks for this very change.
-    fn asks_for(&self, target: Side, field: Field, change: &Change) -> bool {
-        let mut open = self.intents.iter().filter(|intent| intent.is_open());
-        open.any(|intent| intent.target == target && intent.changes.get(&field) == Some(change))
-    }
 }
 
 /// A write that is to be made.
@@ -74,34 +75,11 @@ pub struct Plan {
     /// Fields that both sides changed and one side's rule decided, as both held them: what the other
     /// side held is written over.
     pub overruled: Vec<Difference>,
+    /// What people decided about the link, as it is to be from now on.
+    pub decided: Vec<Decided>,
     /// When to look again, because a replaced request may still arrive.
     pub recheck_at: Option<Timestamp>,
 }
-
-/// A plan that does not account for everything it was made from. It is never applied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unsound {
-    /// This field differs, and the plan neither writes nor shows it.
-    Dropped(Field),
-    /// This field's base is not what both sides hold, nor what it was, nor what an intent proved.
-    BaseWithoutEvidence(Field),
-    /// This field is written though nothing allows it, or with other values than were observed.
-    WrongWrite(Field),
-}
-
-impl fmt::Display for Unsound {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Dropped(field) => write!(f, "plan drops a difference of {field}"),
-            Self::BaseWithoutEvidence(field) => {
-                write!(f, "plan moves the base of {field} without evidence")
-            }
-            Self::WrongWrite(field) => write!(f, "plan writes {field} against the rules"),
-        }
-    }
-}
-
-impl std::error::Error for Unsound {}
 
 /// Decides what is to be done.
 #[must_use]
@@ -125,8 +103,10 @@ fn deleted(state: &State<'_>, side: Side) -> Plan {
         writes: Vec::new(),
         differences: Vec::new(),
         overruled: Vec::new(),
+        decided: state.decided.to_vec(),
         recheck_at: None,
     };
+    decision::overtake(&mut plan.decided, decision::BY_DELETION, |_, _| true);
     for intent in state.intents {
         plan.keep_for_late_arrival(state, intent);
     }
@@ -134,30 +114,30 @@ fn deleted(state: &State<'_>, side: Side) -> Plan {
 }
 
 fn merge_fields(state: &State<'_>, policy: &Policy, stripe: &Customer, zenskar: &Customer) -> Plan {
-    let (settled, mut plan) = settle(state, stripe, zenskar);
-    let evidence = with_intents(state.evidence, &settled);
+    let (settled, mut plan) = settle(state, policy, stripe, zenskar);
+    let proven = decision::without_decided(&settled, &plan.decided);
+    let evidence = with_intents(state.evidence, &proven);
     let mut changes: BTreeMap<Side, Changes> = BTreeMap::new();
     for field in &policy.fields {
         let field = *field;
         let (Some(stripe), Some(zenskar)) = (stripe.value(field), zenskar.value(field)) else {
-            let read = [
-                (Side::Stripe, stripe.value(field).is_some()),
-                (Side::Zenskar, zenskar.value(field).is_some()),
-            ];
-            for (side, _) in read.into_iter().filter(|(_, read)| *read) {
-                let open = waiting(&settled, side, field).filter(|_| policy.allows(field, side));
-                for change in open {
-                    let changes = changes.entry(side).or_default();
-                    changes.insert(field, change.clone());
+            let sides = [(Side::Stripe, stripe), (Side::Zenskar, zenskar)];
+            for (side, seen) in sides {
+                if seen.value(field).is_some() && policy.allows(field, side) {
+                    let open = waiting(&settled, side, field);
+                    let open = open.map(|change| (field, change.clone()));
+                    changes.entry(side).or_default().extend(open);
                 }
             }
             plan.leave_unread(state, field);
             continue;
         };
-        let base = plan
-            .base
-            .get(&field)
-            .map(|agreed| base_of_sides(state.held, &settled, field, agreed));
+        let held = (field, stripe, zenskar);
+        if plan.carry_out(state, policy, &settled, held, &mut changes) {
+            continue;
+        }
+        let base = plan.base.get(&field);
+        let base = base.map(|agreed| base_of_sides(state.held, &proven, field, agreed));
         let sides = Sides {
             base,
             stripe,
@@ -204,7 +184,12 @@ fn merge_fields(state: &State<'_>, policy: &Policy, stripe: &Customer, zenskar: 
 /// Moves the base of every field that holds what an intent asked for.
 ///
 /// Returns the intents with what is still missing of each, and the plan so far.
-fn settle(state: &State<'_>, stripe: &Customer, zenskar: &Customer) -> (Vec<Intent>, Plan) {
+fn settle(
+    state: &State<'_>,
+    policy: &Policy,
+    stripe: &Customer,
+    zenskar: &Customer,
+) -> (Vec<Intent>, Plan) {
     let mut plan = Plan {
         state: LinkState::Active,
         base: state.link.base.clone(),
@@ -213,6 +198,7 @@ fn settle(state: &State<'_>, stripe: &Customer, zenskar: &Customer) -> (Vec<Inte
         writes: Vec::new(),
         differences: Vec::new(),
         overruled: Vec::new(),
+        decided: decision::in_force(state.decided, policy),
         recheck_at: None,
     };
     let mut settled = Vec::new();
@@ -225,7 +211,8 @@ fn settle(state: &State<'_>, stripe: &Customer, zenskar: &Customer) -> (Vec<Inte
         if settles() {
             intent.changes.retain(|field, change| {
                 let arrived = target.value(*field) == Some(&change.to);
-                if arrived {
+                // What a person decided is agreed when both sides hold it.
+                if arrived && !decision::is_waiting(&plan.decided, *field) {
                     plan.base.insert(*field, change.to.clone());
                 }
                 !arrived
@@ -395,6 +382,56 @@ fn is_disputed(
 }
 
 impl Plan {
+    /// Takes the next step of what a person decided about a field; whether that is all there is to
+    /// do about it.
+    fn carry_out(
+        &mut self,
+        state: &State<'_>,
+        policy: &Policy,
+        intents: &[Intent],
+        (field, stripe, zenskar): (Field, &Value, &Value),
+        changes: &mut BTreeMap<Side, Changes>,
+    ) -> bool {
+        let Some(decision) = decision::waiting(&mut self.decided, field) else {
+            return false;
+        };
+        let refused = |side: Side, value: &Value| is_refused(intents, side, field, value);
+        match decision::step(decision, (stripe, zenskar), policy, refused) {
+            decision::Step::Done => {
+                decision::finish(decision, &mut self.base, state.now);
+                false
+            }
+            decision::Step::Overtaken(why) => {
+                decision.state = DecisionState::Overtaken(why.to_owned());
+                false
+            }
+            decision::Step::Refused => {
+                let sides = Sides {
+                    base: None,
+                    stripe,
+                    zenskar,
+                };
+                let difference = self.difference(field, sides, Held::Refused);
+                self.differences.push(difference);
+                true
+            }
+            decision::Step::Write(targets) => {
+                for target in targets {
+                    let held = match target {
+                        Side::Stripe => stripe,
+                        Side::Zenskar => zenskar,
+                    };
+                    let change = Change {
+                        from: held.clone(),
+                        to: decision.goal(target).wanted.clone(),
+                    };
+                    changes.entry(target).or_default().insert(field, change);
+                }
+                true
+            }
+        }
+    }
+
     /// A field that was not read on both sides: nothing was learned, so what was shown of it stays
     /// shown, and nothing new is said.
     fn leave_unread(&mut self, state: &State<'_>, field: Field) {
@@ -472,75 +509,6 @@ impl Plan {
             });
             self.recheck_at = Some(self.recheck_at.map_or(until, |at| at.min(until)));
         }
-    }
-
-    /// Checks that the plan accounts for everything it was made from.
-    ///
-    /// # Errors
-    ///
-    /// The first field for which it does not; such a plan must not be applied.
-    pub fn check(&self, state: &State<'_>, policy: &Policy) -> Result<(), Unsound> {
-        let (Presence::Present(stripe), Presence::Present(zenskar)) = (state.stripe, state.zenskar)
-        else {
-            let wrong = self
-                .writes
-                .iter()
-                .flat_map(|write| write.changes.keys())
-                .next();
-            return wrong.map_or(Ok(()), |field| Err(Unsound::WrongWrite(*field)));
-        };
-        for field in &policy.fields {
-            let (Some(ours), Some(theirs)) = (stripe.value(*field), zenskar.value(*field)) else {
-                continue;
-            };
-            let shown = self
-                .differences
-                .iter()
-                .any(|difference| difference.field == *field)
-                || self.is_written(*field);
-            if ours != theirs && !shown {
-                return Err(Unsound::Dropped(*field));
-            }
-        }
-        for (field, value) in &self.base {
-            let held = [stripe.value(*field), zenskar.value(*field)];
-            if state.link.base.get(field) != Some(value) && !held.contains(&Some(value)) {
-                return Err(Unsound::BaseWithoutEvidence(*field));
-            }
-        }
-        for write in &self.writes {
-            for (field, change) in &write.changes {
-                let (from, to) = match write.target {
-                    Side::Zenskar => (zenskar.value(*field), stripe.value(*field)),
-                    Side::Stripe => (stripe.value(*field), zenskar.value(*field)),
-                };
-                let observed = match (from, to) {
-                    (Some(from), Some(to)) => {
-                        *from == change.from && *to == change.to && !from.is_nested() && from != to
-                    }
-                    // Decided when both sides were read, and still on its way.
-                    (Some(_), None) | (None, Some(_)) => {
-                        state.asks_for(write.target, *field, change)
-                    }
-                    (None, None) => false,
-                };
-                let observed = observed && !change.to.is_nested();
-                if !observed || !policy.allows(*field, write.target) {
-                    return Err(Unsound::WrongWrite(*field));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn is_written(&self, field: Field) -> bool {
-        self.writes
-            .iter()
-            .any(|write| write.changes.contains_key(&field))
-            || self
-                .intents
-                .iter()
-                .any(|intent| intent.is_open() && intent.changes.contains_key(&field))
     }
 }
 

@@ -24,6 +24,9 @@ pub struct Policy {
     pub allow_blank: bool,
     /// Who wins where both sides changed a field.
     pub conflict: ConflictRules,
+    /// Whom a plan proposes where a field was never seen to agree and both sides may be written;
+    /// `None`: a person decides.
+    pub initial: Option<Side>,
 }
 
 /// Who wins where both sides changed a field, by field.
@@ -74,6 +77,7 @@ impl Policy {
                 default: Rule::Ask,
                 fields: BTreeMap::new(),
             },
+            initial: None,
         }
     }
 
@@ -101,10 +105,16 @@ impl Policy {
         !matches!((field, target), (Field::TaxIds, Side::Stripe))
     }
 
-    /// Whether a blank may erase what `target` holds in `field`. Stripe takes no empty list of
-    /// preferred locales ("Update a customer": `preferred_locales`).
+    /// Whether a blank may erase what `target` holds in `field`.
     #[must_use]
     pub const fn may_blank(&self, field: Field, target: Side) -> bool {
-        self.allow_blank && !matches!((field, target), (Field::Locale, Side::Stripe))
+        self.allow_blank && Self::can_blank(field, target)
+    }
+
+    /// Whether `target` takes a blank in the place of what it holds in `field`. Stripe takes no
+    /// empty list of preferred locales ("Update a customer": `preferred_locales`).
+    #[must_use]
+    pub const fn can_blank(field: Field, target: Side) -> bool {
+        !matches!((field, target), (Field::Locale, Side::Stripe))
     }
 }

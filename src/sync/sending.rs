@@ -4,7 +4,9 @@ use crate::model::customer::{Customer, Field, Fields};
 use crate::model::difference::{Difference, Held};
 use crate::model::intent::{Changes, Intent, Progress};
 use crate::model::link::Side;
+use crate::model::run::{Decided, DecisionState};
 use crate::model::time::Timestamp;
+use crate::sync::decision::take_answer;
 use crate::sync::lag::lost_at;
 use crate::sync::policy::Policy;
 
@@ -90,27 +92,55 @@ const fn is_shipping(field: Field) -> bool {
 }
 
 /// What the target's answer to a write proves.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct After {
-    /// Values the target says it holds now.
-    pub agreed: Fields,
-    /// Values it was sent and does not hold.
+    /// The whole base of the link from now on.
+    pub base: Fields,
+    /// Values the target was sent and does not hold.
     pub not_taken: Vec<Difference>,
+    /// What people decided about the link, as it is from now on.
+    pub decided: Vec<Decided>,
+}
+
+impl After {
+    /// Whether the answer, which came `now`, ends a decision that leaves the two sides different.
+    #[must_use]
+    pub fn leaves_different(&self, now: Timestamp) -> bool {
+        let mut all = self.decided.iter().flat_map(|run| &run.decisions);
+        all.any(|one| {
+            one.state == DecisionState::Done(now) && one.stripe.wanted != one.zenskar.wanted
+        })
+    }
 }
 
 /// Compares what an intent asked for with what the target's answer shows.
 ///
-/// The base of fields that were not taken stays where it is.
+/// The base of fields that were not taken stays where it is, and so does that of a field about
+/// which a decision is to be carried out, until both sides hold what was decided.
 #[must_use]
-pub fn after_answer(intent: &Intent, answered: &Customer, base: &Fields) -> After {
-    let mut after = After::default();
+pub fn after_answer(
+    intent: &Intent,
+    answered: &Customer,
+    base: &Fields,
+    decided: Vec<Decided>,
+    now: Timestamp,
+) -> After {
+    let mut after = After {
+        base: base.clone(),
+        not_taken: Vec::new(),
+        decided,
+    };
     for (field, change) in &intent.changes {
         // An answer that does not show the field proves nothing of it; the next look does.
         let Some(held) = answered.value(*field) else {
             continue;
         };
+        let (place, shown) = ((intent.target, *field), (&change.to, held));
+        let is_decided = take_answer(&mut after.decided, &mut after.base, place, shown, now);
         if *held == change.to {
-            after.agreed.insert(*field, change.to.clone());
+            if !is_decided {
+                after.base.insert(*field, change.to.clone());
+            }
             continue;
         }
         let (stripe, zenskar) = match intent.target {
@@ -175,8 +205,9 @@ mod tests {
     fn what_an_answer_does_not_show_is_neither_agreed_nor_refused() {
         let intent = intent(Side::Zenskar, &[Field::Name, Field::TaxIds]);
         let shown = Customer::new([(Field::Name, Value::text("x"))].into());
-        let after = after_answer(&intent, &shown.without(Field::TaxIds), &Fields::new());
-        assert_eq!(after.agreed, [(Field::Name, Value::text("x"))].into());
+        let (shown, now) = (shown.without(Field::TaxIds), Timestamp::default());
+        let after = after_answer(&intent, &shown, &Fields::new(), Vec::new(), now);
+        assert_eq!(after.base, [(Field::Name, Value::text("x"))].into());
         assert_eq!(after.not_taken, []);
         // Nor is it sent again before somebody saw what is there.
         let policy = Policy {

@@ -12,6 +12,7 @@
 mod both_ways;
 mod cli;
 mod customer;
+mod decisions;
 mod hearing;
 mod kill;
 mod matching;

@@ -186,6 +186,7 @@ fn a_value_that_was_taken_in_another_form_is_not_written_over_a_persons_edit() {
             stripe: &stripe,
             zenskar: &zenskar,
             intents: &[],
+            decided: &[],
             held: &held,
             evidence: &Evidence::default(),
             now: Timestamp::from_seconds(9),

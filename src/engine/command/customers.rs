@@ -2,6 +2,7 @@
 
 use super::{CommandError, Customers, done, invalid};
 use crate::engine::Engine;
+use crate::engine::decisions;
 use crate::engine::linking::{make_link, new_link, proof};
 use crate::engine::look::remove_dead_letter;
 use crate::engine::view::{
@@ -213,6 +214,7 @@ impl Engine {
                     remove_dead_letter(tx, &intent)?;
                 }
                 tx.put_differences(&link.stripe, &[])?;
+                decisions::unlink(tx, &link.stripe, now)?;
                 let subject = Subject::Customer(link.stripe.clone());
                 let mut entry = Entry::engine(now, "customer unlinked", &subject)
                     .with("zenskar", &link.zenskar);
@@ -232,7 +234,10 @@ impl Engine {
 }
 
 /// The customer with this id of either side, and its link if it has one.
-fn find(read: &ReadTx<'_>, id: &str) -> Result<(StripeCustomerId, Option<Link>), CommandError> {
+pub(super) fn find(
+    read: &ReadTx<'_>,
+    id: &str,
+) -> Result<(StripeCustomerId, Option<Link>), CommandError> {
     let zenskar = ZenskarCustomerId::parse(id).map_err(|e| invalid(&e))?;
     if let Some(link) = read.link_by_zenskar(&zenskar)? {
         return Ok((link.stripe.clone(), Some(link)));

@@ -2,6 +2,7 @@
 
 use super::{CommandError, Letters, done, invalid};
 use crate::engine::Engine;
+use crate::engine::decisions::drop_refused;
 use crate::engine::view::{DeadRow, Done, Page};
 use crate::model::id::StripeCustomerId;
 use crate::model::intent::{Intent, Progress};
@@ -165,12 +166,15 @@ fn retry(tx: &mut WriteTx<'_>, letter: DeadLetter, now: Timestamp) -> Result<(),
 }
 
 /// The record stays as it is; a refused value is decided anew when the record changes next.
-fn give_up(tx: &mut WriteTx<'_>, letter: DeadLetter, _now: Timestamp) -> Result<(), StoreError> {
+fn give_up(tx: &mut WriteTx<'_>, letter: DeadLetter, now: Timestamp) -> Result<(), StoreError> {
     match letter.what {
         DeadWork::Work(_) => Ok(()),
         DeadWork::Intent(link, number) => {
             touch(tx, &link)?;
-            tx.remove_intent(&link, number).map(drop)
+            match tx.remove_intent(&link, number)? {
+                Some(intent) => drop_refused(tx, &intent, now),
+                None => Ok(()),
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The transactions that end a look: a plan applied, work taken off, work given up.
 
 use crate::engine::backoff;
+use crate::engine::decisions::put_decided;
 use crate::engine::look::describe;
 use crate::model::customer::Value;
 use crate::model::intent::{Intent, Progress};
@@ -53,6 +54,7 @@ impl Decision {
         self.put_intents(tx)?;
         self.put_link(tx)?;
         tx.put_differences(id, &self.plan.differences)?;
+        put_decided(tx, &self.plan.decided, self.now)?;
         self.finish_work(tx)?;
         Ok(true)
     }

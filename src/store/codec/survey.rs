@@ -7,6 +7,7 @@ use crate::model::difference::Difference;
 use crate::model::id::StripeCustomerId;
 use crate::model::journal::Entry;
 use crate::model::link::Link;
+use crate::model::run::{Decided, Run};
 use crate::model::work::{DeadLetter, Work};
 use crate::store::codec::{
     Installation, Record, Schema, Tag, decode, decode_event, decode_mirror, encode, encode_event,
@@ -14,6 +15,7 @@ use crate::store::codec::{
 };
 use crate::store::error::RecordError;
 use crate::store::{Identity, Scheduled, Sealed};
+use crate::sync::activation::Activations;
 
 /// Reads a record of whichever kind it says it is, and writes what was read.
 ///
@@ -31,7 +33,7 @@ pub fn survey(record: &[u8]) -> Result<Vec<u8>, RecordError> {
 
 type Rewrite = fn(&[u8]) -> Result<Vec<u8>, RecordError>;
 
-const REWRITERS: [(Tag, Rewrite); 17] = [
+const REWRITERS: [(Tag, Rewrite); 20] = [
     (Tag::Schema, rewrite::<Schema>),
     (Tag::Installation, rewrite::<Installation>),
     (Tag::Identity, rewrite::<Identity>),
@@ -48,7 +50,10 @@ const REWRITERS: [(Tag, Rewrite); 17] = [
     (Tag::Sealed, rewrite::<Sealed>),
     (Tag::PollCursor, rewrite::<PollCursor>),
     (Tag::ScanCursor, rewrite::<ScanCursor>),
+    (Tag::Activations, rewrite::<Activations>),
     (Tag::ChangeCursor, rewrite::<ChangeCursor>),
+    (Tag::Run, rewrite::<Run>),
+    (Tag::Decided, rewrite::<Decided>),
 ];
 
 fn rewrite<T: Record>(record: &[u8]) -> Result<Vec<u8>, RecordError> {

@@ -12,6 +12,7 @@ use crate::model::journal::Entry;
 use crate::model::link::{Link, LinkProof, LinkState, Side};
 use crate::model::mirror::Mirror;
 use crate::model::pair::Pair;
+use crate::model::run::{Decided, Decision, DecisionState, Goal, Run, RunCounts, RunKind};
 use crate::model::time::Timestamp;
 use crate::model::work::{DeadLetter, DeadWork, Subject, Work};
 use crate::store::meta::{Identity, Mode};
@@ -338,6 +339,55 @@ fn version_2_of_what_holds_fields_is_pinned() {
     let since = activations.fields[&Field::Email];
     activations.fields.insert(pair, since);
     pinned(&activations, GOLDEN_ACTIVATIONS_2);
+}
+
+fn run() -> Run {
+    Run {
+        number: 3,
+        kind: RunKind::Undo(2),
+        who: "alice".into(),
+        at: at(1),
+        decided_at: Some(at(2)),
+        undone_by: Some(4),
+        counts: RunCounts {
+            customers: 5,
+            waiting: 6,
+            done: 7,
+            overtaken: 8,
+        },
+    }
+}
+
+fn decided() -> Decided {
+    let decision = |field, state| Decision {
+        field,
+        stripe: Goal::keep(&Value::text("x")),
+        zenskar: Goal::write(&Value::Blank, &Value::text("x")),
+        base_before: Some(Value::Blank),
+        base_after: None,
+        state,
+    };
+    Decided {
+        run: 3,
+        link: cus("cus_1"),
+        at: at(1),
+        decisions: vec![
+            decision(Field::Name, DecisionState::Waiting),
+            decision(Field::Email, DecisionState::Done(at(2))),
+            decision(Field::TaxIds, DecisionState::Overtaken("no".into())),
+        ],
+    }
+}
+
+#[test]
+fn version_1_of_runs_is_pinned() {
+    pinned(&run(), GOLDEN_RUN);
+    pinned(&decided(), GOLDEN_DECIDED);
+    let mut twice = decided();
+    twice.decisions[1].field = Field::Name;
+    assert!(matches!(encode(&twice), Err(RecordError::Rule(_))));
+    twice.decisions.clear();
+    assert!(matches!(encode(&twice), Err(RecordError::Rule(_))));
 }
 
 #[test]
@@ -682,6 +732,17 @@ const GOLDEN_SCAN: &str = "\
 const GOLDEN_CHANGES: &str = "\
     1201000140420f00000000000180841e0000000000c0c62d00000000000104000000000000006e657874\
     060000000000000004000000000000000500000002000000";
+const GOLDEN_RUN: &str = "\
+    13010003000000000000000200000002000000000000000500000000000000616c69636540420f000000\
+    00000180841e000000000001040000000000000005000000000000000600000000000000070000000000\
+    00000800000000000000";
+const GOLDEN_DECIDED: &str = "\
+    140100030000000000000005000000000000006375735f3140420f000000000003000000000000000000\
+    000001000000010000000000000078010000000100000000000000780100000000010000000100000000\
+    000000780001000000000000000000010000000100000001000000000000007801000000010000000000\
+    000078010000000001000000010000000000000078000100000000000100000080841e00000000000800\
+    000001000000010000000000000078010000000100000000000000780100000000010000000100000000\
+    00000078000100000000000200000002000000000000006e6f";
 const GOLDEN_SCAN_2: &str = "\
     100200010000000105000000000000006375735f3940420f000000000001c0c62d00000000000180841e\
     0000000000010100093d000000000001404b4c0000000000010000000000000002000000000000000300\

@@ -4,6 +4,8 @@ use crate::model::link::LinkProof;
 use crate::model::pair::Pair;
 use crate::sync::policy::Direction;
 
+mod decisions;
+
 const SETTLE: Duration = Duration::from_secs(120);
 
 /// One linked customer with one field that matters, and both systems as plain values.
@@ -13,6 +15,7 @@ struct Case {
     zenskar: Customer,
     intents: Vec<Intent>,
     held: Vec<Difference>,
+    decided: Vec<Decided>,
     evidence: Evidence,
     policy: Policy,
     now: Timestamp,
@@ -44,6 +47,7 @@ impl Case {
             zenskar: agreed,
             intents: Vec::new(),
             held: Vec::new(),
+            decided: Vec::new(),
             evidence: Evidence::default(),
             policy: Policy {
                 direction: Some(Direction::From(Side::Stripe)),
@@ -63,6 +67,7 @@ impl Case {
             zenskar: &zenskar,
             intents: &self.intents,
             held: &self.held,
+            decided: &self.decided,
             evidence: &self.evidence,
             now: self.now,
             settle: SETTLE,
@@ -83,6 +88,7 @@ impl Case {
         self.link.state = plan.state;
         self.intents = plan.intents.clone();
         self.held = plan.differences.clone();
+        self.decided = plan.decided.clone();
         for write in &plan.writes {
             self.intents.push(Intent {
                 number: self.intents.last().map_or(1, |last| last.number + 1),

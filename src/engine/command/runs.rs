@@ -1,0 +1,242 @@
+//! Runs: what was decided at once, listed, shown and undone.
+
+use super::{CommandError, invalid};
+use crate::engine::Engine;
+use crate::engine::decisions::{decide, put_decided};
+use crate::engine::view::{DecisionRow, Page, RunRow, RunView};
+use crate::model::customer::Fields;
+use crate::model::id::StripeCustomerId;
+use crate::model::run::{Decided, Decision, DecisionState, Run, RunCounts, RunKind};
+use crate::model::time::Timestamp;
+use crate::store::{StoreError, WriteTx};
+use crate::sync::decision;
+
+/// Links about which is decided in one transaction: it holds the writer for some milliseconds.
+pub(super) const LINKS_STEP: usize = 100;
+
+/// Why what a run still had to write is not written.
+const BY_UNDOING: &str = "the run was undone";
+
+impl Engine {
+    pub(super) fn runs(
+        &self,
+        before: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<RunRow>, CommandError> {
+        let before = before.map(str::parse::<u64>).transpose();
+        let before = before.map_err(|e| invalid(&e))?;
+        let runs = self.store.read()?.runs(before, limit)?;
+        let next = runs.last().filter(|_| runs.len() >= limit);
+        let next = next.map(|run| run.number.to_string());
+        let rows = runs.iter().map(|run| self.run_row(run)).collect();
+        Ok(Page { rows, next })
+    }
+
+    pub(super) fn run(
+        &self,
+        number: u64,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<RunView, CommandError> {
+        let after = after.map(StripeCustomerId::parse).transpose();
+        let after = after.map_err(|e| invalid(&e))?;
+        let read = self.store.read()?;
+        let run = read.run(number)?.ok_or_else(|| no_run(number))?;
+        let decided = read.decided_by(number, after.as_ref(), limit)?;
+        let next = decided.last().filter(|_| decided.len() >= limit);
+        Ok(RunView {
+            run: self.run_row(&run),
+            next: next.map(|last| last.link.to_string()),
+            rows: decided.iter().flat_map(decision_rows).collect(),
+        })
+    }
+
+    /// Takes back what a run wrote, wherever it is still there.
+    pub(super) async fn undo_run(&self, number: u64, who: &str) -> Result<RunRow, CommandError> {
+        let now = self.clock.now();
+        let run = self.store.read()?.run(number)?;
+        let run = run.ok_or_else(|| no_run(number))?;
+        if let Some(by) = run.undone_by {
+            return Err(CommandError::Refused {
+                message: format!("run {number} was undone already, by run {by}"),
+                hint: format!("to have its values back, undo run {by}"),
+            });
+        }
+        if self.is_deciding(&run) {
+            return Err(CommandError::Refused {
+                message: format!("run {number} is still being written down"),
+                hint: "undo it when \"zenstripe runs\" shows it under way".to_owned(),
+            });
+        }
+        let undo = self.begin_run(RunKind::Undo(number), who, now).await?;
+        let decided = self.decide_undo(number, &undo, now).await;
+        let row = self.end_run(undo.number).await?;
+        self.wake.look.notify_one();
+        decided.map(|()| row)
+    }
+
+    async fn decide_undo(
+        &self,
+        number: u64,
+        undo: &Run,
+        now: Timestamp,
+    ) -> Result<(), CommandError> {
+        let mut after = None;
+        loop {
+            let part = self.store.read()?;
+            let part = part.decided_by(number, after.as_ref(), LINKS_STEP)?;
+            let Some(last) = part.last() else {
+                return Ok(());
+            };
+            after = Some(last.link.clone());
+            let undo = undo.clone();
+            self.writer
+                .write("undo part of a run", move |tx| {
+                    part.iter()
+                        .try_for_each(|one| take_back(tx, &undo, one, now))
+                })
+                .await?;
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Begins a run: from here on it has its number.
+    pub(super) async fn begin_run(
+        &self,
+        kind: RunKind,
+        who: &str,
+        now: Timestamp,
+    ) -> Result<Run, CommandError> {
+        let who = who.to_owned();
+        let run = self
+            .writer
+            .write("begin run", move |tx| {
+                let run = Run {
+                    number: tx.next_run_number()?,
+                    kind,
+                    who,
+                    at: now,
+                    decided_at: None,
+                    undone_by: None,
+                    counts: RunCounts::default(),
+                };
+                tx.put_run(&run)?;
+                if let RunKind::Undo(number) = run.kind
+                    && let Some(undone) = tx.run(number)?
+                {
+                    let undone_by = Some(run.number);
+                    tx.put_run(&Run {
+                        undone_by,
+                        ..undone
+                    })?;
+                }
+                Ok(run)
+            })
+            .await?;
+        self.deciding.begin(run.number);
+        Ok(run)
+    }
+
+    /// Everything the run decides is written down.
+    pub(super) async fn end_run(&self, number: u64) -> Result<RunRow, CommandError> {
+        let now = self.clock.now();
+        let run = self
+            .writer
+            .write("end run", move |tx| {
+                let Some(run) = tx.run(number)? else {
+                    return Ok(None);
+                };
+                let run = Run {
+                    decided_at: Some(now),
+                    ..run
+                };
+                tx.put_run(&run)?;
+                Ok(Some(run))
+            })
+            .await?;
+        self.deciding.end(number);
+        let run = run.ok_or_else(|| no_run(number))?;
+        Ok(self.run_row(&run))
+    }
+
+    fn is_deciding(&self, run: &Run) -> bool {
+        run.decided_at.is_none() && self.deciding.is_under_way(run.number)
+    }
+
+    fn run_row(&self, run: &Run) -> RunRow {
+        let state = match run.decided_at {
+            None if self.is_deciding(run) => "deciding",
+            None => "interrupted",
+            Some(_) if run.counts.waiting > 0 => "under way",
+            Some(_) => "done",
+        };
+        let (kind, plan, undoes) = match &run.kind {
+            RunKind::Resolve => ("resolve", None, None),
+            RunKind::Apply(hash) => ("apply", Some(hash.clone()), None),
+            RunKind::Undo(number) => ("undo", None, Some(*number)),
+        };
+        RunRow {
+            run: run.number,
+            kind: kind.to_owned(),
+            plan,
+            undoes,
+            undone_by: run.undone_by,
+            who: run.who.clone(),
+            at: run.at.to_string(),
+            state: state.to_owned(),
+            customers: run.counts.customers,
+            waiting: run.counts.waiting,
+            done: run.counts.done,
+            overtaken: run.counts.overtaken,
+        }
+    }
+}
+
+/// Decides that what a run wrote about one link is to be as it was; what it did not write yet is
+/// not written.
+fn take_back(
+    tx: &mut WriteTx<'_>,
+    undo: &Run,
+    undone: &Decided,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let decided = tx.decided(&undone.link)?;
+    let Some(mut latest) = decided.into_iter().find(|one| one.run == undone.run) else {
+        return Ok(());
+    };
+    let base = tx
+        .link(&undone.link)?
+        .map_or_else(Fields::new, |link| link.base);
+    let back: Vec<Decision> = latest
+        .decisions
+        .iter()
+        .filter_map(|one| decision::undo(one, base.get(&one.field)))
+        .collect();
+    let list = std::slice::from_mut(&mut latest);
+    decision::overtake(list, BY_UNDOING, |_, _| true);
+    put_decided(tx, list, now)?;
+    if !back.is_empty() {
+        decide(tx, undo, &undone.link, back, now)?;
+    }
+    Ok(())
+}
+
+fn decision_rows(decided: &Decided) -> impl Iterator<Item = DecisionRow> + '_ {
+    decided.decisions.iter().map(|one| DecisionRow {
+        stripe: decided.link.to_string(),
+        field: one.field.to_string(),
+        stripe_before: one.stripe.before.to_string(),
+        stripe_wanted: one.stripe.wanted.to_string(),
+        zenskar_before: one.zenskar.before.to_string(),
+        zenskar_wanted: one.zenskar.wanted.to_string(),
+        state: match &one.state {
+            DecisionState::Waiting => "waiting".to_owned(),
+            DecisionState::Done(_) => "done".to_owned(),
+            DecisionState::Overtaken(why) => format!("overtaken: {why}"),
+        },
+    })
+}
+
+fn no_run(number: u64) -> CommandError {
+    CommandError::NotFound(format!("there is no run {number}"))
+}

@@ -1,0 +1,241 @@
+//! What people decide: conflicts, plans, runs.
+
+use super::{Answer, Doors, PageQuery, answer, bad_path, bad_query, invalid, rows, who};
+use crate::engine::command::{Apply, Choice, Command, Conflicts};
+use crate::http::api::{Actor, Input};
+use crate::http::reply::Failure;
+use crate::model::customer::{Address, Value};
+use crate::model::difference::Held;
+use crate::model::link::Side;
+use axum::Router;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Extension, Path, Query, State};
+use axum::routing::{get, post};
+use serde::Deserialize;
+
+pub(super) fn router() -> Router<Doors> {
+    Router::new()
+        .route("/conflicts", get(conflicts))
+        .route("/conflicts/{id}", get(conflicts_of).post(resolve))
+        .route("/plan", get(plan))
+        .route("/plan/apply", post(apply))
+        .route("/runs", get(runs))
+        .route("/runs/{run}", get(run))
+        .route("/runs/{run}/undo", post(undo))
+}
+
+/// Which conflicts, and where the page begins.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConflictsQuery {
+    why: Option<String>,
+    #[serde(default)]
+    all: bool,
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+async fn conflicts(
+    State(doors): State<Doors>,
+    query: Result<Query<ConflictsQuery>, QueryRejection>,
+) -> Answer {
+    let Query(query) = query.map_err(bad_query)?;
+    let which = match (query.why, query.all) {
+        (None, false) => Conflicts::Waiting,
+        (None, true) => Conflicts::All,
+        (Some(why), _) => {
+            let known = Held::ALL.into_iter().find(|held| held.as_str() == why);
+            Conflicts::Only(known.ok_or_else(|| unknown_reason(&why))?)
+        }
+    };
+    let limit = rows(query.limit)?;
+    let after = query.after;
+    answer(
+        &doors,
+        Command::ConflictsList {
+            which,
+            after,
+            limit,
+        },
+    )
+    .await
+}
+
+fn unknown_reason(why: &str) -> Failure {
+    let known: Vec<&str> = Held::ALL.into_iter().map(Held::as_str).collect();
+    invalid(format!("{why:?} is none of {}", known.join(", ")))
+}
+
+async fn conflicts_of(
+    State(doors): State<Doors>,
+    id: Result<Path<String>, PathRejection>,
+) -> Answer {
+    let Path(id) = id.map_err(bad_path)?;
+    answer(&doors, Command::ConflictsOf { id }).await
+}
+
+/// One side of the two, as it is named in bodies and queries.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum SideName {
+    Stripe,
+    Zenskar,
+}
+
+impl From<SideName> for Side {
+    fn from(name: SideName) -> Self {
+        match name {
+            SideName::Stripe => Self::Stripe,
+            SideName::Zenskar => Self::Zenskar,
+        }
+    }
+}
+
+/// `{"field": "name", "take": "stripe"}` or `{"field": "name", "value": "Ann"}`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Resolution {
+    field: String,
+    take: Option<SideName>,
+    value: Option<Typed>,
+}
+
+/// A value that a person typed.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Typed {
+    Text(String),
+    Address(TypedAddress),
+}
+
+/// A postal address; a part that is not named is blank.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct TypedAddress {
+    line1: String,
+    line2: String,
+    city: String,
+    state: String,
+    postal_code: String,
+    country: String,
+}
+
+impl From<Typed> for Value {
+    fn from(typed: Typed) -> Self {
+        let trimmed = |text: String| text.trim().to_owned();
+        match typed {
+            Typed::Text(text) => Self::text(&text),
+            Typed::Address(address) => Self::address(Address {
+                line1: trimmed(address.line1),
+                line2: trimmed(address.line2),
+                city: trimmed(address.city),
+                state: trimmed(address.state),
+                postal_code: trimmed(address.postal_code),
+                country: trimmed(address.country).to_uppercase(),
+            }),
+        }
+    }
+}
+
+async fn resolve(
+    State(doors): State<Doors>,
+    Extension(actor): Extension<Actor>,
+    id: Result<Path<String>, PathRejection>,
+    Input(body): Input<Resolution>,
+) -> Answer {
+    let Path(id) = id.map_err(bad_path)?;
+    let choice = match (body.take, body.value) {
+        (Some(side), None) => Choice::Take(side.into()),
+        (None, Some(value)) => Choice::Value(value.into()),
+        _ => return Err(invalid("expected either \"take\" or \"value\"")),
+    };
+    answer(
+        &doors,
+        Command::ConflictResolve {
+            id,
+            field: body.field,
+            choice,
+            who: who::name(&actor).await,
+        },
+    )
+    .await
+}
+
+/// Which plan, and where the page begins.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlanQuery {
+    initial: Option<SideName>,
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+async fn plan(
+    State(doors): State<Doors>,
+    query: Result<Query<PlanQuery>, QueryRejection>,
+) -> Answer {
+    let Query(query) = query.map_err(bad_query)?;
+    let limit = rows(query.limit)?;
+    answer(
+        &doors,
+        Command::Plan {
+            initial: query.initial.map(Side::from),
+            after: query.after,
+            limit,
+        },
+    )
+    .await
+}
+
+/// Which plan, and how much of it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ApplyBody {
+    hash: String,
+    canary: Option<u64>,
+    max_changes: Option<u64>,
+}
+
+async fn apply(
+    State(doors): State<Doors>,
+    Extension(actor): Extension<Actor>,
+    Input(body): Input<ApplyBody>,
+) -> Answer {
+    let apply = Apply {
+        hash: body.hash,
+        canary: body.canary,
+        max_changes: body.max_changes,
+    };
+    let who = who::name(&actor).await;
+    answer(&doors, Command::PlanApply { apply, who }).await
+}
+
+async fn runs(
+    State(doors): State<Doors>,
+    query: Result<Query<PageQuery>, QueryRejection>,
+) -> Answer {
+    let Query(PageQuery { after, limit }) = query.map_err(bad_query)?;
+    let limit = rows(limit)?;
+    answer(&doors, Command::RunsList { after, limit }).await
+}
+
+async fn run(
+    State(doors): State<Doors>,
+    run: Result<Path<u64>, PathRejection>,
+    query: Result<Query<PageQuery>, QueryRejection>,
+) -> Answer {
+    let Path(run) = run.map_err(bad_path)?;
+    let Query(PageQuery { after, limit }) = query.map_err(bad_query)?;
+    let limit = rows(limit)?;
+    answer(&doors, Command::RunShow { run, after, limit }).await
+}
+
+async fn undo(
+    State(doors): State<Doors>,
+    Extension(actor): Extension<Actor>,
+    run: Result<Path<u64>, PathRejection>,
+) -> Answer {
+    let Path(run) = run.map_err(bad_path)?;
+    let who = who::name(&actor).await;
+    answer(&doors, Command::RunUndo { run, who }).await
+}
