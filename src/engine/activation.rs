@@ -45,6 +45,8 @@ impl Known {
     /// What the events prove of a customer that was made in Stripe at `made_at`, read only where
     /// the base leaves a selected field open.
     ///
+    /// An event of our own write, whose idempotency key begins with `own`, tells of no edit.
+    ///
     /// A tax id that is made with its customer is no change of it, and an event does not say that
     /// it was: within the second in which the customer was made, one proves nothing.
     pub(super) fn evidence(
@@ -52,6 +54,7 @@ impl Known {
         events: &[Event],
         made_at: Option<Timestamp>,
         policy: &Policy,
+        own: &str,
     ) -> Evidence {
         let mut evidence = Evidence::default();
         if policy
@@ -61,7 +64,11 @@ impl Known {
         {
             return evidence;
         }
-        for event in events {
+        let is_own = |event: &&Event| {
+            let key = stripe::event::idempotency_key(&event.payload);
+            key.is_some_and(|key| key.starts_with(own))
+        };
+        for event in events.iter().filter(|event| !is_own(event)) {
             if stripe::event::is_of_tax_id(&event.kind)
                 && made_at.is_some_and(|made_at| made_at < event.created)
                 && self.active.hears(Field::TaxIds, event)

@@ -160,6 +160,19 @@ pub fn is_of_tax_id(kind: &str) -> bool {
     kind.starts_with("customer.tax_id.")
 }
 
+/// The idempotency key of the request that caused an event, where it had one ("the Event object":
+/// `request.idempotency_key`). Before API version 2017-05-25 `request` is an id alone.
+#[must_use]
+pub fn idempotency_key(payload: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Caused {
+        request: Option<Json>,
+    }
+    let caused: Caused = decode(payload).ok()?;
+    let key = caused.request?.get("idempotency_key")?.as_str()?.to_owned();
+    Some(key)
+}
+
 /// The object inside an event, as it came.
 ///
 /// # Errors

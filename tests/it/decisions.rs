@@ -276,6 +276,28 @@ async fn the_initial_rule_names_the_winner_and_still_waits_for_a_person() {
 }
 
 #[tokio::test]
+async fn the_event_of_our_own_undoing_is_no_edit_of_a_person() {
+    let (world, pairs, _daemon) = at_first_sight(1).await;
+    let pair = &pairs[0];
+    let before = world.sandbox.stripe_customer(&pair.stripe)["name"].clone();
+    let plan = world.json(&["plan", "--initial", "zenskar"]).await;
+    let run = world.json(&["apply", plan["hash"].as_str().unwrap()]).await;
+    world.until_stripe(pair, "/name", "Zenskar 0").await;
+    done(&world, &run).await;
+    let undo = world.json(&["undo", &run["run"].to_string()]).await;
+    world
+        .until_stripe(pair, "/name", before.as_str().unwrap())
+        .await;
+    done(&world, &undo).await;
+    // Stripe tells of the write: its previous value is what Zenskar holds.
+    let heard = |status: &Value| status["store"]["rows"]["events"].as_u64() >= Some(2);
+    world.until_status(heard).await;
+    idle(&world).await;
+    differs(&world, "no-base", 1).await;
+    assert_eq!(world.in_zenskar(pair, "customer_name"), "Zenskar 0");
+}
+
+#[tokio::test]
 async fn a_refused_value_is_a_question_in_the_refusers_words_until_another_is_typed() {
     let world = World::new().await;
     let pairs = world.pairs(2);

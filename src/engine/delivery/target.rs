@@ -184,10 +184,13 @@ fn idempotency_key(installation: &str, intent: &Intent, form: &[(String, String)
         .take(8)
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    format!(
-        "zenstripe/{installation}/{}/{}/{body}",
-        intent.link, intent.number
-    )
+    let own = own_keys(installation);
+    format!("{own}{}/{}/{body}", intent.link, intent.number)
+}
+
+/// How the key of every request begins that this installation writes to Stripe with.
+pub(in crate::engine) fn own_keys(installation: &str) -> String {
+    format!("zenstripe/{installation}/")
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use crate::engine::Engine;
 use crate::engine::activation::Known;
+use crate::engine::delivery::target::own_keys;
 use crate::engine::error::EngineError;
 use crate::engine::look::Sight;
 use crate::model::customer::Customer;
@@ -25,7 +26,8 @@ impl Engine {
         events: &[Event],
     ) -> Result<Evidence, EngineError> {
         let policy = &self.settings().policy;
-        let mut evidence = known.evidence(events, stripe.made_at, policy);
+        let own = own_keys(&self.store.read()?.installation_id()?);
+        let mut evidence = known.evidence(events, stripe.made_at, policy, &own);
         if !policy.conflict.ask_for_times() {
             return Ok(evidence);
         }

@@ -380,3 +380,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_event_tells_the_key_of_the_request_that_caused_it() {
+    for (request, key) in [
+        (r#"{"id": "req_1", "idempotency_key": "k/1"}"#, Some("k/1")),
+        (r#"{"id": "req_1", "idempotency_key": null}"#, None),
+        (r#""req_1""#, None),
+        ("null", None),
+        ("7", None),
+    ] {
+        let payload = format!(r#"{{"id": "evt_1", "request": {request}}}"#);
+        assert_eq!(
+            idempotency_key(payload.as_bytes()).as_deref(),
+            key,
+            "{request}"
+        );
+    }
+    assert_eq!(idempotency_key(b"{}"), None);
+    assert_eq!(idempotency_key(b""), None);
+}

@@ -1,5 +1,7 @@
 //! The scenario: what the product promises, one step each, seen from outside.
 
+mod people;
+
 use crate::daemon::{Daemon, until};
 use crate::stage::{Pair, Stage};
 use crate::{Outcome, tell};
@@ -72,11 +74,29 @@ pub(crate) async fn run(stage: &Stage) -> Outcome<Vec<Step>> {
         config_reloaded(stage, &pairs).await,
     );
     record(&mut steps, "export", export(stage, &pairs).await);
+    decide(stage, &pairs, &mut steps).await;
     let ended = daemon.stop().await.map_err(|error| error.to_string())?;
     if !ended.success() {
         return Err(format!("the daemon ended with {ended}"));
     }
     Ok(steps)
+}
+
+/// The steps of people.
+async fn decide(stage: &Stage, pairs: &[Pair], steps: &mut Vec<Step>) {
+    let resolved = people::conflict_resolved(stage, pairs).await;
+    record(steps, "conflict-resolved", resolved);
+    let undone = match people::plan_applied(stage, pairs).await {
+        Ok((run, seen)) => {
+            record(steps, "plan-applied", Ok(seen));
+            people::plan_undone(stage, pairs, run).await
+        }
+        Err(problem) => {
+            record(steps, "plan-applied", Err(problem));
+            Err("no plan was applied".to_owned())
+        }
+    };
+    record(steps, "plan-undone", undone);
 }
 
 fn record(steps: &mut Vec<Step>, name: &'static str, outcome: Outcome<String>) {
