@@ -29,7 +29,7 @@ pub use diff::{Change, changes, with_restart_settings_of};
 pub use load::{LoadError, Loaded, Origin, load};
 pub use problem::Problems;
 pub use secret::{Secret, SecretRef};
-pub use text::{BaseUrl, CurrencyCode, CustomDataKey, MetadataKey, TimeZoneName};
+pub use text::{BaseUrl, CurrencyCode, CustomDataKey, MetadataField, MetadataKey, TimeZoneName};
 pub use words::{
     Apply, AutoCharge, Consolidation, Create, DefaultMethod, Field, Initial, Mode, NativeStripe,
     OrganisationKind, Overpaid, Owner, PaymentMethodMirror, Reopen, SyncDirection, Winner,
@@ -250,6 +250,8 @@ pub struct ConflictRule {
     pub default: Winner,
     /// Exceptions.
     pub fields: BTreeMap<Field, Winner>,
+    /// Exceptions among the pairs of metadata.
+    pub metadata: BTreeMap<MetadataField, Winner>,
 }
 
 impl ConflictRule {

@@ -94,12 +94,7 @@ fn policy(config: &Config) -> Policy {
         allow_blank: customers.allow_blank,
         conflict: ConflictRules {
             default: rule(customers.conflict.default),
-            fields: customers
-                .conflict
-                .fields
-                .iter()
-                .map(|(field, winner)| (model_field(*field), rule(*winner)))
-                .collect(),
+            fields: conflict_fields(config).collect(),
         },
         initial: match customers.initial {
             Initial::Ask => None,
@@ -107,6 +102,18 @@ fn policy(config: &Config) -> Policy {
             Initial::Zenskar => Some(Side::Zenskar),
         },
     }
+}
+
+fn conflict_fields(config: &Config) -> impl Iterator<Item = (Field, Rule)> + '_ {
+    let conflict = &config.customers.conflict;
+    let fields = conflict.fields.iter();
+    let fields = fields.map(|(field, winner)| (model_field(*field), rule(*winner)));
+    let named = pairs(config).filter_map(Result::ok).filter_map(|pair| {
+        let mut named = conflict.metadata.iter();
+        let (_, winner) = named.find(|(field, _)| field.key() == pair.stripe())?;
+        Some((Field::Metadata(pair), rule(*winner)))
+    });
+    fields.chain(named)
 }
 
 const fn rule(winner: Winner) -> Rule {
@@ -230,7 +237,7 @@ fn customers(config: &Config) -> Vec<Unavailable> {
 mod tests {
     use super::*;
     use crate::config::words::Word;
-    use crate::config::{CustomDataKey, MetadataKey};
+    use crate::config::{CustomDataKey, MetadataField, MetadataKey};
 
     #[test]
     fn the_defaults_ask_for_nothing_that_is_not_there() {
@@ -256,6 +263,12 @@ mod tests {
         config.customers.metadata.insert(stripe, zenskar);
         let pair = Field::Metadata(Pair::new("account_manager", "csm").unwrap());
         assert_eq!(engine(&config).policy.fields, [Field::Email, pair].into());
+        let named = MetadataField::parse("metadata.account_manager").unwrap();
+        let conflict = &mut config.customers.conflict;
+        conflict.metadata.insert(named, Winner::Zenskar);
+        let rules = engine(&config).policy.conflict;
+        assert_eq!(rules.of(pair), Rule::Side(Side::Zenskar));
+        assert_eq!(rules.of(Field::Email), Rule::Ask);
         assert_eq!(unavailable(&config), []);
     }
 

@@ -162,3 +162,26 @@ fn a_field_without_a_rule_follows_the_default() {
     assert_eq!(rule.winner(Field::Email), Winner::Stripe);
     assert_eq!(rule.winner(Field::Name), Winner::Zenskar);
 }
+
+#[test]
+fn a_pair_of_metadata_has_a_rule_of_its_own() {
+    let text = "[customers]\nmetadata = { tier = \"level\" }\n\
+        conflict = { \"metadata.tier\" = \"newest\", email = \"stripe\" }";
+    let rule = loaded(text).config.customers.conflict;
+    let winners: Vec<_> = rule.metadata.iter().collect();
+    assert_eq!(winners.len(), 1);
+    assert_eq!(
+        (winners[0].0.key(), *winners[0].1),
+        ("tier", Winner::Newest)
+    );
+    let shown = value::Setting::show(&rule).unwrap();
+    assert!(shown.contains("\"metadata.tier\" = \"newest\""), "{shown}");
+    let unknown = "[customers]\nconflict = { \"metadata.tier\" = \"stripe\" }";
+    let source = Source {
+        path: Path::new("/z.toml").to_owned(),
+        text: unknown.to_owned(),
+    };
+    let problems = parse(Path::new("/z.toml"), &[source]).unwrap_err();
+    let said = problems.to_string();
+    assert!(said.contains("not in `customers.metadata`"), "{said}");
+}

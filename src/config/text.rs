@@ -114,6 +114,35 @@ impl MetadataKey {
     }
 }
 
+/// A pair of metadata as a field: `metadata.` and Stripe's key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MetadataField(String);
+
+impl MetadataField {
+    /// What stands before the key.
+    pub const PREFIX: &str = "metadata.";
+
+    /// Reads the name of such a field.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let key = text.strip_prefix(Self::PREFIX);
+        MetadataKey::parse(key.ok_or("expected `metadata.` and a key")?)?;
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The whole name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The key of Stripe's metadata.
+    pub fn key(&self) -> &str {
+        self.0.strip_prefix(Self::PREFIX).unwrap_or_default()
+    }
+}
+
 /// A key of Zenskar's `custom_data` that may be mapped.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CustomDataKey(String);

@@ -299,6 +299,14 @@ fn customers(judge: &mut Judge<'_>, config: &Config) {
             "expected each field that travels, once",
         );
     }
+    let mut ruled = customers.conflict.metadata.keys();
+    let known = |key: &str| customers.metadata.keys().any(|one| one.as_str() == key);
+    judge.refuse_if(
+        ruled.any(|field| !known(field.key())),
+        &["customers.conflict", "customers.metadata"],
+        "`customers.conflict` names a pair of metadata that is not in `customers.metadata`",
+        "expected the Stripe key of a pair that is there",
+    );
     let targets: BTreeSet<_> = customers.metadata.values().collect();
     judge.refuse_if(
         targets.len() != customers.metadata.len(),

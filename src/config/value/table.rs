@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::super::problem::quoted;
 use super::super::words::{Field, Winner, Word};
-use super::super::{ConflictRule, CurrencyCode, MetadataKey, SecretRef, Tls};
+use super::super::{ConflictRule, CurrencyCode, MetadataField, MetadataKey, SecretRef, Tls};
 use super::{Misfit, Setting, Value, in_toml, misshapen, wrong_type};
 
 impl<T: Setting> Setting for Vec<T> {
@@ -61,6 +61,16 @@ impl EntryName for CurrencyCode {
 }
 
 impl EntryName for MetadataKey {
+    fn read_name(text: &str) -> Result<Self, String> {
+        Self::parse(text)
+    }
+
+    fn name(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl EntryName for MetadataField {
     fn read_name(text: &str) -> Result<Self, String> {
         Self::parse(text)
     }
@@ -181,11 +191,13 @@ impl Setting for ConflictRule {
 
     fn show(&self) -> Option<String> {
         let default = self.default.show()?;
-        if self.fields.is_empty() {
+        let mut entries = show_entries(&self.fields);
+        entries.extend(show_entries(&self.metadata));
+        if entries.is_empty() {
             return Some(default);
         }
-        let fields = show_entries(&self.fields).join(", ");
-        Some(format!("{{ default = {default}, {fields} }}"))
+        let entries = entries.join(", ");
+        Some(format!("{{ default = {default}, {entries} }}"))
     }
 
     /// A word is the rule for every field; a table changes the fields it names.
@@ -195,7 +207,7 @@ impl Setting for ConflictRule {
             DeValue::String(_) => {
                 *self = Self {
                     default: Winner::read(value)?,
-                    fields: BTreeMap::new(),
+                    ..Self::default()
                 };
                 return Ok(());
             }
@@ -209,7 +221,17 @@ impl Setting for ConflictRule {
                 Err(more) => misfits.extend(in_entry("default", more)),
             }
         }
-        misfits.extend(entries(&rest, &mut self.fields).err().into_iter().flatten());
+        let (mut pairs, mut fields) = (DeTable::new(), DeTable::new());
+        for (name, value) in rest {
+            let is_of_pair = name.get_ref().starts_with(MetadataField::PREFIX);
+            let table = if is_of_pair { &mut pairs } else { &mut fields };
+            table.insert(name, value);
+        }
+        let read = [
+            entries(&fields, &mut self.fields),
+            entries(&pairs, &mut self.metadata),
+        ];
+        misfits.extend(read.into_iter().filter_map(Result::err).flatten());
         if misfits.is_empty() {
             Ok(())
         } else {
