@@ -2,7 +2,8 @@
 //!
 //! A datum's way: [`intake`] sorts new events of the inbox into work, one piece a record;
 //! [`look`] takes a piece of work, reads both remotes, has [`crate::sync`] make a plan and applies
-//! it in one transaction; [`delivery`] carries out the writes that plans decided. [`poller`],
+//! it in one transaction; [`delivery`] carries out the writes that plans decided, and [`creation`]
+//! makes customers that are missing on one side. [`poller`],
 //! [`changes`] and [`scan`] only add to the inbox and to the work. [`driver`] wakes each of them by signal and by
 //! period; none takes any other input, so losing every signal costs time and nothing else.
 //!
@@ -19,6 +20,7 @@ pub mod backoff;
 pub mod changes;
 pub mod claims;
 pub mod command;
+pub mod creation;
 mod decisions;
 pub mod delivery;
 pub mod driver;
@@ -93,6 +95,8 @@ pub struct Wake {
     pub look: Notify,
     /// There are new intents.
     pub delivery: Notify,
+    /// There are creations to be carried out.
+    pub creation: Notify,
     /// The poller is to poll Stripe now.
     pub poller: Notify,
     /// Zenskar is to be asked for changes now.
@@ -192,5 +196,6 @@ impl Engine {
         self.wake.scan.notify_one();
         self.wake.changes.notify_one();
         self.wake.look.notify_one();
+        self.wake.creation.notify_one();
     }
 }

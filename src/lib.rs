@@ -31,6 +31,8 @@
 //!   at one customer comes to.
 //! - **decision**: what a person said is to become of a field. **run**: the decisions made at once,
 //!   by resolving a conflict, by applying a plan or by undoing a run.
+//! - **creation**: a customer that is there on one side only and is to be made on the other. It is
+//!   **offered** where a person has to order it.
 //! - **inbox**: what waits to be looked at. **intake**: the worker that empties it.
 //! - **outbox**: intents that wait to be sent. **delivery**: the worker that sends them.
 //! - **dead letter**: work that was given up, kept with its reason until a person decides.
@@ -59,6 +61,8 @@
 //!   still hold what the person saw ([`sync::decision`]).
 //! - An intent is durable before its request leaves, and an attempt is recorded before it is made.
 //!   After an attempt of unknown outcome the target is looked at first ([`engine::delivery`]).
+//! - A customer is made on the other side only where everything was asked that could show a
+//!   counterpart, all of it answered, and nobody was found ([`sync::creation`]).
 //! - Unknown is never failed; a look-up that failed is never "not found"; a mapping that gave no
 //!   answer is never "unlinked".
 //! - One process, one writer, one named transaction a step ([`store`]). A remote's failure is a

@@ -9,6 +9,7 @@
 //! - A type here depends on the standard library alone.
 //! - A value that came from outside is checked where it becomes a type of this module, once.
 
+pub mod creation;
 pub mod cursor;
 pub mod customer;
 pub mod difference;

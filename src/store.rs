@@ -2,7 +2,8 @@
 //!
 //! [`Store`] opens the file and gives snapshots to read from ([`ReadTx`]); [`Writer`] writes, one
 //! named story at a time, many to a commit. The verbs of both are grouped by noun: inbox, work,
-//! links, outbox, dead letters, differences, runs, mirrors, cursors, journal, secrets, reads, meta.
+//! links, outbox, creations, dead letters, differences, runs, mirrors, cursors, journal, secrets,
+//! reads, meta.
 //!
 //! # Invariants
 //!
@@ -16,6 +17,7 @@
 
 mod aside;
 mod codec;
+mod creations;
 mod cursors;
 mod dead;
 mod differences;
@@ -39,6 +41,7 @@ mod work;
 mod writer;
 
 pub use codec::survey;
+pub use creations::CreationCounts;
 pub use error::{Cause, QueueFull, RecordError, StoreError, WriteError};
 pub use inbox::{EventHead, Inserted, PreparedEvent, StoredEvent, StoredHead};
 pub use janitor::Prunable;

@@ -7,7 +7,7 @@ use crate::cli::key::KeyFile;
 use crate::cli::out::{Out, Tone};
 use crate::cli::prepare::{Finding, Prepared, SecretPlaces, prepare};
 use crate::cli::settings;
-use crate::config::{Config, LoadError, Loaded, Poll, Problems, SyncDirection};
+use crate::config::{Config, Create, LoadError, Loaded, Poll, Problems, SyncDirection};
 use crate::store::{Store, StoreError};
 use serde_json::json;
 use std::path::Path;
@@ -164,6 +164,9 @@ fn advice(config: &Config) -> Vec<String> {
     let mut say = |text: &str| advice.push(text.to_owned());
     if config.customers.sync == SyncDirection::Off {
         say("`customers.sync` is \"off\": nothing is written to Zenskar");
+    }
+    if config.customers.sync == SyncDirection::Off && config.customers.create != Create::None {
+        say("`customers.sync` is \"off\": no customer is created either");
     }
     if config.events.poll == Poll::Off {
         say("`events.poll` is \"off\": an event whose webhook is lost is lost");

@@ -215,6 +215,8 @@ async fn join_around(start: Start<'_>, (store, writer): (Store, Writer)) -> Outc
     let engine = Engine::new((store, writer), stripe, zenskar, clock, settings);
     let noted = engine.activate(&engine.settings().policy).await;
     noted.map_err(|error| store_failure(&error))?;
+    let noted = engine.switch_creating(engine.settings().creates).await;
+    noted.map_err(|error| store_failure(&error))?;
     let looked = engine.reconsider().await;
     looked.map_err(|error| store_failure(&error))?;
     let engine = Arc::new(engine);

@@ -5,14 +5,15 @@
 //! on it.
 
 use crate::config::{
-    Apply, AutoCharge, Config, Create, Field as ConfigField, Initial, Mode, PaymentMethodMirror,
-    Poll as ConfigPoll, SyncDirection, Winner,
+    Apply, AutoCharge, Config, Create, Field as ConfigField, Initial, Mode, NativeStripe,
+    PaymentMethodMirror, Poll as ConfigPoll, SyncDirection, Winner,
 };
 use crate::engine::settings::{Poll, Settings};
 use crate::model::customer::Field;
 use crate::model::link::Side;
 use crate::model::pair::{InvalidPair, Pair};
 use crate::remote::limiter::Rates;
+use crate::sync::creation::Creates;
 use crate::sync::policy::{ConflictRules, Direction, Policy, Rule};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -37,6 +38,8 @@ pub fn engine(config: &Config) -> Settings {
     Settings {
         policy: policy(config),
         match_email: config.customers.match_email,
+        creates: creates(config),
+        has_connector: config.zenskar.native_stripe != Some(NativeStripe::Off),
         settle: config.zenskar.settle,
         poll: match config.events.poll {
             ConfigPoll::Off => Poll::Off,
@@ -114,6 +117,16 @@ fn conflict_fields(config: &Config) -> impl Iterator<Item = (Field, Rule)> + '_ 
         Some((Field::Metadata(pair), rule(*winner)))
     });
     fields.chain(named)
+}
+
+/// Where customers are made: nowhere while sync is off.
+fn creates(config: &Config) -> Creates {
+    let (create, sync) = (config.customers.create, config.customers.sync);
+    let is_on = sync != SyncDirection::Off;
+    Creates {
+        stripe: is_on && matches!(create, Create::Stripe | Create::Both),
+        zenskar: is_on && matches!(create, Create::Zenskar | Create::Both),
+    }
 }
 
 const fn rule(winner: Winner) -> Rule {
@@ -205,32 +218,14 @@ pub fn unavailable(config: &Config) -> Vec<Unavailable> {
 }
 
 fn customers(config: &Config) -> Vec<Unavailable> {
-    let customers = &config.customers;
-    let mut list = Vec::new();
-    for invalid in pairs(config).filter_map(Result::err) {
-        list.push(Unavailable {
+    let wrong = pairs(config).filter_map(Result::err);
+    wrong
+        .map(|invalid| Unavailable {
             key: "customers.metadata",
             what: invalid.to_string(),
             fix: "restart the daemon, or take back pairs",
-        });
-    }
-    let mut refuse = |wrong: bool, key, what: &str, fix| {
-        if wrong {
-            list.push(Unavailable {
-                key,
-                what: what.to_owned(),
-                fix,
-            });
-        }
-    };
-    refuse(
-        customers.create != Create::None,
-        "customers.create",
-        "creating customers is not available in this version: it links those that exist on both \
-         sides",
-        "set it to \"none\"",
-    );
-    list
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -273,6 +268,24 @@ mod tests {
     }
 
     #[test]
+    fn customers_are_made_where_the_operator_says_and_nowhere_while_sync_is_off() {
+        let mut config = Config::default();
+        config.customers.create = Create::Both;
+        assert_eq!(engine(&config).creates, Creates::default());
+        config.customers.sync = SyncDirection::ImportOnly;
+        for (create, stripe, zenskar) in [
+            (Create::None, false, false),
+            (Create::Stripe, true, false),
+            (Create::Zenskar, false, true),
+            (Create::Both, true, true),
+        ] {
+            config.customers.create = create;
+            assert_eq!(engine(&config).creates, Creates { stripe, zenskar });
+            assert_eq!(unavailable(&config), []);
+        }
+    }
+
+    #[test]
     fn fields_have_one_name_in_the_file_and_everywhere_else() {
         for (word, field) in ConfigField::ALL {
             assert_eq!(model_field(*field).as_str(), *word);
@@ -285,14 +298,10 @@ mod tests {
         let mut config = Config::default();
         config.customers.sync = SyncDirection::ImportAndExport;
         config.customers.fields = Some(vec![ConfigField::Name]);
-        config.customers.create = Create::Zenskar;
         config.payments.links = true;
         config.stripe.client_id = Some("ca_1".to_owned());
         let list = unavailable(&config);
         let keys: Vec<&str> = list.iter().map(|one| one.key).collect();
-        assert_eq!(
-            keys,
-            ["customers.create", "stripe.client_id", "payments.links"]
-        );
+        assert_eq!(keys, ["stripe.client_id", "payments.links"]);
     }
 }

@@ -54,6 +54,7 @@ fn show(status: &Status, out: &Out) {
     row("zenskar", &remote(&status.zenskar, out));
     row("sync", &status.sync);
     row("customers", &customers(status));
+    row("creating", &creating(status, out));
     row("queues", &queues(status));
     row("polling", &polling(status, out));
     row("changes", &changes(status, out));
@@ -89,6 +90,22 @@ fn customers(status: &Status) -> String {
     }
     let reasons = pairs(&status.differences, " ");
     format!("{linked}, {differing} differences ({reasons})")
+}
+
+fn creating(status: &Status, out: &Out) -> String {
+    let creations = &status.creations;
+    let since = creations.since.iter().map(|(side, since)| match since {
+        Some(since) => format!("in {side} since {}", out.when(since)),
+        None => format!("in {side}, once the other side tells its time"),
+    });
+    let counts = [
+        (creations.offered, "waiting for an order"),
+        (creations.open, "under way"),
+        (creations.dead, "given up"),
+    ];
+    let counts = counts.into_iter().filter(|(count, _)| *count > 0);
+    let counts = counts.map(|(count, what)| format!("{count} {what}"));
+    since.chain(counts).collect::<Vec<_>>().join(", ")
 }
 
 fn queues(status: &Status) -> String {

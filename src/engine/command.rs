@@ -3,6 +3,7 @@
 
 mod candidates;
 mod conflicts;
+mod creations;
 mod customers;
 mod dead;
 mod events;

@@ -44,6 +44,10 @@ pub async fn run(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), Eng
         &mut loops,
         boxed(deliveries(Arc::clone(&engine), stop.clone())),
     );
+    spawn(
+        &mut loops,
+        boxed(creations(Arc::clone(&engine), stop.clone())),
+    );
     spawn(&mut loops, boxed(poller(Arc::clone(&engine), stop.clone())));
     spawn(
         &mut loops,
@@ -132,6 +136,30 @@ async fn deliveries(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), 
         }
         let next = engine.store.read()?.next_intent_due()?;
         settle(&engine, &stop, &engine.wake.delivery, &mut tasks, next).await?;
+    }
+    finish(tasks).await
+}
+
+async fn creations(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), EngineError> {
+    let mut tasks = JoinSet::new();
+    while !stop.is_cancelled() {
+        engine.time_creating().await?;
+        let now = engine.clock.now();
+        let open =
+            engine.gate.is_open(Side::Stripe, now) && engine.gate.is_open(Side::Zenskar, now);
+        let due = if open {
+            engine.due_creations(now, CONCURRENT_MAX)?
+        } else {
+            Vec::new()
+        };
+        for creation in due {
+            if tasks.len() < CONCURRENT_MAX {
+                let engine = Arc::clone(&engine);
+                tasks.spawn(async move { engine.create(&creation.subject).await.map(drop) });
+            }
+        }
+        let next = engine.store.read()?.next_creation_due()?;
+        settle(&engine, &stop, &engine.wake.creation, &mut tasks, next).await?;
     }
     finish(tasks).await
 }

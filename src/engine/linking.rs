@@ -5,6 +5,7 @@
 //! both sides agree.
 
 use crate::engine::Engine;
+use crate::engine::creation::{Considered, rows};
 use crate::engine::error::EngineError;
 use crate::engine::unlinked::hand_over;
 use crate::model::customer::{Field, Fields, Presence, Value};
@@ -48,7 +49,7 @@ impl Engine {
         let now = self.clock.now();
         let seen = self.stripe_for_search(id, events).await?;
         let search = self.search(id, &seen, Priority::Scan).await?;
-        let why = match judge(id, &search) {
+        let considered = match judge(id, &search) {
             Verdict::Link(zenskar, proof) => {
                 let link = new_link(id, &zenskar, proof, now);
                 let row = link.clone();
@@ -60,26 +61,21 @@ impl Engine {
                     .await?;
                 match made {
                     Placed::Stored => return Ok(Found::Linked(link)),
-                    Placed::Claimed(other) => format!(
+                    Placed::Claimed(other) => Considered::waits(format!(
                         "{zenskar} belongs to {id} by its {}, and is linked to {}: unlink one of them",
                         proof.as_str(),
                         other.stripe
-                    ),
+                    )),
                 }
             }
-            verdict => why_not(&verdict, &search),
+            verdict @ Verdict::Ambiguous(_) => Considered::waits(why_not(&verdict, &search)),
+            verdict @ Verdict::Unlinked => {
+                let why = why_not(&verdict, &search);
+                self.consider_in_zenskar(&seen, &search, &why)?
+            }
         };
-        let parked = Work {
-            last_error: Some(why),
-            attempts: 0,
-            ..work.clone()
-        };
-        let stripe = id.clone();
-        let is_parked = self
-            .writer
-            .write("park work", move |tx| park(tx, &parked, &stripe))
-            .await?;
-        if !is_parked {
+        self.note_named(id, &seen).await?;
+        if !self.park_considered(work, considered).await? {
             // An event came while we searched: look again with it.
             self.wake.look.notify_one();
         }
@@ -161,14 +157,33 @@ impl Engine {
         let snapshot = newest
             .filter(alone)
             .and_then(|event| stripe::event::customer(&event.payload).ok());
-        match snapshot {
+        let listed = match &snapshot {
+            None if events.is_empty() => self.listed_whole(id)?.map(|(observed, _)| observed),
+            _ => None,
+        };
+        match snapshot.or(listed) {
             Some(observed) => Ok(observed),
             None => Ok(self.stripe.customer(id, Priority::Scan).await?.value),
         }
     }
 
+    /// Remembers whom the metadata of a customer of Stripe name that is not linked.
+    async fn note_named(&self, id: &StripeCustomerId, seen: &Observed) -> Result<(), EngineError> {
+        let named = stripe::convert::metadata(&seen.payload, METADATA_KEY);
+        let Some(Ok(named)) = named.map(|text| ZenskarCustomerId::parse(&text)) else {
+            return Ok(());
+        };
+        let id = id.clone();
+        self.writer
+            .write("remember who names a customer", move |tx| {
+                tx.note_named(&named, &id)
+            })
+            .await?;
+        Ok(())
+    }
+
     /// What Zenskar's mapping says of one of its customers; a customer that is gone says nothing.
-    async fn mapping(
+    pub(super) async fn mapping(
         &self,
         id: &ZenskarCustomerId,
         priority: Priority,
@@ -243,6 +258,7 @@ pub(super) fn make_link(
     if placed == Placed::Stored {
         let subject = Subject::Customer(link.stripe.clone());
         tracing::info!(event = "customer_linked", customer = %link.stripe, zenskar = %link.zenskar);
+        rows::close(tx, link, now)?;
         tx.unpark(&subject, now)?;
         hand_over(tx, &link.zenskar, &link.stripe, now)?;
         if tx.work(&subject)?.is_none() {
@@ -258,16 +274,4 @@ pub(super) fn make_link(
         tx.append_journal(&entry)?;
     }
     Ok(placed)
-}
-
-/// Parks work, unless something was added to it since it was read.
-fn park(tx: &mut WriteTx<'_>, work: &Work, stripe: &StripeCustomerId) -> Result<bool, StoreError> {
-    let unmoved = tx
-        .work(&work.subject)?
-        .is_some_and(|current| current.asked == work.asked);
-    let still_unlinked = tx.link(stripe)?.is_none();
-    if unmoved && still_unlinked {
-        tx.park(work)?;
-    }
-    Ok(unmoved && still_unlinked)
 }

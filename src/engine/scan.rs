@@ -304,6 +304,7 @@ impl Engine {
         if finished {
             cursor.phase = ScanPhase::Idle;
             if !cursor.is_sweep {
+                self.search_unlinked(&cursor).await?;
                 cursor.finished_at = Some(self.clock.now());
             }
             cursor.zenskar_swept_at = cursor.zenskar_started_at;
@@ -441,11 +442,13 @@ impl Engine {
                     }
                 }
             }
-            Mapping::NoAnswer => {
-                found.unanswered = found.unanswered.saturating_add(1);
+            answer @ (Mapping::NoAnswer | Mapping::Nothing) => {
+                if answer == Mapping::NoAnswer {
+                    found.unanswered = found.unanswered.saturating_add(1);
+                }
                 self.ask_for_named(seen).await?;
+                self.know_unlinked(seen, &answer).await?;
             }
-            Mapping::Nothing => self.ask_for_named(seen).await?,
         }
         Ok(())
     }

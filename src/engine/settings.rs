@@ -1,6 +1,7 @@
 //! The operator's configuration in the form the loops use.
 
 use crate::model::id::AccountId;
+use crate::sync::creation::Creates;
 use crate::sync::policy::Policy;
 use std::time::Duration;
 
@@ -11,6 +12,11 @@ pub struct Settings {
     pub policy: Policy,
     /// Whether an address of e-mail that is unique on both sides proves that two customers are one.
     pub match_email: bool,
+    /// Where the missing counterpart of a customer is made.
+    pub creates: Creates,
+    /// Whether Zenskar's own Stripe connector may be at work. It is told of a customer that is made
+    /// in Zenskar, and given time before one is made in Stripe.
+    pub has_connector: bool,
     /// How long after it was sent a write may still arrive.
     pub settle: Duration,
     /// Whether and how often to poll.

@@ -12,6 +12,7 @@ use crate::remote::testing::{Scripted, StillClock, response, run};
 use crate::remote::transport::{Response, TransportError};
 use crate::store::{Store, StoreError, WriteTx, Writer};
 use crate::stripe::client::{StripeClient, StripeClientOptions};
+use crate::sync::creation::Creates;
 use crate::sync::policy::{Direction, Policy};
 use crate::zenskar::client::{ZenskarClient, ZenskarClientOptions};
 use std::sync::Arc;
@@ -23,6 +24,7 @@ pub(super) type Script = Vec<Result<Response, TransportError>>;
 pub(super) struct Bench {
     pub(super) engine: Engine,
     pub(super) clock: StillClock,
+    pub(super) stripe: Arc<Scripted>,
     pub(super) zenskar: Arc<Scripted>,
 }
 
@@ -41,7 +43,7 @@ impl Bench {
                 live: false,
                 requests_per_second: 25,
             },
-            stripe,
+            stripe.clone(),
             Arc::new(clock.clone()),
         );
         let zenskar_client = ZenskarClient::new(
@@ -64,6 +66,7 @@ impl Bench {
         Self {
             engine,
             clock,
+            stripe,
             zenskar,
         }
     }
@@ -126,6 +129,8 @@ fn settings() -> Settings {
             ..Policy::off()
         },
         match_email: false,
+        creates: Creates::default(),
+        has_connector: true,
         settle: Duration::from_secs(120),
         poll: Poll::Adaptive,
         api_version: "v1".to_owned(),

@@ -4,6 +4,7 @@
 //! Without a link its events wait, are counted, and are taken up by the link that appears.
 
 use crate::engine::Engine;
+use crate::engine::creation::{Considered, rows};
 use crate::engine::error::EngineError;
 use crate::engine::linking::{make_link, new_link, proof};
 use crate::engine::look::Looked;
@@ -44,6 +45,7 @@ impl Engine {
                 let subject = work.subject.clone();
                 self.writer
                     .write("drop work of unlinked customer", move |tx| {
+                        rows::forget(tx, &subject)?;
                         tx.remove_parked(&subject)?;
                         tx.remove_work(&subject).map(drop)
                     })
@@ -52,7 +54,7 @@ impl Engine {
             }
             Err(failure) => return Err(self.refused(failure)),
         };
-        let why = match mapping {
+        let considered = match mapping {
             Mapping::Names(stripe) => {
                 let link = new_link(&stripe, id, LinkProof::Mapping, now);
                 let made = self
@@ -66,20 +68,21 @@ impl Engine {
                     return Ok(Looked::Applied);
                 };
                 self.note_second_claim(id, &stripe, &other).await?;
-                format!(
+                Considered::waits(format!(
                     "{id} is mapped to {stripe}, and {} is linked with {}: unlink one of them",
                     other.stripe, other.zenskar
-                )
+                ))
             }
-            Mapping::Nothing => "it is mapped to no customer of Stripe".to_owned(),
-            Mapping::NoAnswer => "Zenskar's mapping gave no answer".to_owned(),
+            answer @ (Mapping::Nothing | Mapping::NoAnswer) => {
+                let why = match answer {
+                    Mapping::NoAnswer => "Zenskar's mapping gave no answer",
+                    _ => "it is mapped to no customer of Stripe",
+                };
+                self.consider_in_stripe(id, &answer, why).await?
+            }
         };
-        self.park_as_read(Work {
-            last_error: Some(why),
-            attempts: 0,
-            ..work.clone()
-        })
-        .await
+        self.park_considered(work, considered).await?;
+        Ok(Looked::Parked)
     }
 
     /// A customer of Zenskar's whose external id is that of a customer in Stripe: that one's partner

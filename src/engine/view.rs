@@ -32,6 +32,9 @@ pub struct Status {
     pub links: u64,
     /// Differences that wait for a person, by reason.
     pub differences: BTreeMap<String, u64>,
+    /// Customers made on the side that lacks them.
+    #[serde(default)]
+    pub creations: CreationsStatus,
     /// The events API.
     pub poll: PollStatus,
     /// Zenskar's customers that change.
@@ -44,6 +47,20 @@ pub struct Status {
     /// The process, and what it is bound to. Not the engine's: whoever answers fills it in.
     #[serde(default)]
     pub daemon: Daemon,
+}
+
+/// Customers made on the side that lacks them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreationsStatus {
+    /// By the side on which they are made: since when, by the other side's clock. `null` while that
+    /// has not told its time; absent where none are made.
+    pub since: BTreeMap<String, Option<String>>,
+    /// Customers that were there before, and are made when a person orders it.
+    pub offered: u64,
+    /// On their way.
+    pub open: u64,
+    /// Given up: each is a dead letter.
+    pub dead: u64,
 }
 
 /// The process, and what it is bound to.
@@ -377,7 +394,7 @@ pub struct EventView {
 pub struct DeadRow {
     /// Its number.
     pub number: u64,
-    /// `look` or `change`.
+    /// `look`, `change` or `creation`.
     pub kind: String,
     /// What it is about.
     pub subject: String,

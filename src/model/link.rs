@@ -82,6 +82,8 @@ pub enum LinkProof {
     ExternalId,
     /// Both have the same address of e-mail, and nobody else has it.
     Email,
+    /// We made the one for the other.
+    Created,
 }
 
 impl LinkProof {
@@ -94,6 +96,7 @@ impl LinkProof {
             Self::Metadata => "metadata",
             Self::ExternalId => "external-id",
             Self::Email => "email",
+            Self::Created => "created",
         }
     }
 }

@@ -119,4 +119,6 @@ pub enum DeadWork {
     Work(Work),
     /// A write that was refused or kept failing: the link and the intent's number.
     Intent(StripeCustomerId, u64),
+    /// A creation that was refused or kept failing: the customer that is there.
+    Creation(Subject),
 }

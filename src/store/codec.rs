@@ -14,6 +14,7 @@
 
 mod activation;
 mod changes;
+mod creation;
 mod cursor;
 mod event;
 mod fields;
@@ -68,6 +69,8 @@ pub(super) enum Tag {
     ChangeCursor,
     Run,
     Decided,
+    Creation,
+    Switched,
 }
 
 impl Tag {
@@ -93,6 +96,8 @@ impl Tag {
             Self::ChangeCursor => 18,
             Self::Run => 19,
             Self::Decided => 20,
+            Self::Creation => 21,
+            Self::Switched => 22,
         }
     }
 }

@@ -82,6 +82,29 @@ pub(super) fn to_run(key: &[u8]) -> Option<&str> {
     std::str::from_utf8(link).ok()
 }
 
+/// The bound before the first customer of Stripe that names a customer of Zenskar.
+pub(super) fn named_from(zenskar: &str) -> Vec<u8> {
+    intents_from(zenskar)
+}
+
+/// The bound after the last one.
+pub(super) fn named_to(zenskar: &str) -> Vec<u8> {
+    intents_to(zenskar)
+}
+
+/// The key of a customer of Stripe that names a customer of Zenskar.
+pub(super) fn named(zenskar: &str, stripe: &str) -> Vec<u8> {
+    let mut key = named_from(zenskar);
+    key.extend_from_slice(stripe.as_bytes());
+    key
+}
+
+/// The customer of Stripe in a key made by [`named`].
+pub(super) fn to_named(key: &[u8]) -> Option<&str> {
+    let end = key.iter().position(|byte| *byte == END)?;
+    std::str::from_utf8(key.get(end.saturating_add(1)..)?).ok()
+}
+
 /// The key of a mirror.
 pub(super) fn mirror(side: Side, id: &str) -> Vec<u8> {
     let mut key = vec![match side {
@@ -90,6 +113,17 @@ pub(super) fn mirror(side: Side, id: &str) -> Vec<u8> {
     }];
     key.extend_from_slice(id.as_bytes());
     key
+}
+
+/// The side and the id that `key`, made by [`mirror`], is the key of.
+pub(super) fn to_mirror(key: &[u8]) -> Option<(Side, &str)> {
+    let (side, id) = key.split_first()?;
+    let side = match side {
+        b's' => Side::Stripe,
+        b'z' => Side::Zenskar,
+        _ => return None,
+    };
+    Some((side, std::str::from_utf8(id).ok()?))
 }
 
 /// A day.

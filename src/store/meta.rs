@@ -15,6 +15,8 @@ pub(super) const INSTALLATION: &[u8] = b"installation";
 const IDENTITY: &[u8] = b"identity";
 /// Row of [`META`] with what is active, and since when.
 const ACTIVATIONS: &[u8] = b"activations";
+/// Row of [`META`] with since when customers are created.
+pub(super) const SWITCHED: &[u8] = b"switched";
 
 /// The one Stripe account and the one Zenskar organisation that this store is bound to.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,10 +3,11 @@
 use crate::model::link::Side;
 use crate::model::mirror::Mirror;
 use crate::store::codec::{decode_mirror, encode_mirror};
-use crate::store::error::StoreError;
+use crate::store::error::{RecordError, StoreError};
+use crate::store::inbox::BAD_KEY;
 use crate::store::key;
 use crate::store::tables::MIRRORS;
-use crate::store::tx::{ReadTx, WriteTx};
+use crate::store::tx::{ENOUGH, Order, ReadTx, WriteTx, after, until};
 
 /// A mirror ready to be written: encoded and compressed, so that the writer only has to place it.
 #[derive(Clone, Debug)]
@@ -41,6 +42,38 @@ impl ReadTx<'_> {
     /// The file cannot be read, or the row is damaged.
     pub fn mirror(&self, side: Side, id: &str) -> Result<Option<Mirror>, StoreError> {
         self.with(MIRRORS, &key::mirror(side, id), decode_mirror)
+    }
+}
+
+impl ReadTx<'_> {
+    /// Ids of the customers of `side` that have a mirror, after `after_id`.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or a row is damaged.
+    pub fn mirror_ids(
+        &self,
+        side: Side,
+        after_id: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, StoreError> {
+        let from = key::mirror(side, after_id.unwrap_or_default());
+        let mut ids = Vec::new();
+        if limit == 0 {
+            return Ok(ids);
+        }
+        self.scan(MIRRORS, after(Some(&from)), Order::Ascending, |row, _| {
+            match key::to_mirror(row) {
+                Some((found, id)) if found == side => ids.push(id.to_owned()),
+                Some(_) => return ENOUGH,
+                None => {
+                    let bad = RecordError::Rule(BAD_KEY);
+                    return Err(StoreError::corrupt(MIRRORS.name(), row, bad));
+                }
+            }
+            until(ids.len(), limit)
+        })?;
+        Ok(ids)
     }
 }
 

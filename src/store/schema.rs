@@ -45,8 +45,8 @@ pub(super) fn migrate(
 ) -> Result<(), StoreError> {
     match schema {
         0 => first(tx, installation)?,
-        // Runs and what they decided, which a release that does not know of them would not carry
-        // out.
+        // Runs and what they decided, and creations, which a release that does not know of them
+        // would not carry out.
         1 => make_tables(tx)?,
         _ => {}
     }
@@ -58,7 +58,7 @@ pub(super) fn migrate(
     tx.put(META, SCHEMA, &written)
 }
 
-/// Schema 1: the tables.
+/// Schema 1: the tables, and whose store it is.
 fn first(tx: &mut WriteTx<'_>, installation: [u8; 16]) -> Result<(), StoreError> {
     make_tables(tx)?;
     tx.put(META, INSTALLATION, &Installation(installation))

@@ -27,11 +27,12 @@ impl Table {
 }
 
 /// Name → value: schema, installation id, the account and organisation this store is bound to,
-/// what is active and since when.
+/// what is active and since when, and since when customers are created.
 pub(super) const META: Table = Table("meta");
 
 /// Name → last number given. Numbers that must never be given twice although the rows that carried
-/// them go away (dead letters, intents of a link), and the counts of open differences by reason.
+/// them go away (dead letters, intents of a link, requests of a creation), and the counts of open
+/// differences by reason and of creations by side and stage.
 pub(super) const COUNTERS: Table = Table("counters");
 
 /// Sequence number → event: its head, and its body compressed. Appended in the order of arrival;
@@ -66,6 +67,13 @@ pub(super) const OUTBOX: Table = Table("outbox");
 /// writes of one link go out one after the other.
 pub(super) const OUTBOX_DUE: Table = Table("outbox_due");
 
+/// Subject → creation of its counterpart: offered, on its way, or given up.
+pub(super) const CREATIONS: Table = Table("creations");
+/// (due, subject) → nothing. Finds the creations that are due; one row for each open one.
+pub(super) const CREATIONS_DUE: Table = Table("creations_due");
+/// (Zenskar id, Stripe id) → nothing. Customers of Stripe that were seen with metadata that name a
+/// customer of Zenskar.
+pub(super) const NAMED: Table = Table("named");
 /// Number → dead letter, for a person to decide.
 pub(super) const DEAD: Table = Table("dead");
 
@@ -94,7 +102,7 @@ pub(super) const SECRETS: Table = Table("secrets");
 pub(super) const READS: Table = Table("reads");
 
 /// All tables; a migration makes those that a file lacks.
-pub(super) const ALL: [Table; 21] = [
+pub(super) const ALL: [Table; 24] = [
     META,
     COUNTERS,
     EVENTS,
@@ -107,6 +115,9 @@ pub(super) const ALL: [Table; 21] = [
     LINKS_BY_ZENSKAR,
     OUTBOX,
     OUTBOX_DUE,
+    CREATIONS,
+    CREATIONS_DUE,
+    NAMED,
     DEAD,
     DIFFERENCES,
     RUNS,

@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::creation::{Creation, Stage};
 use crate::model::customer::Value;
 use crate::model::difference::{Difference, Held};
 use crate::model::event::{Channel, Event};
@@ -22,6 +23,17 @@ fn cus(id: &str) -> StripeCustomerId {
 
 fn subject(id: &str) -> Subject {
     Subject::Customer(cus(id))
+}
+
+fn zen(id: &str) -> ZenskarCustomerId {
+    ZenskarCustomerId::parse(id).unwrap()
+}
+
+fn creation(id: &str, stage: Stage, due: i64) -> Creation {
+    Creation {
+        due_at: at(due),
+        ..Creation::new(subject(id), stage, at(0))
+    }
 }
 
 fn memory() -> Store {
@@ -812,11 +824,114 @@ fn fill(store: &Store) {
         tx.add_reads(20_000, 7).unwrap();
         tx.put_run(&run(1)).unwrap();
         tx.put_decided(&decided(1, "cus_1")).unwrap();
+        tx.put_creation(&creation("cus_4", Stage::Waiting, 6))
+            .unwrap();
+        tx.note_named(&zen("z-4"), &cus("cus_4")).unwrap();
     });
 }
 
+#[test]
+fn creations_are_due_while_they_are_open_and_are_counted_by_side_and_stage() {
+    let store = memory();
+    let (offered, open) = (
+        creation("cus_1", Stage::Offered, 1),
+        creation("cus_2", Stage::Waiting, 5),
+    );
+    let in_stripe = Creation {
+        subject: Subject::Unlinked(zen("z-1")),
+        ..open.clone()
+    };
+    let rows = [offered.clone(), open.clone(), in_stripe.clone()];
+    write(&store, move |tx| {
+        rows.iter()
+            .try_for_each(|row| tx.put_creation(row))
+            .unwrap();
+    });
+    let counts = |side| store.read().unwrap().creation_counts(side).unwrap();
+    let zenskar = CreationCounts {
+        offered: 1,
+        open: 1,
+        dead: 0,
+    };
+    assert_eq!(counts(Side::Zenskar), zenskar);
+    assert_eq!(counts(Side::Stripe).open, 1);
+    let read = store.read().unwrap();
+    assert_eq!(read.due_creations(at(4), 9).unwrap(), []);
+    assert_eq!(read.next_creation_due().unwrap(), Some(at(5)));
+    assert_eq!(
+        read.due_creations(at(5), 9).unwrap(),
+        [open.clone(), in_stripe]
+    );
+    assert_eq!(
+        read.creations(Some(&subject("cus_1")), 1).unwrap(),
+        std::slice::from_ref(&open)
+    );
+    drop(read);
+    let dead = Creation {
+        stage: Stage::Dead(at(6)),
+        ..open
+    };
+    write(&store, move |tx| {
+        tx.put_creation(&dead).unwrap();
+        tx.remove_creation(&Subject::Unlinked(zen("z-1"))).unwrap();
+        assert_eq!(tx.next_creation_number(&dead.subject).unwrap(), 1);
+        tx.remove_creation(&dead.subject).unwrap();
+        assert_eq!(tx.next_creation_number(&dead.subject).unwrap(), 2);
+        tx.put_creation(&dead).unwrap();
+    });
+    assert_eq!(
+        counts(Side::Zenskar),
+        CreationCounts {
+            open: 0,
+            dead: 1,
+            ..zenskar
+        }
+    );
+    assert_eq!(counts(Side::Stripe), CreationCounts::default());
+    assert_eq!(store.read().unwrap().next_creation_due().unwrap(), None);
+    assert_eq!(
+        store.read().unwrap().creation(&subject("cus_1")).unwrap(),
+        Some(offered)
+    );
+}
+
+#[test]
+fn who_names_a_customer_is_found_by_its_name_alone() {
+    let store = memory();
+    let mirror = Mirror {
+        observed_at: at(1),
+        deleted: false,
+        payload: b"{}".to_vec(),
+    };
+    write(&store, move |tx| {
+        for (zenskar, stripe) in [("z-1", "cus_1"), ("z-1", "cus_2"), ("z-10", "cus_3")] {
+            tx.note_named(&zen(zenskar), &cus(stripe)).unwrap();
+            let mirror = PreparedMirror::new(Side::Stripe, stripe, &mirror).unwrap();
+            tx.put_mirror(&mirror).unwrap();
+        }
+        let zenskar = PreparedMirror::new(Side::Zenskar, "z-1", &mirror).unwrap();
+        tx.put_mirror(&zenskar).unwrap();
+        assert!(tx.forget_named(&zen("z-1"), &cus("cus_2")).unwrap());
+    });
+    let read = store.read().unwrap();
+    assert_eq!(read.named_by(&zen("z-1"), 9).unwrap(), [cus("cus_1")]);
+    assert_eq!(read.named_by(&zen("z-10"), 9).unwrap(), [cus("cus_3")]);
+    assert_eq!(read.named_by(&zen("z-2"), 9).unwrap(), []);
+    let ids = |after, limit| read.mirror_ids(Side::Stripe, after, limit).unwrap();
+    assert_eq!(ids(None, 2), ["cus_1", "cus_2"]);
+    assert_eq!(ids(Some("cus_2"), 2), ["cus_3"]);
+    assert_eq!(read.mirror_ids(Side::Zenskar, None, 9).unwrap(), ["z-1"]);
+}
+
 /// Tables by the schema that brought them; the others are of the first.
-const LATER_TABLES: [(u32, &str); 3] = [(2, "runs"), (2, "decided"), (2, "decided_by_run")];
+const LATER_TABLES: [(u32, &str); 6] = [
+    (2, "runs"),
+    (2, "decided"),
+    (2, "decided_by_run"),
+    (2, "creations"),
+    (2, "creations_due"),
+    (2, "named"),
+];
 
 /// A store that a release wrote stays in the repository as it was, and every later release opens
 /// it. A release with a new schema finds its own file missing: it is written, and is to be kept.
@@ -881,5 +996,10 @@ fn stores_of_all_releases_open() {
             .filter(|(table, rows)| *rows == 0 && !is_later(table))
             .collect();
         assert_eq!(empty, []);
+        if version > 1 {
+            let waiting = creation("cus_4", Stage::Waiting, 6);
+            assert_eq!(view.due_creations(at(6), 9).unwrap(), [waiting]);
+            assert_eq!(view.named_by(&zen("z-4"), 9).unwrap(), [cus("cus_4")]);
+        }
     }
 }

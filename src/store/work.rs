@@ -277,10 +277,31 @@ impl WriteTx<'_> {
     pub fn park(&mut self, work: &Work) -> Result<(), StoreError> {
         self.remove_work(&work.subject)?;
         let merged = match self.parked(&work.subject)? {
-            Some(known) => merge(known, work),
+            // Why it waits is what was found last.
+            Some(known) => merge(work.clone(), &known),
             None => work.clone(),
         };
         self.put_in_order(PARKED, &merged)
+    }
+
+    /// Writes why `subject` waits for a link, whether or not it waited before.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written, or the row is damaged.
+    pub fn note_parked(
+        &mut self,
+        subject: &Subject,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let known = self.parked(subject)?;
+        let parked = Work {
+            due_at: now,
+            last_error: Some(why.to_owned()),
+            ..known.unwrap_or_else(|| Work::new(subject.clone(), now))
+        };
+        self.put_in_order(PARKED, &parked)
     }
 
     /// Puts what waits on `subject` back to work, due now; gives the work, unless nothing waited.

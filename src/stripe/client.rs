@@ -11,6 +11,8 @@
 //! - Reads are counted: Stripe rations them (500 per transaction, at least 10,000 a month).
 //! - Every write carries an idempotency key, so that Stripe recognises a repeat.
 
+mod create;
+
 use crate::clock::Clock;
 use crate::model::customer::Field;
 use crate::model::id::{AccountId, EventId, StripeCustomerId};
@@ -241,14 +243,8 @@ impl StripeClient {
         priority: Priority,
     ) -> Outcome<Observed> {
         let path = format!("/v1/customers/{}", path_segment(id.as_str()));
-        let mut headers = self.headers();
-        let encoding = HeaderText::plain("application/x-www-form-urlencoded");
-        headers.push(("content-type", encoding));
-        headers.push(("idempotency-key", HeaderText::plain(key)));
-        let mut request = self.base.request(Method::POST, &path, headers);
-        request.body = form(changes).into();
         let reply = self
-            .send(UPDATE_CUSTOMER, &self.customers, request, priority)
+            .post(UPDATE_CUSTOMER, &path, form(changes), key, priority)
             .await?;
         let seen = observed(reply.response.body.to_vec())
             .map_err(|_| unreadable(UPDATE_CUSTOMER, &reply, "not a customer"))?;
@@ -422,6 +418,23 @@ impl StripeClient {
     ) -> Result<Reply, Failure> {
         let request = self.base.request(Method::GET, path, self.headers());
         self.send(call, endpoint, request, priority).await
+    }
+
+    async fn post(
+        &self,
+        call: Call,
+        path: &str,
+        form: String,
+        key: &str,
+        priority: Priority,
+    ) -> Result<Reply, Failure> {
+        let mut headers = self.headers();
+        let encoding = HeaderText::plain("application/x-www-form-urlencoded");
+        headers.push(("content-type", encoding));
+        headers.push(("idempotency-key", HeaderText::plain(key)));
+        let mut request = self.base.request(Method::POST, path, headers);
+        request.body = form.into();
+        self.send(call, &self.customers, request, priority).await
     }
 
     async fn send(

@@ -19,9 +19,11 @@
 //! [`Policy::may_blank`]: crate::sync::policy::Policy::may_blank
 //! [`Policy::can_write`]: crate::sync::policy::Policy::can_write
 
-use crate::model::customer::{Address, Customer, Field, Value};
-use crate::model::intent::Changes;
+use crate::model::customer::{Address, Customer, Field, Fields, Value};
+use crate::model::id::ZenskarCustomerId;
+use crate::model::intent::{Change, Changes};
 use crate::stripe::convert::SHIPPING;
+use crate::sync::matching::METADATA_KEY;
 
 /// The form that makes these changes to the customer that was seen, as names and values that are
 /// not yet encoded. Empty where nothing can be sent.
@@ -48,6 +50,27 @@ pub(crate) fn update_form(changes: &Changes, seen: &Customer) -> Vec<(String, St
     if SHIPPING.iter().any(|field| changes.contains_key(field)) {
         put_shipping(&mut form, changes, seen);
     }
+    form
+}
+
+/// The form that makes a customer of these values, whose metadata name its customer in Zenskar.
+pub(crate) fn create_form(values: &Fields, zenskar: &ZenskarCustomerId) -> Vec<(String, String)> {
+    let to = |value: &Value| Change {
+        from: Value::Blank,
+        to: value.clone(),
+    };
+    let changes = values
+        .iter()
+        .map(|(field, value)| (*field, to(value)))
+        .collect();
+    let mut form = update_form(&changes, &Customer::default());
+    let names = (
+        format!("metadata[{METADATA_KEY}]"),
+        zenskar.as_str().to_owned(),
+    );
+    // The empty string unsets what is there, and nothing is.
+    form.retain(|(name, value)| *name != names.0 && !value.is_empty());
+    form.push(names);
     form
 }
 

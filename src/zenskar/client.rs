@@ -7,7 +7,10 @@
 //! - Every request names the API version: without it the rich filters are not there (Zenskar's
 //!   documentation, "List customers").
 //! - A customer is written only by one who has just looked at it: [`ZenskarClient::customer`] alone
-//!   makes a [`Look`], and [`ZenskarClient::update_customer`] uses it up.
+//!   makes a [`Look`], and [`ZenskarClient::update_customer`] uses it up. One is made only by who has
+//!   just looked that there is none ([`Absence`]).
+
+mod create;
 
 use crate::clock::Clock;
 use crate::model::customer::Presence;
@@ -27,6 +30,8 @@ use http::Method;
 use serde_json::Value as Json;
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use create::{Absence, Lookup};
 
 /// The API version that is spoken (Zenskar's documentation, overview: the default).
 pub const API_VERSION: &str = "20230501";
@@ -305,13 +310,7 @@ impl ZenskarClient {
         priority: Priority,
     ) -> Outcome<Option<ZenskarCustomer>> {
         let permit = self.limiter.acquire(priority).await;
-        if self.base.clock().now().since(look.came_at) > LOOK_SERVES {
-            // Nothing was sent: whoever waited this long for a turn looks again first.
-            let mut stale =
-                Failure::new(Side::Zenskar, UPDATE_CUSTOMER, Class::Retry { after: None });
-            "the look before the write is too old".clone_into(&mut stale.message);
-            return Err(stale);
-        }
+        self.still_serves(UPDATE_CUSTOMER, look.came_at)?;
         let seen = look.seen;
         let path = format!("/customers/{}", path_segment(seen.id.as_str()));
         let body = patch_body(changes, &seen).to_string();
@@ -332,6 +331,17 @@ impl ZenskarClient {
         Ok(answer(&reply, now))
     }
 
+    /// Fails if a look is too old for a write whose turn has come.
+    fn still_serves(&self, call: Call, came_at: Timestamp) -> Result<(), Failure> {
+        if self.base.clock().now().since(came_at) <= LOOK_SERVES {
+            return Ok(());
+        }
+        // Nothing was sent: whoever waited this long for a turn looks again first.
+        let mut stale = Failure::new(Side::Zenskar, call, Class::Retry { after: None });
+        "the look before the write is too old".clone_into(&mut stale.message);
+        Err(stale)
+    }
+
     /// Uses another key from the next request on.
     pub fn set_key(&self, key: ApiKey) {
         self.base.set_key(key);
@@ -346,6 +356,12 @@ impl ZenskarClient {
     #[must_use]
     pub fn remote_now(&self) -> Option<Timestamp> {
         self.base.remote_now()
+    }
+
+    /// Zenskar's time by now, as far as its last answer and this host's clock say.
+    #[must_use]
+    pub fn remote_about(&self) -> Option<Timestamp> {
+        self.base.remote_about()
     }
 
     /// Reads sent since the start.

@@ -30,11 +30,12 @@ mod custom_data;
 mod tax_info;
 
 use crate::model::customer::{Address, Customer, Field, Fields, Value};
-use crate::model::intent::Changes;
+use crate::model::id::StripeCustomerId;
+use crate::model::intent::{Change, Changes};
 use crate::model::link::Side;
 use crate::zenskar::country;
 use crate::zenskar::object::{ZenskarCustomer, text};
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 /// Keys of an address that Zenskar sets by itself.
 const NOT_SENT: [&str; 2] = ["validation_status", "connector_validation"];
@@ -142,7 +143,34 @@ fn country_of(code: &str, written: &str) -> String {
 /// object that was not read, is left out.
 #[must_use]
 pub fn patch_body(changes: &Changes, observed: &ZenskarCustomer) -> Json {
-    let raw = observed.raw();
+    Json::Object(written(changes, observed.raw()))
+}
+
+/// The body that makes a customer of these values. Its external id is the id in Stripe, which is
+/// told to Zenskar's own connector too where there is one.
+#[must_use]
+pub fn create_body(values: &Fields, stripe: &StripeCustomerId, has_connector: bool) -> Json {
+    let to = |value: &Value| Change {
+        from: Value::Blank,
+        to: value.clone(),
+    };
+    let changes = values
+        .iter()
+        .map(|(field, value)| (*field, to(value)))
+        .collect();
+    // Nothing is there yet, and that is known.
+    let nothing = [SHIP_TO, CUSTOM_DATA, TAX_INFO].map(|key| (key.to_owned(), Json::Null));
+    let mut body = written(&changes, &nothing.into_iter().collect());
+    body.insert("external_id".to_owned(), stripe.as_str().into());
+    if has_connector {
+        let connector = json!({ "name": "stripe", "reference_id": stripe.as_str() });
+        body.insert("connector".to_owned(), connector);
+    }
+    Json::Object(body)
+}
+
+/// What is written where an object is as `raw` shows it.
+fn written(changes: &Changes, raw: &Map<String, Json>) -> Map<String, Json> {
     let mut body = Map::new();
     let mut data = Vec::new();
     for (field, change) in changes {
@@ -167,7 +195,7 @@ pub fn patch_body(changes: &Changes, observed: &ZenskarCustomer) -> Json {
         let data = custom_data::patch(&data, observed);
         body.extend(data.map(|data| (CUSTOM_DATA.to_owned(), Json::Object(data))));
     }
-    Json::Object(body)
+    body
 }
 
 fn patch_text(to: &Value) -> Option<Json> {

@@ -39,6 +39,8 @@ pub struct ZenskarCustomer {
     pub external_id: Option<String>,
     /// Its e-mail address, as written.
     pub email: Option<String>,
+    /// When it was made, by Zenskar's clock, if it says.
+    pub created_at: Option<Timestamp>,
     /// When it was last changed, by Zenskar's clock, if it says.
     pub updated_at: Option<Timestamp>,
     /// The object as it came, byte for byte.
@@ -64,6 +66,7 @@ impl ZenskarCustomer {
             customer: convert::customer(&raw),
             external_id: text(&raw, &["external_id"]),
             email: text(&raw, &["email"]),
+            created_at: text(&raw, &["created_at"]).as_deref().and_then(timestamp),
             updated_at: text(&raw, &["updated_at"]).as_deref().and_then(timestamp),
             payload,
             raw,

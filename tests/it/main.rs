@@ -11,6 +11,7 @@
 
 mod both_ways;
 mod cli;
+mod creation;
 mod customer;
 mod decisions;
 mod hearing;

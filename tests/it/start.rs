@@ -57,7 +57,10 @@ async fn a_key_of_another_account_is_refused() {
 async fn what_this_version_does_not_do_is_refused_with_its_key() {
     let world = World::new().await;
     for (more, key) in [
-        ("[customers]\ncreate = \"zenskar\"\n", "customers.create"),
+        (
+            "[payments]\nauto_charge = \"when-due\"\n",
+            "payments.auto_charge",
+        ),
         ("[payments]\nlinks = true\n", "payments.links"),
     ] {
         world.configure(more);

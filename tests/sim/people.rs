@@ -188,6 +188,7 @@ impl Run {
             .map(|letter| match letter.what {
                 DeadWork::Work(work) => work.subject,
                 DeadWork::Intent(link, _) => Subject::Customer(link),
+                DeadWork::Creation(subject) => subject,
             })
             .collect();
         (!about.is_empty()).then_some(about)

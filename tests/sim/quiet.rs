@@ -428,7 +428,7 @@ impl Run {
             .iter()
             .filter_map(|letter| match &letter.what {
                 DeadWork::Intent(link, number) => Some((link.clone(), *number)),
-                DeadWork::Work(_) => None,
+                DeadWork::Work(_) | DeadWork::Creation(_) => None,
             })
             .collect();
         let mut intents = 0;

@@ -33,6 +33,7 @@ use zenstripe::remote::transport::{Request, Response, Transport, TransportError}
 use zenstripe::store::{Store, StoreOptions, Writer};
 use zenstripe::stripe::client::{StripeClient, StripeClientOptions};
 use zenstripe::stripe::signature::SigningSecrets;
+use zenstripe::sync::creation::Creates;
 use zenstripe::sync::policy::{Direction, Policy};
 use zenstripe::telemetry::metrics::Metrics;
 use zenstripe::zenskar::client::{ZenskarClient, ZenskarClientOptions};
@@ -567,6 +568,8 @@ fn settings(setup: Setup, policy: Policy) -> Settings {
     Settings {
         policy,
         match_email: false,
+        creates: Creates::default(),
+        has_connector: true,
         settle: SETTLE,
         poll: if setup.polling {
             Polling::Adaptive

@@ -143,8 +143,10 @@ impl Reloader {
         let before = self.state.effective();
         let changed = words(&changes(&before, &effective));
         let pending = changes(&effective, &loaded.config);
-        let policy = settings::engine(&effective).policy;
-        let noted = self.engine.activate(&policy).await;
+        let settings = settings::engine(&effective);
+        let noted = self.engine.activate(&settings.policy).await;
+        noted.map_err(|error| chain(&error))?;
+        let noted = self.engine.switch_creating(settings.creates).await;
         noted.map_err(|error| chain(&error))?;
         let renewed = self.swap(&effective, &prepared, keys);
         let looked = self.engine.reconsider().await;

@@ -2,6 +2,7 @@
 
 use super::{CommandError, Letters, done, invalid};
 use crate::engine::Engine;
+use crate::engine::creation::rows;
 use crate::engine::decisions::drop_refused;
 use crate::engine::view::{DeadRow, Done, Page};
 use crate::model::id::StripeCustomerId;
@@ -45,6 +46,7 @@ impl Engine {
             .await?;
         self.wake.look.notify_one();
         self.wake.delivery.notify_one();
+        self.wake.creation.notify_one();
         Ok(done(format!("{count} tried again"), count))
     }
 
@@ -162,6 +164,7 @@ fn retry(tx: &mut WriteTx<'_>, letter: DeadLetter, now: Timestamp) -> Result<(),
             };
             tx.put_intent(&again, Some(now))
         }
+        DeadWork::Creation(subject) => rows::retry(tx, &subject, now),
     }
 }
 
@@ -176,6 +179,7 @@ fn give_up(tx: &mut WriteTx<'_>, letter: DeadLetter, now: Timestamp) -> Result<(
                 None => Ok(()),
             }
         }
+        DeadWork::Creation(subject) => rows::give_up(tx, &subject),
     }
 }
 
@@ -192,6 +196,7 @@ fn subject(letter: &DeadLetter) -> Subject {
     match &letter.what {
         DeadWork::Work(work) => work.subject.clone(),
         DeadWork::Intent(link, _) => Subject::Customer(link.clone()),
+        DeadWork::Creation(subject) => subject.clone(),
     }
 }
 
@@ -201,6 +206,7 @@ fn row(letter: DeadLetter) -> DeadRow {
         kind: match letter.what {
             DeadWork::Work(_) => "look",
             DeadWork::Intent(..) => "change",
+            DeadWork::Creation(_) => "creation",
         }
         .to_owned(),
         subject: subject(&letter).to_string(),

@@ -59,6 +59,7 @@ impl Engine {
                 .map_or(0, |work| now.since(work.since).as_secs()),
             links: read.link_count()?,
             differences,
+            creations: self.creations_status(&read)?,
             poll: self.poll_status(&read)?,
             changes: self.changes_status(&read)?,
             scan: scan_status(&read.scan_cursor()?),
@@ -224,6 +225,15 @@ fn problems(status: &Status) -> Vec<Problem> {
         add(
             format!("dead letters: {dead}"),
             "run \"zenstripe dead list\"",
+        );
+    }
+    if status.creations.dead > 0 {
+        add(
+            format!(
+                "customers that could not be created: {}",
+                status.creations.dead
+            ),
+            "run \"zenstripe customers list --unlinked\"; \"dead retry\" tries again",
         );
     }
     if status.poll.mode == "off" {

@@ -177,7 +177,18 @@ impl Engine {
 /// Stripe refuses a known key with other parameters. It names the installation, so that whoever
 /// reads Stripe's log, or an event, sees who wrote.
 fn idempotency_key(installation: &str, intent: &Intent, form: &[(String, String)]) -> String {
-    let body = digest(&SHA256, text::form(form).as_bytes());
+    let link = intent.link.as_str();
+    request_key(installation, link, intent.number, &text::form(form))
+}
+
+/// The idempotency key of a request about `what`, with its number and its body.
+pub(in crate::engine) fn request_key(
+    installation: &str,
+    what: &str,
+    number: u64,
+    body: &str,
+) -> String {
+    let body = digest(&SHA256, body.as_bytes());
     let body: String = body
         .as_ref()
         .iter()
@@ -185,7 +196,7 @@ fn idempotency_key(installation: &str, intent: &Intent, form: &[(String, String)
         .map(|byte| format!("{byte:02x}"))
         .collect();
     let own = own_keys(installation);
-    format!("{own}{}/{}/{body}", intent.link, intent.number)
+    format!("{own}{what}/{number}/{body}")
 }
 
 /// How the key of every request begins that this installation writes to Stripe with.

@@ -210,7 +210,7 @@ pub(super) fn unsettled(read: &ReadTx<'_>, subject: &Subject) -> Result<Vec<u64>
         for letter in letters {
             match letter.what {
                 DeadWork::Work(work) if work.subject == *subject => events.extend(work.events),
-                DeadWork::Work(_) | DeadWork::Intent(..) => {}
+                DeadWork::Work(_) | DeadWork::Intent(..) | DeadWork::Creation(_) => {}
             }
         }
     }

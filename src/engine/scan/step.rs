@@ -5,7 +5,7 @@ use crate::engine::scan::{LINKS_STEP, MISSED_MAX, SCAN_EVERY};
 use crate::model::cursor::ScanCursor;
 use crate::model::customer::Presence;
 use crate::model::difference::Difference;
-use crate::model::id::StripeCustomerId;
+use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
 use crate::model::link::{Link, LinkState, Side};
 use crate::model::mirror::Mirror;
 use crate::model::time::Timestamp;
@@ -82,13 +82,13 @@ pub(in crate::engine) fn want_for_unread(
 pub(super) struct Listed {
     presence: Presence,
     observed_at: Timestamp,
-    names_partner: bool,
+    names: Option<String>,
     mirror: Option<PreparedMirror>,
 }
 
 impl Listed {
     pub(super) fn new(seen: Observed, observed_at: Timestamp) -> Result<Self, StoreError> {
-        let names_partner = stripe::convert::metadata(&seen.payload, METADATA_KEY).is_some();
+        let names = stripe::convert::metadata(&seen.payload, METADATA_KEY);
         let mirror = Mirror {
             observed_at,
             deleted: seen.presence.customer().is_none(),
@@ -97,7 +97,7 @@ impl Listed {
         Ok(Self {
             presence: seen.presence,
             observed_at,
-            names_partner,
+            names,
             mirror: prepared(Side::Stripe, seen.id.as_str(), &mirror)?,
         })
     }
@@ -105,7 +105,7 @@ impl Listed {
 
 /// A mirror ready to be written; none where the object is larger than the store takes, which is no
 /// reason to end.
-pub(super) fn prepared(
+pub(in crate::engine) fn prepared(
     side: Side,
     id: &str,
     mirror: &Mirror,
@@ -130,7 +130,10 @@ pub(super) fn take_listed(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let link = tx.link(id)?;
-    if link.is_none() && (seen.names_partner || match_email) {
+    if let Some(Ok(named)) = seen.names.as_deref().map(ZenskarCustomerId::parse) {
+        tx.note_named(&named, id)?;
+    }
+    if link.is_none() && (seen.names.is_some() || match_email) {
         // One search is enough: what it came to waits for an event, or for a person.
         let subject = Subject::Customer(id.clone());
         if tx.parked(&subject)?.is_none() && tx.work(&subject)?.is_none() {

@@ -1,7 +1,7 @@
 //! Stored forms of a link and of the differences of one.
 //!
-//! Version 2 knows more fields, values and reasons than version 1, all behind those of version 1,
-//! so that one form reads both.
+//! Version 2 knows more fields, values and reasons than version 1, and version 3 of a link one more
+//! proof, all behind those of the version before, so that one form reads all.
 
 use crate::model::difference::{Difference, Held};
 use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
@@ -14,13 +14,13 @@ use crate::store::error::RecordError;
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize)]
-pub(in crate::store) struct LinkV2 {
+pub(in crate::store) struct LinkV3 {
     stripe: String,
     zenskar: String,
     version: u64,
     base: FieldsV2,
     state: LinkStateV1,
-    proof: LinkProofV1,
+    proof: LinkProofV2,
     made_at: i64,
     planned_at: i64,
 }
@@ -33,21 +33,22 @@ enum LinkStateV1 {
 }
 
 #[derive(Serialize, Deserialize)]
-enum LinkProofV1 {
+enum LinkProofV2 {
     Mapping,
     Person,
     Metadata,
     ExternalId,
     Email,
+    Created,
 }
 
 impl Record for Link {
     const TAG: Tag = Tag::Link;
-    const VERSION: u16 = 2;
-    type Newest = LinkV2;
+    const VERSION: u16 = 3;
+    type Newest = LinkV3;
 
-    fn to_newest(&self) -> Result<LinkV2, RecordError> {
-        Ok(LinkV2 {
+    fn to_newest(&self) -> Result<LinkV3, RecordError> {
+        Ok(LinkV3 {
             stripe: self.stripe.as_str().to_owned(),
             zenskar: self.zenskar.as_str().to_owned(),
             version: self.version,
@@ -58,11 +59,12 @@ impl Record for Link {
                 LinkState::Unlinked => LinkStateV1::Unlinked,
             },
             proof: match self.proof {
-                LinkProof::Mapping => LinkProofV1::Mapping,
-                LinkProof::Person => LinkProofV1::Person,
-                LinkProof::Metadata => LinkProofV1::Metadata,
-                LinkProof::ExternalId => LinkProofV1::ExternalId,
-                LinkProof::Email => LinkProofV1::Email,
+                LinkProof::Mapping => LinkProofV2::Mapping,
+                LinkProof::Person => LinkProofV2::Person,
+                LinkProof::Metadata => LinkProofV2::Metadata,
+                LinkProof::ExternalId => LinkProofV2::ExternalId,
+                LinkProof::Email => LinkProofV2::Email,
+                LinkProof::Created => LinkProofV2::Created,
             },
             made_at: self.made_at.micros(),
             planned_at: self.planned_at.micros(),
@@ -71,16 +73,16 @@ impl Record for Link {
 
     fn from_version(version: u16, bytes: &[u8]) -> Result<Self, RecordError> {
         match version {
-            1 | 2 => body::<LinkV2>(bytes)?.try_into(),
+            1..=3 => body::<LinkV3>(bytes)?.try_into(),
             _ => Err(RecordError::Version(version)),
         }
     }
 }
 
-impl TryFrom<LinkV2> for Link {
+impl TryFrom<LinkV3> for Link {
     type Error = RecordError;
 
-    fn try_from(stored: LinkV2) -> Result<Self, RecordError> {
+    fn try_from(stored: LinkV3) -> Result<Self, RecordError> {
         Ok(Self {
             stripe: StripeCustomerId::parse(&stored.stripe)?,
             zenskar: ZenskarCustomerId::parse(&stored.zenskar)?,
@@ -92,11 +94,12 @@ impl TryFrom<LinkV2> for Link {
                 LinkStateV1::Unlinked => LinkState::Unlinked,
             },
             proof: match stored.proof {
-                LinkProofV1::Mapping => LinkProof::Mapping,
-                LinkProofV1::Person => LinkProof::Person,
-                LinkProofV1::Metadata => LinkProof::Metadata,
-                LinkProofV1::ExternalId => LinkProof::ExternalId,
-                LinkProofV1::Email => LinkProof::Email,
+                LinkProofV2::Mapping => LinkProof::Mapping,
+                LinkProofV2::Person => LinkProof::Person,
+                LinkProofV2::Metadata => LinkProof::Metadata,
+                LinkProofV2::ExternalId => LinkProof::ExternalId,
+                LinkProofV2::Email => LinkProof::Email,
+                LinkProofV2::Created => LinkProof::Created,
             },
             made_at: time(stored.made_at),
             planned_at: time(stored.planned_at),

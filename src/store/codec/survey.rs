@@ -2,6 +2,7 @@
 //!
 //! The fuzzer's way in: records are private to the store, damage to them is not.
 
+use crate::model::creation::Creation;
 use crate::model::cursor::{ChangeCursor, PollCursor, ScanCursor};
 use crate::model::difference::Difference;
 use crate::model::id::StripeCustomerId;
@@ -16,6 +17,7 @@ use crate::store::codec::{
 use crate::store::error::RecordError;
 use crate::store::{Identity, Scheduled, Sealed};
 use crate::sync::activation::Activations;
+use crate::sync::creation::Switched;
 
 /// Reads a record of whichever kind it says it is, and writes what was read.
 ///
@@ -33,7 +35,7 @@ pub fn survey(record: &[u8]) -> Result<Vec<u8>, RecordError> {
 
 type Rewrite = fn(&[u8]) -> Result<Vec<u8>, RecordError>;
 
-const REWRITERS: [(Tag, Rewrite); 20] = [
+const REWRITERS: [(Tag, Rewrite); 22] = [
     (Tag::Schema, rewrite::<Schema>),
     (Tag::Installation, rewrite::<Installation>),
     (Tag::Identity, rewrite::<Identity>),
@@ -54,6 +56,8 @@ const REWRITERS: [(Tag, Rewrite); 20] = [
     (Tag::ChangeCursor, rewrite::<ChangeCursor>),
     (Tag::Run, rewrite::<Run>),
     (Tag::Decided, rewrite::<Decided>),
+    (Tag::Creation, rewrite::<Creation>),
+    (Tag::Switched, rewrite::<Switched>),
 ];
 
 fn rewrite<T: Record>(record: &[u8]) -> Result<Vec<u8>, RecordError> {

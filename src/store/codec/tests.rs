@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::creation::Creation;
 use crate::model::cursor::{
     ChangeCursor, ChangeFilter, ChangeWindow, PollCursor, PollWindow, ScanCounts, ScanCursor,
     ScanPhase,
@@ -19,6 +20,7 @@ use crate::store::meta::{Identity, Mode};
 use crate::store::outbox::Scheduled;
 use crate::store::seal::Sealed;
 use crate::sync::activation::{Activations, Since};
+use crate::sync::creation::Switched;
 use crate::sync::policy::Direction;
 use proptest::prelude::{Just, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use std::fmt::Debug;
@@ -237,11 +239,11 @@ fn activations() -> Activations {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn unhex(text: &str) -> Vec<u8> {
+pub(super) fn unhex(text: &str) -> Vec<u8> {
     let digit = |digit: u8| char::from(digit).to_digit(16).unwrap();
     text.as_bytes()
         .chunks(2)
@@ -268,8 +270,6 @@ fn the_first_version_is_pinned() {
     pinned(&77_u64, GOLDEN_NUMBER);
     pinned(&cus("cus_1"), GOLDEN_TEXT);
     pinned(&work(), GOLDEN_WORK);
-    pinned(&dead(DeadWork::Work(work())), GOLDEN_DEAD_WORK);
-    pinned(&dead(DeadWork::Intent(cus("cus_1"), 7)), GOLDEN_DEAD_INTENT);
     pinned(&entry(), GOLDEN_ENTRY);
     pinned(&sealed(), GOLDEN_SEALED);
     pinned(&poll(), GOLDEN_POLL);
@@ -286,16 +286,32 @@ fn the_first_version_is_pinned() {
     assert_eq!(decode_mirror(&unhex(GOLDEN_MIRROR)).unwrap(), mirror());
 }
 
-/// Version 1 knew four fields, and is read for ever.
+/// An older version is read for ever.
+fn read<T: Record + PartialEq + Debug>(value: &T, golden: &str) {
+    assert_eq!(&decode::<T>(&unhex(golden)).unwrap(), value);
+}
+
+/// Version 1 knew four fields.
 #[test]
 fn version_1_of_what_holds_fields_is_read() {
-    fn read<T: Record + PartialEq + Debug>(value: &T, golden: &str) {
-        assert_eq!(&decode::<T>(&unhex(golden)).unwrap(), value);
-    }
     read(&link(), GOLDEN_LINK);
     read(&scheduled(), GOLDEN_INTENT);
     read(&differences(), GOLDEN_DIFFERENCES);
     read(&activations(), GOLDEN_ACTIVATIONS);
+}
+
+#[test]
+fn what_knows_of_creations_is_pinned_and_older_versions_are_read() {
+    read(&dead(DeadWork::Work(work())), GOLDEN_DEAD_WORK);
+    let intent = DeadWork::Intent(cus("cus_1"), 7);
+    read(&dead(intent), GOLDEN_DEAD_INTENT);
+    let creation = DeadWork::Creation(Subject::Customer(cus("cus_1")));
+    pinned(&dead(creation), GOLDEN_DEAD_CREATION_2);
+    let made = Link {
+        proof: LinkProof::Created,
+        ..link()
+    };
+    pinned(&made, GOLDEN_LINK_3);
 }
 
 #[test]
@@ -319,7 +335,7 @@ fn version_2_of_what_holds_fields_is_pinned() {
         (pair, Value::Text("v".into())),
     ]
     .into();
-    pinned(&link, GOLDEN_LINK_2);
+    read(&link, GOLDEN_LINK_2);
     let mut scheduled = scheduled();
     let change = Change {
         from: Value::Blank,
@@ -445,10 +461,10 @@ fn damage_is_refused() {
         })
     ));
     let mut newer = record.clone();
-    newer[1] = 3;
+    newer[1] = 4;
     assert!(matches!(
         decode::<Link>(&newer),
-        Err(RecordError::Version(3))
+        Err(RecordError::Version(4))
     ));
     let mut longer = record.clone();
     longer.push(0);
@@ -666,7 +682,7 @@ proptest! {
         bytes in proptest::collection::vec(any::<u8>(), 0..300),
         newer in any::<bool>(),
     ) {
-        for tag in 1..=17 {
+        for tag in 1..=22 {
             let mut record = vec![tag, 1 + u8::from(newer), 0];
             record.extend_from_slice(&bytes);
             drop(decode::<Schema>(&record));
@@ -681,6 +697,8 @@ proptest! {
             drop(decode::<PollCursor>(&record));
             drop(decode::<Activations>(&record));
             drop(decode::<ScanCursor>(&record));
+            drop(decode::<Creation>(&record));
+            drop(decode::<Switched>(&record));
             drop(decode_event(&record));
             drop(decode_mirror(&record));
         }
@@ -781,3 +799,11 @@ const GOLDEN_DIFFERENCES_2: &str = "\
 const GOLDEN_ACTIVATIONS_2: &str = "\
     11020001000000000000000002000000000000000100000040420f00000000000180841e0000000000090000\
     0001000000000000006b01000000000000004b40420f00000000000180841e0000000000";
+const GOLDEN_DEAD_CREATION_2: &str = "\
+    0a02000400000000000000020000000e00000000000000637573746f6d65722f6375735f3102000000000000\
+    006e6fc0c62d000000000005000000";
+const GOLDEN_LINK_3: &str = "\
+    08030005000000000000006375735f3103000000000000007a2d310300000000000000030000000000000000\
+    0000000100000001000000000000004102000000000000000300000002000000050000000000000031205275\
+    6500000000000000000500000000000000506172697300000000000000000000000000000000020000000000\
+    0000465201000000010000000500000000093d0000000000808d5b0000000000";

@@ -1,4 +1,7 @@
 //! Stored forms of work and of dead letters.
+//!
+//! Version 2 of a dead letter knows one more kind than version 1, behind the others, so that one
+//! form reads both.
 
 use crate::model::id::StripeCustomerId;
 use crate::model::work::{DeadLetter, DeadWork, Subject, WORK_EVENTS_MAX, Work};
@@ -73,33 +76,35 @@ impl TryFrom<WorkV1> for Work {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(in crate::store) struct DeadLetterV1 {
+pub(in crate::store) struct DeadLetterV2 {
     number: u64,
-    what: DeadWorkV1,
+    what: DeadWorkV2,
     reason: String,
     at: i64,
     attempts: u32,
 }
 
 #[derive(Serialize, Deserialize)]
-enum DeadWorkV1 {
+enum DeadWorkV2 {
     Work(WorkV1),
     Intent(String, u64),
+    Creation(String),
 }
 
 impl Record for DeadLetter {
     const TAG: Tag = Tag::DeadLetter;
-    const VERSION: u16 = 1;
-    type Newest = DeadLetterV1;
+    const VERSION: u16 = 2;
+    type Newest = DeadLetterV2;
 
-    fn to_newest(&self) -> Result<DeadLetterV1, RecordError> {
-        Ok(DeadLetterV1 {
+    fn to_newest(&self) -> Result<DeadLetterV2, RecordError> {
+        Ok(DeadLetterV2 {
             number: self.number,
             what: match &self.what {
-                DeadWork::Work(work) => DeadWorkV1::Work(work.to_newest()?),
+                DeadWork::Work(work) => DeadWorkV2::Work(work.to_newest()?),
                 DeadWork::Intent(link, number) => {
-                    DeadWorkV1::Intent(link.as_str().to_owned(), *number)
+                    DeadWorkV2::Intent(link.as_str().to_owned(), *number)
                 }
+                DeadWork::Creation(subject) => DeadWorkV2::Creation(subject.to_string()),
             },
             reason: self.reason.clone(),
             at: self.at.micros(),
@@ -109,23 +114,24 @@ impl Record for DeadLetter {
 
     fn from_version(version: u16, bytes: &[u8]) -> Result<Self, RecordError> {
         match version {
-            1 => body::<DeadLetterV1>(bytes)?.try_into(),
+            1 | 2 => body::<DeadLetterV2>(bytes)?.try_into(),
             _ => Err(RecordError::Version(version)),
         }
     }
 }
 
-impl TryFrom<DeadLetterV1> for DeadLetter {
+impl TryFrom<DeadLetterV2> for DeadLetter {
     type Error = RecordError;
 
-    fn try_from(stored: DeadLetterV1) -> Result<Self, RecordError> {
+    fn try_from(stored: DeadLetterV2) -> Result<Self, RecordError> {
         Ok(Self {
             number: stored.number,
             what: match stored.what {
-                DeadWorkV1::Work(work) => DeadWork::Work(work.try_into()?),
-                DeadWorkV1::Intent(link, number) => {
+                DeadWorkV2::Work(work) => DeadWork::Work(work.try_into()?),
+                DeadWorkV2::Intent(link, number) => {
                     DeadWork::Intent(StripeCustomerId::parse(&link)?, number)
                 }
+                DeadWorkV2::Creation(subject) => DeadWork::Creation(Subject::parse(&subject)?),
             },
             reason: stored.reason,
             at: time(stored.at),

@@ -1,5 +1,4 @@
 use super::*;
-use crate::model::intent::Change;
 use crate::model::pair::Pair;
 use crate::stripe::convert::observed;
 use proptest::prelude::{Just, Strategy, prop_assert_eq, prop_oneof, proptest};
@@ -193,4 +192,27 @@ proptest! {
             prop_assert_eq!(after.value(field), Some(&value), "{}", field);
         }
     }
+}
+
+#[test]
+fn a_new_customer_names_its_customer_in_zenskar() {
+    let address = Address {
+        city: "Paris".into(),
+        ..Address::default()
+    };
+    let values = Fields::from([
+        (Field::Name, Value::text("Ann")),
+        (Field::Address, Value::Address(address)),
+        (Field::Locale, Value::text("fr")),
+    ]);
+    let zenskar = ZenskarCustomerId::parse("z-1").unwrap();
+    let form = create_form(&values, &zenskar);
+    let expected = [
+        ("name", "Ann"),
+        ("address[city]", "Paris"),
+        ("preferred_locales[0]", "fr"),
+        ("metadata[zenstripe_zenskar_customer]", "z-1"),
+    ];
+    let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(form, expected);
 }

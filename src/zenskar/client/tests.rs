@@ -331,3 +331,43 @@ fn too_many_slows_the_client_and_a_key_can_be_swapped() {
         "{seen:?}"
     );
 }
+
+#[test]
+fn a_customer_is_made_once_for_each_look_that_shows_nobody() {
+    let stripe = StripeCustomerId::parse("cus_1").unwrap();
+    let nobody = r#"{"results":[],"next":null}"#;
+    let made = r#"{"id":"z1","customer_name":"Ann","external_id":"cus_1"}"#;
+    let others = r#"{"results":[{"id":"z2","external_id":"cus_2"}],"next":null}"#;
+    let b = bench(vec![
+        answer(200, nobody),
+        answer(200, made),
+        answer(200, nobody),
+        answer(200, others),
+    ]);
+    let absent = |b: &Bench| run(&b.clock, b.client.absent(&stripe, Priority::Sync)).unwrap();
+    let create = |b: &Bench, absence| {
+        let values = [(Field::Name, Value::text("Ann"))].into();
+        run(
+            &b.clock,
+            b.client
+                .create_customer(absence, &values, true, Priority::Sync),
+        )
+    };
+    let Lookup::Absent(absence) = absent(&b).value else {
+        panic!("nobody has it");
+    };
+    let seen = create(&b, absence).unwrap();
+    assert_eq!(seen.value.unwrap().external_id.as_deref(), Some("cus_1"));
+    let post = b.transport.seen().pop().unwrap();
+    assert!(shown(&post).starts_with("POST https://api.zenskar.test/customers\n"));
+
+    // One that waited for long is too old, and nothing is sent.
+    let Lookup::Absent(absence) = absent(&b).value else {
+        panic!("nobody has it");
+    };
+    b.clock.set(b.clock.now().plus(LOOK_SERVES * 2));
+    let failure = create(&b, absence).unwrap_err();
+    assert_eq!(failure.class, Class::Retry { after: None });
+    // A filter that was ignored proves nothing.
+    assert!(matches!(absent(&b).value, Lookup::Held(found) if found.customers.is_empty()));
+}

@@ -1,6 +1,5 @@
 use super::*;
 use crate::model::customer::TaxId;
-use crate::model::intent::Change;
 use crate::model::pair::Pair;
 use proptest::prelude::{Just, Strategy, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use serde_json::json;
@@ -505,4 +504,39 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_new_customer_says_what_it_holds_and_whose_it_is() {
+    let pair = Field::Metadata(Pair::new("csm", "manager").unwrap());
+    let id = TaxId {
+        country: "US".into(),
+        kind: "EIN".into(),
+        id: "12-3".into(),
+    };
+    let address = Address {
+        city: "Paris".into(),
+        country: "FR".into(),
+        ..Address::default()
+    };
+    let values = Fields::from([
+        (Field::Name, Value::text("Acme")),
+        (Field::ShippingName, Value::text("Bea")),
+        (Field::ShippingAddress, Value::Address(address)),
+        (Field::TaxIds, Value::TaxIds([id].into())),
+        (pair, Value::text("Zoe")),
+    ]);
+    let stripe = StripeCustomerId::parse("cus_1").unwrap();
+    let body = create_body(&values, &stripe, true);
+    let expected = json!({
+        "customer_name": "Acme",
+        "external_id": "cus_1",
+        "connector": { "name": "stripe", "reference_id": "cus_1" },
+        "ship_to_address": { "city": "Paris", "country": "France", "country_code": "FR" },
+        "tax_info": [{ "country_code": "USA", "tax_code": "EIN", "tax_id": "12-3" }],
+        "custom_data": { "shipping_name": "Bea", "manager": "Zoe" },
+    });
+    assert_eq!(body, expected);
+    let alone = create_body(&Fields::new(), &stripe, false);
+    assert_eq!(alone, json!({ "external_id": "cus_1" }));
 }

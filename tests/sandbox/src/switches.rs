@@ -170,6 +170,8 @@ pub struct ZenskarSwitches {
     pub lowercase_emails: bool,
     /// A missing customer is answered with 200 and `null` instead of 404.
     pub null_for_missing: bool,
+    /// A customer without a mapping is answered with 200 and `reference_id: null` instead of 400.
+    pub null_for_unmapped: bool,
     /// Where a webhook carries its proof.
     pub webhook_proof: WebhookProof,
     /// No webhook is sent at all.
@@ -200,6 +202,7 @@ impl Default for ZenskarSwitches {
             read_lag: 0,
             lowercase_emails: false,
             null_for_missing: false,
+            null_for_unmapped: false,
             webhook_proof: WebhookProof::default(),
             drop_webhooks: false,
             rate_limit: None,

@@ -156,7 +156,7 @@ impl Zenskar {
         match (request.method.as_str(), rest) {
             ("GET", []) => list::list(&mut self.scene(base), &request.query),
             ("GET", [id]) => self.show(base, id, &request.query),
-            ("GET", [id, "connector", name]) => self.mapping(id, name, gone),
+            ("GET", [id, "connector", name]) => self.mapping(base, id, name, gone),
             ("POST", []) => self.create(base, &body::object(request)?),
             ("PATCH", [id]) => {
                 let switches = &base.switches.zenskar;
@@ -169,7 +169,7 @@ impl Zenskar {
             ("PATCH", [id, "connector"]) => {
                 let connector = body::connector(&body::object(request)?)?;
                 self.set_mapping(base, id, &connector)?;
-                self.mapping(id, &connector.name, &|_| false)
+                self.mapping(base, id, &connector.name, &|_| false)
             }
             ("DELETE", [id, "connector", name]) => {
                 body::object(request)?;
@@ -278,9 +278,23 @@ impl Zenskar {
         Err(Refusal::no_customer())
     }
 
-    fn mapping(&self, id: &str, name: &str, gone: &dyn Fn(&str) -> bool) -> Result<Value, Refusal> {
+    fn mapping(
+        &self,
+        base: &Base,
+        id: &str,
+        name: &str,
+        gone: &dyn Fn(&str) -> bool,
+    ) -> Result<Value, Refusal> {
         let customer = self.store.get(id).ok_or_else(Refusal::no_customer)?;
         let Some(reference) = customer.connectors.get(name) else {
+            if base.switches.zenskar.null_for_unmapped {
+                return Ok(json!({
+                    "connector_name": name,
+                    "reference_id": null,
+                    "customer_name": &*customer.name,
+                    "email": customer.email.as_deref(),
+                }));
+            }
             let message = format!("No {name} integration found for this customer");
             return Err(Refusal::detail(400, &message));
         };

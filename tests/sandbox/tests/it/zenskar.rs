@@ -274,6 +274,12 @@ fn mappings() {
         (status, answer),
         (400, json!({"detail": "resource deleted on connector"}))
     );
+    sandbox.switch(|s| s.zenskar.null_for_unmapped = true);
+    let other = zenskar(&sandbox, "POST", "/customers", r#"{"customer_name":"b"}"#).1;
+    let other = other["id"].as_str().unwrap();
+    let path = format!("/customers/{other}/connector/stripe");
+    let (status, mapping) = zenskar(&sandbox, "GET", &path, "");
+    assert_eq!((status, &mapping["reference_id"]), (200, &Value::Null));
 }
 
 #[test]

@@ -1,0 +1,257 @@
+//! Making a customer in Stripe for one of Zenskar's.
+
+use crate::engine::Engine;
+use crate::engine::creation::Created;
+use crate::engine::creation::outcome::Sighting;
+use crate::engine::delivery::target::request_key;
+use crate::engine::error::EngineError;
+use crate::engine::linking::new_link;
+use crate::model::creation::{Creation, Sent, Stage};
+use crate::model::customer::{Field, Fields, Presence, Value};
+use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
+use crate::model::link::{Link, LinkProof, Side};
+use crate::model::time::Timestamp;
+use crate::remote::limiter::Priority;
+use crate::remote::outcome::Class;
+use crate::remote::text;
+use crate::stripe;
+use crate::stripe::convert::Observed;
+use crate::sync::creation::{Doubt, Evidence, Held, State, Verdict, agreed, judge, values};
+use crate::sync::lag::READ_LAG;
+use crate::sync::matching::{METADATA_KEY, Mapping};
+use crate::zenskar::client::Found;
+use crate::zenskar::object::ZenskarCustomer;
+use std::time::Duration;
+
+/// How long Stripe surely recognises a key: it may forget one that is a day old ("Idempotent
+/// requests"). An hour is for requests on their way and for clocks.
+const KEY_SERVES: Duration = Duration::from_secs(23 * 3_600);
+
+/// Customers of Stripe asked, at most, whether their metadata still name a customer.
+const NAMED_MAX: usize = 8;
+
+/// A customer of Zenskar, with when it was seen by Zenskar's clock.
+type Source = (ZenskarCustomer, Option<Timestamp>);
+
+impl Engine {
+    pub(super) async fn create_in_stripe(
+        &self,
+        row: Creation,
+        id: &ZenskarCustomerId,
+    ) -> Result<Created, EngineError> {
+        let answer = self.zenskar.customer(id, Priority::Sync).await?;
+        self.gate.open(Side::Zenskar);
+        let Found::Here(look) = answer.value else {
+            let shown_at = row.decided_at.plus(READ_LAG);
+            if self.clock.now() < shown_at {
+                return self.look_again_at(row, shown_at).await;
+            }
+            let doubt = Verdict::Doubt(Doubt::Deleted);
+            return self.withdraw_creation(row, &doubt).await;
+        };
+        let source = (look.into_seen(), answer.date);
+        let since = self.creates_since(Side::Stripe)?;
+        if let (Stage::Unknown(_), Some(sent)) = (row.stage, row.request.clone()) {
+            let is_known = self.clock.now().since(sent.at) < KEY_SERVES;
+            if is_known && sent.body.is_some() && since.is_some() {
+                return self.send_to_stripe(row, source, sent).await;
+            }
+            match self.made_in_stripe(id, &sent).await? {
+                Trace::Found(made, date) => {
+                    return self.link_in_stripe(row, source, made, date).await;
+                }
+                Trace::Nobody => {}
+                Trace::Untold => {
+                    let why = "whether the customer was made is not known: look for it in Stripe, \
+                               and link it, or have it tried again";
+                    return self.bury_creation(forgotten(row), why.to_owned()).await;
+                }
+            }
+        }
+        if since.is_none() {
+            return self.stop_creating(row).await;
+        }
+        let mapping = self.mapping(id, Priority::Sync).await?;
+        let mut verdict = self.judge_in_stripe(&row, &source.0, &mapping, None)?;
+        if verdict == Verdict::AskStripe {
+            let held = self.held_in_stripe(&source.0).await?;
+            if let Some((named, false)) = &held.external {
+                return self.leave_to_matching(row, named.clone()).await;
+            }
+            verdict = self.judge_in_stripe(&row, &source.0, &mapping, Some(&held))?;
+        }
+        if verdict != Verdict::Create {
+            return self.withdraw_creation(row, &verdict).await;
+        }
+        let policy = &self.settings().policy;
+        let values = values(&source.0.customer, Side::Stripe, policy);
+        let body = text::form(&stripe::patch::create_form(&values, id));
+        let sent = Sent {
+            values,
+            body: Some(body),
+            at: self.clock.now(),
+        };
+        self.send_to_stripe(row, source, sent).await
+    }
+
+    fn judge_in_stripe(
+        &self,
+        row: &Creation,
+        seen: &ZenskarCustomer,
+        mapping: &Mapping,
+        held: Option<&Held>,
+    ) -> Result<Verdict, EngineError> {
+        Ok(judge(&State {
+            since: self.creates_since(Side::Stripe)?,
+            ordered: row.ordered_by.is_some(),
+            made_at: seen.created_at,
+            customer: Some(&seen.customer),
+            evidence: Evidence::InStripe { mapping, held },
+        }))
+    }
+
+    /// What Stripe holds of a customer of Zenskar.
+    async fn held_in_stripe(&self, seen: &ZenskarCustomer) -> Result<Held, EngineError> {
+        let mut held = Held::default();
+        let external = seen.external_id.as_deref();
+        let external = external.filter(|external| external.starts_with("cus_"));
+        if let Some(named) = external.and_then(|external| StripeCustomerId::parse(external).ok()) {
+            held.external = self
+                .in_stripe(&named)
+                .await?
+                .map(|found| (named, found.presence == Presence::Deleted));
+        }
+        let known = self.store.read()?.named_by(&seen.id, NAMED_MAX)?;
+        for stripe in known {
+            let names = match self.in_stripe(&stripe).await? {
+                Some(found) => stripe::convert::metadata(&found.payload, METADATA_KEY),
+                None => None,
+            };
+            if names.as_deref() == Some(seen.id.as_str()) {
+                held.names_it = Some(stripe);
+                break;
+            }
+            let id = seen.id.clone();
+            self.writer
+                .write("forget who named a customer", move |tx| {
+                    tx.forget_named(&id, &stripe).map(drop)
+                })
+                .await?;
+        }
+        if let Some(Value::Text(email)) = seen.customer.value(Field::Email) {
+            // Stripe compares letters with their case, and Zenskar may have changed it.
+            let lower = email.to_lowercase();
+            let written = [Some(email), Some(&lower).filter(|lower| *lower != email)];
+            for email in written.into_iter().flatten() {
+                let having = self.stripe.count_by_email(email, 1, Priority::Sync).await?;
+                held.email |= having.value > 0;
+            }
+        }
+        Ok(held)
+    }
+
+    /// A customer of Stripe; `None` if Stripe does not know the id.
+    async fn in_stripe(&self, id: &StripeCustomerId) -> Result<Option<Observed>, EngineError> {
+        match self.stripe.customer(id, Priority::Sync).await {
+            Ok(answer) => Ok(Some(answer.value)),
+            Err(failure) if failure.class == Class::Missing => Ok(None),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    async fn send_to_stripe(
+        &self,
+        row: Creation,
+        source: Source,
+        sent: Sent,
+    ) -> Result<Created, EngineError> {
+        let Some(begun) = self.begin_creation(&row, sent.clone()).await? else {
+            return Ok(Created::Skipped);
+        };
+        let installation = self.store.read()?.installation_id()?;
+        let body = sent.body.unwrap_or_default();
+        let what = format!("create/{}", source.0.id);
+        let key = request_key(&installation, &what, begun.number, &body);
+        match self
+            .stripe
+            .create_customer(&body, &key, Priority::Sync)
+            .await
+        {
+            Ok(answer) => {
+                self.gate.open(Side::Stripe);
+                self.link_in_stripe(begun, source, answer.value, answer.date)
+                    .await
+            }
+            Err(failure) => self.creation_failed(begun, row, failure).await,
+        }
+    }
+
+    /// Looks for the customer that a request of unknown outcome may have made.
+    async fn made_in_stripe(
+        &self,
+        id: &ZenskarCustomerId,
+        sent: &Sent,
+    ) -> Result<Trace, EngineError> {
+        let Some(Value::Text(email)) = sent.values.get(&Field::Email) else {
+            return Ok(Trace::Untold);
+        };
+        let answer = self
+            .stripe
+            .customers_by_email(email, Priority::Sync)
+            .await?;
+        let is_whole = answer.value.next.is_none() && answer.value.unreadable == 0;
+        let made = answer.value.items.into_iter().find(|seen| {
+            let names = stripe::convert::metadata(&seen.payload, METADATA_KEY);
+            names.as_deref() == Some(id.as_str())
+        });
+        Ok(match made {
+            Some(made) => Trace::Found(made, answer.date),
+            None if is_whole => Trace::Nobody,
+            None => Trace::Untold,
+        })
+    }
+
+    async fn link_in_stripe(
+        &self,
+        row: Creation,
+        (seen, seen_at): Source,
+        made: Observed,
+        date: Option<Timestamp>,
+    ) -> Result<Created, EngineError> {
+        let policy = &self.settings().policy;
+        let sent = row.request.as_ref().map(|sent| sent.values.clone());
+        let base = match made.presence.customer() {
+            Some(made) => agreed(&sent.unwrap_or_default(), &seen.customer, made, policy),
+            None => Fields::new(),
+        };
+        let link = Link {
+            base,
+            ..new_link(&made.id, &seen.id, LinkProof::Created, self.clock.now())
+        };
+        let made_at = date.unwrap_or(Timestamp::MIN);
+        let sightings = [
+            Sighting::stripe(&made, made_at),
+            Sighting::zenskar(&seen, seen_at),
+        ];
+        self.link_created(row, link, sightings).await
+    }
+}
+
+/// What a look for a customer that was perhaps made shows.
+enum Trace {
+    /// It, and when.
+    Found(Observed, Option<Timestamp>),
+    /// It was not made.
+    Nobody,
+    /// Nothing: without an address there is no way to look.
+    Untold,
+}
+
+/// A creation that begins anew once a person has it tried again: whoever does knows that the
+/// customer was not made.
+fn forgotten(row: Creation) -> Creation {
+    Creation {
+        request: None,
+        ..row
+    }
+}

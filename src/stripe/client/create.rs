@@ -1,0 +1,67 @@
+//! Making a customer, and finding one that was perhaps made.
+
+use crate::model::id::StripeCustomerId;
+use crate::remote::limiter::Priority;
+use crate::remote::outcome::{Call, Outcome, Page, Repeat};
+use crate::remote::text::query;
+use crate::stripe::client::{LIST_CUSTOMERS, StripeClient, answer, read_page, unreadable};
+use crate::stripe::convert::{Observed, observed};
+
+const CREATE_CUSTOMER: Call = Call::write("create customer", Repeat::SameKey);
+
+impl StripeClient {
+    /// Makes a customer of this form, which is sent byte for byte, and says what it holds.
+    ///
+    /// A repeat under the same key has the same form, and is answered as the first one was.
+    ///
+    /// # Errors
+    ///
+    /// The call failed; [`Class::Unknown`](crate::remote::outcome::Class::Unknown) when it may have
+    /// been made.
+    pub async fn create_customer(
+        &self,
+        form: &str,
+        key: &str,
+        priority: Priority,
+    ) -> Outcome<Observed> {
+        let reply = self
+            .post(
+                CREATE_CUSTOMER,
+                "/v1/customers",
+                form.to_owned(),
+                key,
+                priority,
+            )
+            .await?;
+        let seen = observed(reply.response.body.to_vec())
+            .map_err(|_| unreadable(CREATE_CUSTOMER, &reply, "not a customer"))?;
+        Ok(answer(&reply, seen))
+    }
+
+    /// The newest customers of the account with exactly this address of e-mail, letters' case
+    /// included; `next` says whether there are more.
+    ///
+    /// # Errors
+    ///
+    /// The call failed.
+    pub async fn customers_by_email(
+        &self,
+        email: &str,
+        priority: Priority,
+    ) -> Outcome<Page<Observed, StripeCustomerId>> {
+        let path = format!(
+            "/v1/customers{}",
+            query(&[("email", email), ("limit", "100")])
+        );
+        let reply = self
+            .get(LIST_CUSTOMERS, &self.customers, &path, priority)
+            .await?;
+        let page = read_page(
+            LIST_CUSTOMERS,
+            &reply,
+            |bytes| observed(bytes).ok(),
+            |id| StripeCustomerId::parse(id).ok(),
+        )?;
+        Ok(answer(&reply, page))
+    }
+}
