@@ -43,6 +43,7 @@ use crate::engine::error::EngineError;
 use crate::engine::gate::Gate;
 use crate::engine::looks::Looks;
 use crate::engine::poller::LeftOut;
+use crate::engine::scan::roll::KeptRoll;
 use crate::engine::settings::Settings;
 use crate::model::intent::Intent;
 use crate::model::time::Timestamp;
@@ -75,6 +76,7 @@ pub struct Engine {
     /// Signals between the loops.
     pub wake: Wake,
     looks: Looks,
+    roll: KeptRoll,
     left_out: LeftOut,
     unreadable_customers: Unreadable,
     reads_booked: AtomicU64,
@@ -118,6 +120,7 @@ impl Engine {
             gate: Gate::default(),
             wake: Wake::default(),
             looks: Looks::default(),
+            roll: KeptRoll::default(),
             left_out: LeftOut::default(),
             unreadable_customers: Unreadable::default(),
             reads_booked: AtomicU64::new(0),

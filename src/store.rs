@@ -2,7 +2,7 @@
 //!
 //! [`Store`] opens the file and gives snapshots to read from ([`ReadTx`]); [`Writer`] writes, one
 //! named story at a time, many to a commit. The verbs of both are grouped by noun: inbox, work,
-//! links, outbox, dead letters, differences, mirrors, cursors, journal, secrets, reads, meta.
+//! links, listings, outbox, dead letters, differences, mirrors, cursors, journal, secrets, reads, meta.
 //!
 //! # Invariants
 //!
@@ -25,6 +25,7 @@ mod janitor;
 mod journal;
 mod key;
 mod links;
+mod listed;
 mod meta;
 mod mirrors;
 mod outbox;

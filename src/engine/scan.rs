@@ -8,17 +8,21 @@
 //! A sweep is the second half alone. It comes more often than a scan where Zenskar cannot be asked
 //! for what changed ([`crate::engine::changes`]).
 
+pub(super) mod roll;
 pub(super) mod step;
 
-use self::step::{Listed, Missed, Seen, ask, prepared, put_place, take_listed};
+use self::roll::Roll;
+use self::step::{Listed, Missed, Rules, Seen, ask, prepared, put_place, take_listed};
 use crate::engine::Engine;
 use crate::engine::changes::{OVERLAP, insert_news};
 use crate::engine::error::EngineError;
 use crate::engine::linking::{make_link, new_link, proof};
 use crate::model::cursor::{ScanCounts, ScanCursor, ScanPhase};
+use crate::model::customer::Field;
 use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
 use crate::model::journal::Entry;
 use crate::model::link::{Link, LinkProof, LinkState, Side};
+use crate::model::mark::Mark;
 use crate::model::mirror::Mirror;
 use crate::model::time::Timestamp;
 use crate::model::work::Subject;
@@ -117,6 +121,7 @@ impl Engine {
         let observed_at = answer.date.unwrap_or(Timestamp::MIN);
         let page = answer.value;
         cursor.stripe_started_at = cursor.stripe_started_at.or(answer.date);
+        cursor.stripe_listed_until = cursor.stripe_listed_until.max(answer.date);
         cursor.found.stripe = cursor.found.stripe.saturating_add(count(page.items.len()));
         cursor.before = after;
         cursor.phase = match page.next {
@@ -126,11 +131,15 @@ impl Engine {
         let at_end = cursor.phase == ScanPhase::Zenskar(None);
         let now = self.clock.now();
         let settings = self.settings();
+        let read = self.store.read()?;
         let mut listed = BTreeMap::new();
         for seen in page.items {
-            listed.insert(seen.id.clone(), Listed::new(seen, observed_at)?);
+            listed.insert(seen.id.clone(), Listed::new(&read, seen, observed_at)?);
         }
-        if at_end && let Some(most) = self.missed_too_many(&mut cursor, &listed).await? {
+        drop(read);
+        let kept = listed.iter().filter(|(_, seen)| seen.is_kept());
+        let marks: Vec<Mark> = kept.map(|(id, _)| Mark::of(id.as_str())).collect();
+        if at_end && let Some(most) = self.missed_too_many(&mut cursor, &listed, &marks).await? {
             let why = format!(
                 "more than {most} linked customers are not listed: \
                  is stripe.account or the key another account's?"
@@ -139,10 +148,17 @@ impl Engine {
         }
         self.writer
             .write("mirror listed customers", move |tx| {
+                let rules = Rules {
+                    policy: &settings.policy,
+                    active: &tx.activations()?,
+                    match_email: settings.match_email,
+                };
                 for (id, seen) in &listed {
-                    let rules = (&settings.policy, settings.match_email);
-                    take_listed(tx, id, seen, rules, now)?;
+                    let differing = take_listed(tx, id, seen, &rules, now)?;
+                    count_differing(&mut cursor, Side::Stripe, &differing);
                 }
+                tx.put_listed(Side::Stripe, cursor.stripe_pages, &marks)?;
+                cursor.stripe_pages = cursor.stripe_pages.saturating_add(1);
                 put_place(tx, cursor)
             })
             .await?;
@@ -229,14 +245,19 @@ impl Engine {
         &self,
         cursor: &mut ScanCursor,
         last_page: &BTreeMap<StripeCustomerId, Listed>,
+        marks: &[Mark],
     ) -> Result<Option<usize>, EngineError> {
         let began = cursor.stripe_started_at.unwrap_or(Timestamp::MIN);
         let read = self.store.read()?;
+        let roll = Roll::read(&read, (Side::Stripe, cursor), marks)?;
         let missed = Missed::find(&read, |link| {
-            let mirror = read.mirror(Side::Stripe, link.stripe.as_str())?;
-            let listed = mirror.is_some_and(|mirror| mirror.observed_at >= began)
-                || last_page.contains_key(&link.stripe);
-            Ok(!listed)
+            let id = link.stripe.as_str();
+            if roll.holds(id) || last_page.contains_key(&link.stripe) {
+                return Ok(false);
+            }
+            // Whoever was looked at since it began is no news to it.
+            let seen_at = read.mirror_seen_at(Side::Stripe, id)?;
+            Ok(seen_at.is_none_or(|seen_at| seen_at < began))
         })?;
         drop(read);
         cursor.found.missed = count(missed.links.len());
@@ -283,7 +304,12 @@ impl Engine {
         let observed_at = shown_at.unwrap_or(Timestamp::MIN);
         let page = answer.value;
         let rows = page.items.len();
-        let unlinked = self.take_linked(page.items, observed_at).await?;
+        let marks: Vec<Mark> = page
+            .items
+            .iter()
+            .map(|seen| Mark::of(seen.id.as_str()))
+            .collect();
+        let (unlinked, differing) = self.take_linked(page.items, observed_at).await?;
         if cursor.is_sweep {
             self.take_changed(unlinked).await?;
         } else {
@@ -291,8 +317,9 @@ impl Engine {
                 .await?;
         }
         cursor.found.zenskar = cursor.found.zenskar.saturating_add(count(rows));
+        count_differing(&mut cursor, Side::Zenskar, &differing);
         if page.next.is_none()
-            && let Some(most) = self.missed_in_zenskar(&mut cursor).await?
+            && let Some(most) = self.missed_in_zenskar(&mut cursor, &marks).await?
         {
             let why = format!(
                 "more than {most} linked customers are not listed in Zenskar: \
@@ -312,8 +339,15 @@ impl Engine {
             cursor.phase = ScanPhase::Zenskar(page.next);
         }
         self.writer
-            .write("scan page done", move |tx| put_place(tx, cursor))
+            .write("scan page done", move |tx| {
+                tx.put_listed(Side::Zenskar, cursor.zenskar_pages, &marks)?;
+                cursor.zenskar_pages = cursor.zenskar_pages.saturating_add(1);
+                put_place(tx, cursor)
+            })
             .await?;
+        if finished {
+            self.roll.drop();
+        }
         self.wake.look.notify_one();
         Ok(if finished {
             Scanned::Finished
@@ -322,21 +356,29 @@ impl Engine {
         })
     }
 
-    /// The linked customers of a page; gives the others.
+    /// The linked customers of a page; gives the others, and the fields that are not as agreed.
     async fn take_linked(
         &self,
         rows: Vec<ZenskarCustomer>,
         observed_at: Timestamp,
-    ) -> Result<Vec<ZenskarCustomer>, EngineError> {
+    ) -> Result<(Vec<ZenskarCustomer>, Vec<Field>), EngineError> {
         let now = self.clock.now();
-        let policy = self.settings().policy.clone();
+        let settings = self.settings();
         let mut linked = Vec::new();
         let mut unlinked = Vec::new();
+        let mut differing = Vec::new();
         let read = self.store.read()?;
+        let rules = Rules {
+            policy: &settings.policy,
+            active: &read.activations()?,
+            match_email: settings.match_email,
+        };
         for seen in rows {
             match read.link_by_zenskar(&seen.id)? {
                 Some(link) => {
-                    linked.push(Seen::new(&read, &link, &seen, (observed_at, &policy))?);
+                    let seen = Seen::new(&read, &link, &seen, (observed_at, &rules))?;
+                    differing.extend_from_slice(seen.differing());
+                    linked.extend(seen.is_to_be_taken().then_some(seen));
                 }
                 None => unlinked.push(seen),
             }
@@ -349,7 +391,7 @@ impl Engine {
                 })
                 .await?;
         }
-        Ok(unlinked)
+        Ok((unlinked, differing))
     }
 
     /// The unlinked customers of a sweep's page: those that changed since the poller last heard
@@ -455,6 +497,7 @@ impl Engine {
     async fn missed_in_zenskar(
         &self,
         cursor: &mut ScanCursor,
+        marks: &[Mark],
     ) -> Result<Option<usize>, EngineError> {
         // A listing without any `Date` tells no customer that it saw from one that it did not.
         let Some(began) = cursor.zenskar_started_at else {
@@ -462,13 +505,15 @@ impl Engine {
         };
         let read = self.store.read()?;
         let started_at = cursor.started_at;
+        let roll = Roll::read(&read, (Side::Zenskar, cursor), marks)?;
         let missed = Missed::find(&read, |link| {
             // One that was linked meanwhile may lie on a page that was read before.
-            if link.made_at >= started_at {
+            let id = link.zenskar.as_str();
+            if link.made_at >= started_at || roll.holds(id) {
                 return Ok(false);
             }
-            let mirror = read.mirror(Side::Zenskar, link.zenskar.as_str())?;
-            Ok(mirror.is_none_or(|mirror| mirror.observed_at < began))
+            let seen_at = read.mirror_seen_at(Side::Zenskar, id)?;
+            Ok(seen_at.is_none_or(|seen_at| seen_at < began))
         })?;
         drop(read);
         cursor.found.missed_in_zenskar = count(missed.links.len());
@@ -540,11 +585,22 @@ fn begun(cursor: &ScanCursor, now: Timestamp) -> Option<ScanCursor> {
         unread_at: if unread { Some(now) } else { cursor.unread_at },
         unread_again: cursor.unread_again.filter(|_| !lists_stripe),
         found: ScanCounts::default(),
+        differing: BTreeMap::new(),
+        stripe_listed_until: cursor.stripe_listed_until,
+        stripe_pages: 0,
+        zenskar_pages: 0,
         before: None,
         handled: None,
         restarts: 0,
         stopped: cursor.stopped.clone(),
     })
+}
+
+fn count_differing(cursor: &mut ScanCursor, side: Side, fields: &[Field]) {
+    for field in fields {
+        let count = cursor.differing.entry((side, *field)).or_default();
+        *count = count.saturating_add(1);
+    }
 }
 
 /// The beginning of Zenskar's listing: what the place in Stripe's needed is dropped.

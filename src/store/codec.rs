@@ -20,6 +20,7 @@ mod fields;
 mod intent;
 mod journal;
 mod link;
+mod listed;
 mod meta;
 mod mirror;
 mod payload;
@@ -33,7 +34,7 @@ use serde::de::DeserializeOwned;
 
 pub(super) use event::{decode_event, decode_head, encode_event, without_payload};
 pub(super) use meta::{Installation, Schema};
-pub(super) use mirror::{decode_mirror, encode_mirror};
+pub(super) use mirror::{decode_mirror, decode_observed_at, encode_mirror};
 pub use survey::survey;
 
 /// Largest record, in bytes: four of the largest bodies that are taken in, so that only damage
@@ -65,6 +66,7 @@ pub(super) enum Tag {
     ScanCursor,
     Activations,
     ChangeCursor,
+    Listed,
 }
 
 impl Tag {
@@ -88,6 +90,7 @@ impl Tag {
             Self::ScanCursor => 16,
             Self::Activations => 17,
             Self::ChangeCursor => 18,
+            Self::Listed => 19,
         }
     }
 }

@@ -69,13 +69,25 @@ pub(super) fn intents_to(link: &str) -> Vec<u8> {
     key
 }
 
-/// The key of a mirror.
-pub(super) fn mirror(side: Side, id: &str) -> Vec<u8> {
-    let mut key = vec![match side {
+const fn letter(side: Side) -> u8 {
+    match side {
         Side::Stripe => b's',
         Side::Zenskar => b'z',
-    }];
+    }
+}
+
+/// The key of a mirror.
+pub(super) fn mirror(side: Side, id: &str) -> Vec<u8> {
+    let mut key = vec![letter(side)];
     key.extend_from_slice(id.as_bytes());
+    key
+}
+
+/// The key of a page of a side's listing.
+pub(super) fn page(side: Side, page: u64) -> Vec<u8> {
+    let mut key = b"listed/".to_vec();
+    key.push(letter(side));
+    key.extend_from_slice(&number(page));
     key
 }
 

@@ -7,6 +7,7 @@ use crate::model::difference::Difference;
 use crate::model::id::StripeCustomerId;
 use crate::model::journal::Entry;
 use crate::model::link::Link;
+use crate::model::mark::Mark;
 use crate::model::work::{DeadLetter, Work};
 use crate::store::codec::{
     Installation, Record, Schema, Tag, decode, decode_event, decode_mirror, encode, encode_event,
@@ -31,7 +32,7 @@ pub fn survey(record: &[u8]) -> Result<Vec<u8>, RecordError> {
 
 type Rewrite = fn(&[u8]) -> Result<Vec<u8>, RecordError>;
 
-const REWRITERS: [(Tag, Rewrite); 17] = [
+const REWRITERS: [(Tag, Rewrite); 18] = [
     (Tag::Schema, rewrite::<Schema>),
     (Tag::Installation, rewrite::<Installation>),
     (Tag::Identity, rewrite::<Identity>),
@@ -49,6 +50,7 @@ const REWRITERS: [(Tag, Rewrite); 17] = [
     (Tag::PollCursor, rewrite::<PollCursor>),
     (Tag::ScanCursor, rewrite::<ScanCursor>),
     (Tag::ChangeCursor, rewrite::<ChangeCursor>),
+    (Tag::Listed, rewrite::<Vec<Mark>>),
 ];
 
 fn rewrite<T: Record>(record: &[u8]) -> Result<Vec<u8>, RecordError> {
