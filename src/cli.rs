@@ -23,6 +23,7 @@ pub mod key;
 pub mod out;
 pub mod prepare;
 pub mod run;
+pub mod scan;
 pub mod settings;
 pub mod status;
 pub mod watch;
@@ -91,7 +92,7 @@ fn dispatch(args: &Args, env: &Environment, out: &Out) -> Outcome {
             events::events(&client, command, out).await
         }),
         Command::Dead(command) => ask(args, async |client| dead::dead(&client, command, out).await),
-        Command::Scan => ask(args, async |client| daemon::scan(&client, out).await),
+        Command::Scan(scan) => ask(args, async |client| scan::scan(&client, *scan, out).await),
         Command::Reload => ask(args, async |client| daemon::reload(&client, out).await),
         Command::Wait(wait) => ask(args, async |client| daemon::wait(&client, *wait, out).await),
         Command::Config(command) => ask(args, async |client| {
