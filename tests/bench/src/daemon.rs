@@ -110,6 +110,19 @@ sync = "{sync}"
         Ok((public, console))
     }
 
+    /// Runs a command of the product's against the daemon; gives what it prints.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Outcome<String> {
+        let mut command = Command::new(&self.binary);
+        command.arg("--config").arg(self.config()).args(arguments);
+        let output = command.output()?;
+        if output.status.success() {
+            Ok(String::from_utf8(output.stdout)?)
+        } else {
+            let told = String::from_utf8_lossy(&output.stderr).into_owned();
+            Err(format!("{arguments:?} failed: {told}").into())
+        }
+    }
+
     fn config(&self) -> PathBuf {
         self.dir.join("zenstripe.toml")
     }

@@ -32,7 +32,9 @@ pub(crate) fn seed(path: &Path, customers: u64) -> Outcome<()> {
     numbers.sort_by_cached_key(|number| stripe_customer(*number));
     let mut done = 0;
     for batch in numbers.chunks(BATCH) {
-        let rows = batch.iter().map(|number| linked(*number, now));
+        let rows = batch
+            .iter()
+            .map(|number| Ok((linked(*number, now)?, seen_in_stripe(*number, now)?)));
         let rows = rows.collect::<Outcome<Vec<_>>>()?;
         runtime.block_on(writer.write("link", move |tx| {
             for (link, mirror) in &rows {
@@ -70,10 +72,8 @@ pub(crate) fn seed(path: &Path, customers: u64) -> Outcome<()> {
     Ok(())
 }
 
-/// A link of customer `number`, and its mirror of Stripe.
-fn linked(number: u64, now: Timestamp) -> Outcome<(Link, PreparedMirror)> {
-    let stripe = stripe_customer(number);
-    let phone = phone_before(number);
+/// What both sides of customer `number` agree on.
+pub(crate) fn base(number: u64) -> Fields {
     let [line1, line2, city, state, postal_code] = address(number);
     let place = Address {
         line1,
@@ -83,25 +83,40 @@ fn linked(number: u64, now: Timestamp) -> Outcome<(Link, PreparedMirror)> {
         postal_code,
         country: "US".to_owned(),
     };
-    let base = Fields::from([
+    // Blanks are agreed on as well.
+    let mut base = Fields::from(Field::ALL.map(|field| (field, Value::Blank)));
+    base.extend([
         (Field::Name, Value::text(&name(number))),
         (Field::Email, Value::text(&email(number))),
-        (Field::Phone, Value::text(&phone)),
+        (Field::Phone, Value::text(&phone_before(number))),
         (Field::Address, Value::address(place)),
     ]);
-    let link = Link {
-        stripe: StripeCustomerId::parse(&stripe)?,
+    base
+}
+
+/// A link of customer `number`.
+pub(crate) fn linked(number: u64, now: Timestamp) -> Outcome<Link> {
+    Ok(Link {
+        stripe: StripeCustomerId::parse(&stripe_customer(number))?,
         zenskar: ZenskarCustomerId::parse(&zenskar_customer(number))?,
         version: 1,
-        base,
+        base: base(number),
         state: LinkState::Active,
         proof: LinkProof::Mapping,
         made_at: now,
         planned_at: now,
-    };
-    let object = stripe_object(number, &phone).to_string();
-    let mirror = PreparedMirror::new(Side::Stripe, &stripe, &mirror(object, now))?;
-    Ok((link, mirror))
+    })
+}
+
+/// The mirror of Stripe of customer `number`.
+fn seen_in_stripe(number: u64, now: Timestamp) -> Outcome<PreparedMirror> {
+    let object = stripe_object(number, &phone_before(number)).to_string();
+    let id = stripe_customer(number);
+    Ok(PreparedMirror::new(
+        Side::Stripe,
+        &id,
+        &mirror(object, now),
+    )?)
 }
 
 /// The mirror of Zenskar of customer `number`.
