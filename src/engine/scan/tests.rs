@@ -1,7 +1,13 @@
+use super::step::prepared;
 use super::*;
 use crate::engine::command::Command;
+use crate::engine::linking::new_link;
 use crate::engine::testing::{Bench, says};
 use crate::model::customer::{Fields, Value};
+use crate::model::id::ZenskarCustomerId;
+use crate::model::link::LinkProof;
+use crate::model::mirror::Mirror;
+use crate::model::work::Subject;
 use crate::store::PreparedMirror;
 
 const NOW: i64 = 2_000_000;

@@ -115,12 +115,12 @@ sync = "{sync}"
         let mut command = Command::new(&self.binary);
         command.arg("--config").arg(self.config()).args(arguments);
         let output = command.output()?;
-        if output.status.success() {
-            Ok(String::from_utf8(output.stdout)?)
-        } else {
+        // A daemon that needs attention answers, and its command exits with another code than 0.
+        if output.stdout.is_empty() {
             let told = String::from_utf8_lossy(&output.stderr).into_owned();
-            Err(format!("{arguments:?} failed: {told}").into())
+            return Err(format!("{arguments:?} failed: {told}").into());
         }
+        Ok(String::from_utf8(output.stdout)?)
     }
 
     fn config(&self) -> PathBuf {

@@ -9,7 +9,7 @@ mod answer;
 use crate::{Outcome, clock, ids};
 pub(crate) use answer::Answer;
 use answer::is_search;
-pub(crate) use answer::{stripe_object, zenskar_object};
+pub(crate) use answer::{LOCALE, stripe_object, zenskar_object};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;

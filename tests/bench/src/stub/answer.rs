@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 /// Telephone numbers of looks begin here, so that they differ from those of events.
 const LOOKS: u64 = 5_000_000;
+/// The language of everybody.
+pub(crate) const LOCALE: &str = "en";
 /// Rows of a page, unless asked for fewer.
 const PAGE: u64 = 100;
 /// Parameters of Zenskar's list that search; no customer here is found by one.
@@ -38,7 +40,7 @@ pub(crate) fn stripe_object(number: u64, phone: &str) -> Value {
         "balance": 0, "created": 1_750_000_000 + number, "currency": "usd", "default_source": null,
         "delinquent": false, "description": null, "discount": null, "email": email(number),
         "invoice_prefix": "BENCH", "livemode": false, "metadata": {}, "name": name(number),
-        "next_invoice_sequence": 1, "phone": phone, "preferred_locales": ["en"],
+        "next_invoice_sequence": 1, "phone": phone, "preferred_locales": [LOCALE],
         "shipping": null, "tax_exempt": "none", "test_clock": null,
         "invoice_settings": {
             "custom_fields": null, "default_payment_method": null, "footer": null,
@@ -58,7 +60,7 @@ pub(crate) fn zenskar_object(number: u64) -> Value {
             "zipCode": postal_code, "country": "United States", "country_code": "US",
             "validation_status": "valid",
         },
-        "ship_to_address": null, "tax_info": [], "custom_data": {}, "contacts": [],
+        "ship_to_address": null, "tax_info": [], "custom_data": { "preferred_locale": LOCALE }, "contacts": [],
         "custom_attributes": {}, "communications_enabled": true, "auto_charge_enabled": true,
         "created_at": "2025-06-01T00:00:00", "updated_at": "2025-06-01T00:00:00",
     })

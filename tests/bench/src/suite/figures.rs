@@ -302,7 +302,7 @@ impl Figures {
                 found.own_rate,
             )
             .beside(found.parse_rate, found.own_ratio)
-            .binding(AtLeast(0.4), AtLeast(1.0)),
+            .binding(AtLeast(0.2), AtLeast(0.5)),
         ));
         let whole = &found.whole;
         let customers = text(float(whole.customers), 0);
