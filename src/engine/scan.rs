@@ -5,6 +5,10 @@
 //! customers are listed in the same way; each one without link is asked for its mapping. The scan
 //! resumes page by page after a crash, yields to everything else, and writes to neither side.
 //!
+//! A customer that is listed as it was known leaves its mirror as it was. Who was on a page is kept
+//! beside the scan's place, by [marks](crate::model::mark), and says at the end who was not listed
+//! ([`roll`]).
+//!
 //! A sweep is the second half alone. It comes more often than a scan where Zenskar cannot be asked
 //! for what changed ([`crate::engine::changes`]).
 
