@@ -14,6 +14,8 @@ use zenstripe::model::link::{Link, LinkProof, LinkState, Side};
 use zenstripe::model::mirror::Mirror;
 use zenstripe::model::time::Timestamp;
 use zenstripe::store::{Identity, Mode, PreparedMirror, Store, StoreOptions, Writer};
+use zenstripe::sync::activation::{Activations, Since};
+use zenstripe::sync::policy::Direction;
 
 /// Customers in one transaction.
 const BATCH: usize = 10_000;
@@ -61,8 +63,18 @@ pub(crate) fn seed(path: &Path, customers: u64) -> Outcome<()> {
         mode: Mode::Test,
         organisation: OrganisationId::parse(ORGANISATION)?,
     };
+    // The bases were agreed while every field was active: else none of them would count.
+    let since = Since {
+        here: now,
+        stripe: Some(now),
+    };
+    let active = Activations {
+        direction: Some(Direction::From(Side::Stripe)),
+        fields: Field::ALL.into_iter().map(|field| (field, since)).collect(),
+    };
     runtime.block_on(writer.write("settle", move |tx| {
         tx.set_identity(&identity)?;
+        tx.set_activations(&active)?;
         tx.set_poll_cursor(&PollCursor {
             high: Some(now),
             window: None,
