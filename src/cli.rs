@@ -24,6 +24,7 @@ pub mod out;
 pub mod people;
 pub mod prepare;
 pub mod run;
+pub mod scan;
 pub mod settings;
 pub mod status;
 pub mod watch;
@@ -103,7 +104,7 @@ fn dispatch(args: &Args, env: &Environment, out: &Out) -> Outcome {
         }),
         Command::Undo { run } => ask(args, async |client| people::undo(&client, *run, out).await),
         Command::Dead(command) => ask(args, async |client| dead::dead(&client, command, out).await),
-        Command::Scan => ask(args, async |client| daemon::scan(&client, out).await),
+        Command::Scan(scan) => ask(args, async |client| scan::scan(&client, *scan, out).await),
         Command::Reload => ask(args, async |client| daemon::reload(&client, out).await),
         Command::Wait(wait) => ask(args, async |client| daemon::wait(&client, *wait, out).await),
         Command::Config(command) => ask(args, async |client| {

@@ -47,6 +47,7 @@ use crate::engine::error::EngineError;
 use crate::engine::gate::Gate;
 use crate::engine::looks::Looks;
 use crate::engine::poller::LeftOut;
+use crate::engine::scan::roll::KeptRoll;
 use crate::engine::settings::Settings;
 use crate::model::intent::Intent;
 use crate::model::time::Timestamp;
@@ -79,6 +80,7 @@ pub struct Engine {
     /// Signals between the loops.
     pub wake: Wake,
     looks: Looks,
+    roll: KeptRoll,
     left_out: LeftOut,
     deciding: Deciding,
     unreadable_customers: Unreadable,
@@ -125,6 +127,7 @@ impl Engine {
             gate: Gate::default(),
             wake: Wake::default(),
             looks: Looks::default(),
+            roll: KeptRoll::default(),
             left_out: LeftOut::default(),
             deciding: Deciding::default(),
             unreadable_customers: Unreadable::default(),

@@ -18,6 +18,7 @@ pub mod id;
 pub mod intent;
 pub mod journal;
 pub mod link;
+pub mod mark;
 pub mod mirror;
 pub mod pair;
 pub mod run;

@@ -2,8 +2,8 @@
 //!
 //! [`Store`] opens the file and gives snapshots to read from ([`ReadTx`]); [`Writer`] writes, one
 //! named story at a time, many to a commit. The verbs of both are grouped by noun: inbox, work,
-//! links, outbox, creations, dead letters, differences, runs, mirrors, cursors, journal, secrets,
-//! reads, meta.
+//! links, listings, outbox, creations, dead letters, differences, runs, mirrors, cursors, journal,
+//! secrets, reads, meta.
 //!
 //! # Invariants
 //!
@@ -27,6 +27,7 @@ mod janitor;
 mod journal;
 mod key;
 mod links;
+mod listed;
 mod meta;
 mod mirrors;
 mod outbox;

@@ -12,6 +12,7 @@ pub mod convert;
 pub mod error;
 pub mod event;
 pub mod object;
+pub mod page;
 pub(crate) mod patch;
 pub mod signature;
 mod tax;

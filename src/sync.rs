@@ -16,6 +16,7 @@
 //! Not here: how the two systems spell a customer, and when anything runs.
 
 pub mod activation;
+pub mod compare;
 pub mod creation;
 pub mod customer;
 pub mod decision;

@@ -87,7 +87,7 @@ pub enum Command {
     #[command(subcommand)]
     Dead(Dead),
     /// Ask for a full comparison of both systems' customers
-    Scan,
+    Scan(Scan),
     /// Read the configuration again, and say what came of it
     Reload,
     /// Wait until the daemon is ready
@@ -97,6 +97,14 @@ pub enum Command {
     Config(Config),
     /// Show the version
     Version,
+}
+
+/// A scan.
+#[derive(Clone, Copy, Debug, ClapArgs)]
+pub struct Scan {
+    /// Follow it to its end, and say what differed
+    #[arg(long)]
+    pub wait: bool,
 }
 
 /// A page of a list.

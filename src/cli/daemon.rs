@@ -1,8 +1,7 @@
-//! `scan`, `reload`, `wait` and `config show`: orders to the daemon as a whole.
+//! `reload`, `wait` and `config show`: orders to the daemon as a whole.
 
 use crate::cli::args::{Config, Wait};
 use crate::cli::client::Client;
-use crate::cli::customers::done;
 use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::out::{Out, Tone};
 use crate::clock::{Clock, SystemClock};
@@ -16,15 +15,6 @@ const ASK_AGAIN: Duration = Duration::from_millis(200);
 
 /// Where readiness is told, on the socket as on the console's listener.
 const READY: &str = "/readyz";
-
-/// Asks for a scan.
-///
-/// # Errors
-///
-/// The daemon does not run, or refuses.
-pub async fn scan(client: &Client, out: &Out) -> Outcome {
-    done(client, Method::POST, "/scan", None, out).await
-}
 
 /// Has the configuration read again.
 ///

@@ -46,6 +46,7 @@ impl Tone {
 /// Standard output and standard error of a command.
 pub struct Out {
     json: bool,
+    terminal: bool,
     colours: bool,
     error_colours: bool,
     now: Timestamp,
@@ -77,6 +78,7 @@ impl Out {
         };
         Self {
             json,
+            terminal: io::stdout().is_terminal(),
             colours: coloured(io::stdout().is_terminal()),
             error_colours: coloured(io::stderr().is_terminal()),
             now,
@@ -91,6 +93,33 @@ impl Out {
     #[must_use]
     pub const fn is_json(&self) -> bool {
         self.json
+    }
+
+    /// Whether a terminal reads what is printed.
+    #[must_use]
+    pub const fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+
+    /// Prints over the last line of progress; for a terminal.
+    pub fn progress(&self, text: &str) {
+        let text = format!("\r\x1b[K{}", tame(text));
+        put_bytes(&mut *self.streams.borrow_mut().output, text.as_bytes());
+    }
+
+    /// Takes the last line of progress away, where there can be one.
+    pub fn progress_ends(&self) {
+        if self.terminal {
+            self.progress("");
+        }
+    }
+
+    /// Prints a value as JSON on one line.
+    pub fn json_line<T: Serialize>(&self, value: &T) {
+        match serde_json::to_string(value) {
+            Ok(text) => put(&mut *self.streams.borrow_mut().output, &text),
+            Err(error) => self.note(&format!("error: {error}")),
+        }
     }
 
     /// Prints a line.
@@ -215,7 +244,11 @@ impl Out {
 fn put(to: &mut dyn Write, text: &str) {
     let mut bytes = text.as_bytes().to_vec();
     bytes.push(b'\n');
-    if let Err(error) = to.write_all(&bytes).and_then(|()| to.flush()) {
+    put_bytes(to, &bytes);
+}
+
+fn put_bytes(to: &mut dyn Write, bytes: &[u8]) {
+    if let Err(error) = to.write_all(bytes).and_then(|()| to.flush()) {
         // There is nobody left to tell.
         drop(error);
     }

@@ -3,6 +3,7 @@
 use crate::cli::client::Client;
 use crate::cli::error::{Exit, Outcome};
 use crate::cli::out::{Out, Tone, size, span};
+use crate::cli::scan::differing;
 use crate::engine::view::{Remote, Status};
 use std::collections::BTreeMap;
 
@@ -164,6 +165,11 @@ fn scan(status: &Status, out: &Out) -> String {
         phase if scan.sweep => format!("sweeping {phase}"),
         phase => format!("reading {phase}"),
     }];
+    if scan.phase != "idle" {
+        parts.extend((scan.per_second > 0).then(|| format!("{}/s", scan.per_second)));
+        let left = scan.seconds_left.map(span);
+        parts.extend(left.map(|left| format!("at least {left} left")));
+    }
     parts.extend(scan.wanted.then(|| "another is asked for".to_owned()));
     match &scan.finished_at {
         Some(at) => parts.push(format!("the last one ended {}", out.when(at))),
@@ -177,6 +183,9 @@ fn scan(status: &Status, out: &Out) -> String {
         .collect();
     if !found.is_empty() {
         parts.push(format!("found: {}", pairs(&found, " ")));
+    }
+    if !scan.differing.is_empty() {
+        parts.push(format!("not as agreed {}", differing(scan)));
     }
     parts.join(", ")
 }

@@ -31,6 +31,7 @@ use crate::sync::lag::READ_LAG;
 use crate::telemetry::chain;
 use crate::zenskar::client::Found;
 use apply::{Decision, SeenAt, bury, pass_over, unsettled};
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 /// What became of a piece of work.
@@ -297,11 +298,24 @@ impl Engine {
             return Ok(None);
         };
         let mirror = read.mirror(Side::Stripe, id.as_str())?;
-        // Within the second in which the listing began, an older look cannot be told from it.
         let active = read.activations()?;
-        let listed = mirror.filter(|mirror| {
-            mirror.observed_at > began && !mirror.deleted && active.covers(mirror.observed_at)
-        });
+        let Some(mut mirror) = mirror.filter(|mirror| !mirror.deleted) else {
+            return Ok(None);
+        };
+        match mirror.observed_at.cmp(&began) {
+            Ordering::Greater => {}
+            // Within the second in which the listing began, an older look cannot be told from it.
+            Ordering::Equal => return Ok(None),
+            // What was listed as it was known before has kept its mirror.
+            Ordering::Less => {
+                let roll = self.roll_of_stripe(&read, &cursor)?;
+                if mirror.observed_at == Timestamp::MIN || !roll.holds(id.as_str()) {
+                    return Ok(None);
+                }
+                mirror.observed_at = began;
+            }
+        }
+        let listed = active.covers(mirror.observed_at).then_some(mirror);
         let settings = self.settings();
         Ok(listed.and_then(|mirror| {
             let observed = stripe::convert::observed(mirror.payload).ok()?;
@@ -343,7 +357,10 @@ impl Engine {
             return Ok(None);
         };
         // A look whose time Stripe did not say proves no order.
-        let later = mirror.observed_at > Timestamp::MIN && newest.created > mirror.observed_at;
+        // A listing that showed nothing new left no trace in the mirror.
+        let seen_at = read.scan_cursor()?.stripe_listed_until;
+        let seen_at = seen_at.map_or(mirror.observed_at, |at| at.max(mirror.observed_at));
+        let later = mirror.observed_at > Timestamp::MIN && newest.created > seen_at;
         let covered = read.activations()?.covers(newest.created);
         if !(alone && complete && ours && later && covered) {
             return Ok(None);

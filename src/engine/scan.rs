@@ -5,28 +5,30 @@
 //! customers are listed in the same way; each one without link is asked for its mapping. The scan
 //! resumes page by page after a crash, yields to everything else, and writes to neither side.
 //!
+//! A customer that is listed as it was known leaves its mirror as it was. Who was on a page is kept
+//! beside the scan's place, by [marks](crate::model::mark), and says at the end who was not listed
+//! ([`roll`]).
+//!
 //! A sweep is the second half alone. It comes more often than a scan where Zenskar cannot be asked
 //! for what changed ([`crate::engine::changes`]).
 
+pub(super) mod roll;
 pub(super) mod step;
+mod zenskar;
 
-use self::step::{Listed, Missed, Seen, ask, prepared, put_place, take_listed};
+use self::roll::Roll;
+use self::step::{Listed, Missed, Rules, ask, put_place, take_listed};
 use crate::engine::Engine;
-use crate::engine::changes::{OVERLAP, insert_news};
 use crate::engine::error::EngineError;
-use crate::engine::linking::{make_link, new_link, proof};
 use crate::model::cursor::{ScanCounts, ScanCursor, ScanPhase};
-use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
+use crate::model::customer::Field;
+use crate::model::id::StripeCustomerId;
 use crate::model::journal::Entry;
-use crate::model::link::{Link, LinkProof, LinkState, Side};
-use crate::model::mirror::Mirror;
+use crate::model::link::{Link, LinkState, Side};
+use crate::model::mark::Mark;
 use crate::model::time::Timestamp;
-use crate::model::work::Subject;
 use crate::remote::limiter::Priority;
 use crate::remote::outcome::{Class, Failure};
-use crate::store::Placed;
-use crate::sync::matching::Mapping;
-use crate::zenskar::object::ZenskarCustomer;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -117,6 +119,7 @@ impl Engine {
         let observed_at = answer.date.unwrap_or(Timestamp::MIN);
         let page = answer.value;
         cursor.stripe_started_at = cursor.stripe_started_at.or(answer.date);
+        cursor.stripe_listed_until = cursor.stripe_listed_until.max(answer.date);
         cursor.found.stripe = cursor.found.stripe.saturating_add(count(page.items.len()));
         cursor.before = after;
         cursor.phase = match page.next {
@@ -126,11 +129,15 @@ impl Engine {
         let at_end = cursor.phase == ScanPhase::Zenskar(None);
         let now = self.clock.now();
         let settings = self.settings();
+        let read = self.store.read()?;
         let mut listed = BTreeMap::new();
         for seen in page.items {
-            listed.insert(seen.id.clone(), Listed::new(seen, observed_at)?);
+            listed.insert(seen.id.clone(), Listed::new(&read, seen, observed_at)?);
         }
-        if at_end && let Some(most) = self.missed_too_many(&mut cursor, &listed).await? {
+        drop(read);
+        let kept = listed.iter().filter(|(_, seen)| seen.is_kept());
+        let marks: Vec<Mark> = kept.map(|(id, _)| Mark::of(id.as_str())).collect();
+        if at_end && let Some(most) = self.missed_too_many(&mut cursor, &listed, &marks).await? {
             let why = format!(
                 "more than {most} linked customers are not listed: \
                  is stripe.account or the key another account's?"
@@ -139,10 +146,17 @@ impl Engine {
         }
         self.writer
             .write("mirror listed customers", move |tx| {
+                let rules = Rules {
+                    policy: &settings.policy,
+                    active: &tx.activations()?,
+                    match_email: settings.match_email,
+                };
                 for (id, seen) in &listed {
-                    let rules = (&settings.policy, settings.match_email);
-                    take_listed(tx, id, seen, rules, now)?;
+                    let differing = take_listed(tx, id, seen, &rules, now)?;
+                    count_differing(&mut cursor, Side::Stripe, &differing);
                 }
+                tx.put_listed(Side::Stripe, cursor.stripe_pages, &marks)?;
+                cursor.stripe_pages = cursor.stripe_pages.saturating_add(1);
                 put_place(tx, cursor)
             })
             .await?;
@@ -229,14 +243,19 @@ impl Engine {
         &self,
         cursor: &mut ScanCursor,
         last_page: &BTreeMap<StripeCustomerId, Listed>,
+        marks: &[Mark],
     ) -> Result<Option<usize>, EngineError> {
         let began = cursor.stripe_started_at.unwrap_or(Timestamp::MIN);
         let read = self.store.read()?;
+        let roll = Roll::read(&read, (Side::Stripe, cursor), marks)?;
         let missed = Missed::find(&read, |link| {
-            let mirror = read.mirror(Side::Stripe, link.stripe.as_str())?;
-            let listed = mirror.is_some_and(|mirror| mirror.observed_at >= began)
-                || last_page.contains_key(&link.stripe);
-            Ok(!listed)
+            let id = link.stripe.as_str();
+            if roll.holds(id) || last_page.contains_key(&link.stripe) {
+                return Ok(false);
+            }
+            // Whoever was looked at since it began is no news to it.
+            let seen_at = read.mirror_seen_at(Side::Stripe, id)?;
+            Ok(seen_at.is_none_or(|seen_at| seen_at < began))
         })?;
         drop(read);
         cursor.found.missed = count(missed.links.len());
@@ -258,259 +277,6 @@ impl Engine {
                 .await?;
         }
         Ok(None)
-    }
-
-    async fn scan_zenskar(
-        &self,
-        mut cursor: ScanCursor,
-        from: Option<String>,
-    ) -> Result<Scanned, EngineError> {
-        let answer = match self
-            .zenskar
-            .customers_page(from.as_deref(), Priority::Scan)
-            .await
-        {
-            Ok(answer) => answer,
-            Err(failure) if from.is_some() && is_gone(&failure) => {
-                return self.go_back(cursor, ScanPhase::Zenskar(None)).await;
-            }
-            Err(failure) => return Err(self.refused(failure)),
-        };
-        self.gate.open(Side::Zenskar);
-        cursor.zenskar_started_at = cursor.zenskar_started_at.or(answer.date);
-        // Without its `Date` the page is no older than the first one.
-        let shown_at = answer.date.or(cursor.zenskar_started_at);
-        let observed_at = shown_at.unwrap_or(Timestamp::MIN);
-        let page = answer.value;
-        let rows = page.items.len();
-        let unlinked = self.take_linked(page.items, observed_at).await?;
-        if cursor.is_sweep {
-            self.take_changed(unlinked).await?;
-        } else {
-            self.ask_mappings(&mut cursor, &unlinked, observed_at)
-                .await?;
-        }
-        cursor.found.zenskar = cursor.found.zenskar.saturating_add(count(rows));
-        if page.next.is_none()
-            && let Some(most) = self.missed_in_zenskar(&mut cursor).await?
-        {
-            let why = format!(
-                "more than {most} linked customers are not listed in Zenskar: \
-                 is zenskar.organisation or the key another organisation's?"
-            );
-            return self.stop_scan(cursor, why).await;
-        }
-        let finished = page.next.is_none();
-        if finished {
-            cursor.phase = ScanPhase::Idle;
-            if !cursor.is_sweep {
-                self.search_unlinked(&cursor).await?;
-                cursor.finished_at = Some(self.clock.now());
-            }
-            cursor.zenskar_swept_at = cursor.zenskar_started_at;
-            cursor.stopped = None;
-        } else {
-            cursor.phase = ScanPhase::Zenskar(page.next);
-        }
-        self.writer
-            .write("scan page done", move |tx| put_place(tx, cursor))
-            .await?;
-        self.wake.look.notify_one();
-        Ok(if finished {
-            Scanned::Finished
-        } else {
-            Scanned::Page
-        })
-    }
-
-    /// The linked customers of a page; gives the others.
-    async fn take_linked(
-        &self,
-        rows: Vec<ZenskarCustomer>,
-        observed_at: Timestamp,
-    ) -> Result<Vec<ZenskarCustomer>, EngineError> {
-        let now = self.clock.now();
-        let policy = self.settings().policy.clone();
-        let mut linked = Vec::new();
-        let mut unlinked = Vec::new();
-        let read = self.store.read()?;
-        for seen in rows {
-            match read.link_by_zenskar(&seen.id)? {
-                Some(link) => {
-                    linked.push(Seen::new(&read, &link, &seen, (observed_at, &policy))?);
-                }
-                None => unlinked.push(seen),
-            }
-        }
-        drop(read);
-        if !linked.is_empty() {
-            self.writer
-                .write("mirror listed customers of Zenskar", move |tx| {
-                    linked.iter().try_for_each(|seen| seen.take(tx, now))
-                })
-                .await?;
-        }
-        Ok(unlinked)
-    }
-
-    /// The unlinked customers of a sweep's page: those that changed since the poller last heard
-    /// are news, as if it had heard of them.
-    async fn take_changed(&self, rows: Vec<ZenskarCustomer>) -> Result<(), EngineError> {
-        let Some(high) = self.store.read()?.change_cursor()?.high else {
-            return Ok(());
-        };
-        let from = high.minus(OVERLAP);
-        let rows = rows
-            .into_iter()
-            .filter(|seen| seen.updated_at.is_some_and(|at| at >= from))
-            .collect();
-        let news = self.news(rows)?;
-        let now = self.clock.now();
-        self.writer
-            .write("insert swept customers", move |tx| {
-                insert_news(tx, &news, now).map(drop)
-            })
-            .await?;
-        self.wake.intake.notify_one();
-        Ok(())
-    }
-
-    /// Asks the mapping of each unlinked customer of a page, beginning after the last one that was
-    /// seen to when the page was read before.
-    async fn ask_mappings(
-        &self,
-        cursor: &mut ScanCursor,
-        rows: &[ZenskarCustomer],
-        observed_at: Timestamp,
-    ) -> Result<(), EngineError> {
-        let handled = cursor.handled.take();
-        let seen_to = rows
-            .iter()
-            .position(|seen| handled.as_ref() == Some(&seen.id))
-            .map_or(0, |at| at.saturating_add(1));
-        for seen in rows.iter().skip(seen_to) {
-            let taken = self.ask_mapping(&mut cursor.found, seen, observed_at);
-            match taken.await {
-                Ok(()) => cursor.handled = Some(seen.id.clone()),
-                Err(EngineError::Remote(failure)) => {
-                    cursor.handled = cursor.handled.take().or(handled);
-                    let place = cursor.clone();
-                    self.writer
-                        .write("keep place in page", move |tx| put_place(tx, place))
-                        .await?;
-                    return Err(EngineError::Remote(failure));
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        cursor.handled = None;
-        Ok(())
-    }
-
-    /// One unlinked customer of Zenskar's listing.
-    async fn ask_mapping(
-        &self,
-        found: &mut ScanCounts,
-        seen: &ZenskarCustomer,
-        observed_at: Timestamp,
-    ) -> Result<(), EngineError> {
-        let now = self.clock.now();
-        match self.mapping_for_scan(&seen.id).await? {
-            Mapping::Names(stripe) => {
-                let link = new_link(&stripe, &seen.id, LinkProof::Mapping, now);
-                let mirror = Mirror {
-                    observed_at,
-                    deleted: false,
-                    payload: seen.payload.clone(),
-                };
-                let mirror = prepared(Side::Zenskar, seen.id.as_str(), &mirror)?;
-                let made = self
-                    .writer
-                    .write("link customer", move |tx| {
-                        let placed = make_link(tx, &link, "engine", now)?;
-                        if let (Placed::Stored, Some(mirror)) = (&placed, &mirror) {
-                            tx.put_mirror(mirror)?;
-                        }
-                        Ok(placed)
-                    })
-                    .await?;
-                match made {
-                    Placed::Stored => found.linked = found.linked.saturating_add(1),
-                    Placed::Claimed(other) => {
-                        found.claimed_twice = found.claimed_twice.saturating_add(1);
-                        self.note_second_claim(&seen.id, &stripe, &other).await?;
-                    }
-                }
-            }
-            answer @ (Mapping::NoAnswer | Mapping::Nothing) => {
-                if answer == Mapping::NoAnswer {
-                    found.unanswered = found.unanswered.saturating_add(1);
-                }
-                self.ask_for_named(seen).await?;
-                self.know_unlinked(seen, &answer).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes work of the linked customers that Zenskar's listing did not hold, unless they are more
-    /// than may be missing: then it says how many may.
-    async fn missed_in_zenskar(
-        &self,
-        cursor: &mut ScanCursor,
-    ) -> Result<Option<usize>, EngineError> {
-        // A listing without any `Date` tells no customer that it saw from one that it did not.
-        let Some(began) = cursor.zenskar_started_at else {
-            return Ok(None);
-        };
-        let read = self.store.read()?;
-        let started_at = cursor.started_at;
-        let missed = Missed::find(&read, |link| {
-            // One that was linked meanwhile may lie on a page that was read before.
-            if link.made_at >= started_at {
-                return Ok(false);
-            }
-            let mirror = read.mirror(Side::Zenskar, link.zenskar.as_str())?;
-            Ok(mirror.is_none_or(|mirror| mirror.observed_at < began))
-        })?;
-        drop(read);
-        cursor.found.missed_in_zenskar = count(missed.links.len());
-        self.look_for(missed).await
-    }
-
-    /// What the mapping says. A refusal that is about this customer alone says nothing, and must
-    /// not keep the scan from the customers after it.
-    async fn mapping_for_scan(&self, id: &ZenskarCustomerId) -> Result<Mapping, EngineError> {
-        match self.zenskar.mapping(id, Priority::Scan).await {
-            Ok(answer) => Ok(proof(answer.value)),
-            Err(failure) if is_about_one(&failure) => {
-                tracing::warn!(customer = %id, %failure, "a mapping gave no answer");
-                Ok(Mapping::NoAnswer)
-            }
-            Err(failure) => Err(self.refused(failure)),
-        }
-    }
-
-    pub(super) async fn note_second_claim(
-        &self,
-        zenskar: &ZenskarCustomerId,
-        stripe: &StripeCustomerId,
-        other: &Link,
-    ) -> Result<(), EngineError> {
-        let entry = Entry::engine(
-            self.clock.now(),
-            "second claim",
-            &Subject::Customer(stripe.clone()),
-        )
-        .with("zenskar", zenskar)
-        .with(
-            "already linked",
-            &format!("{} with {}", other.stripe, other.zenskar),
-        );
-        self.writer
-            .write("note second claim", move |tx| tx.append_journal(&entry))
-            .await?;
-        Ok(())
     }
 }
 
@@ -543,6 +309,10 @@ fn begun(cursor: &ScanCursor, now: Timestamp) -> Option<ScanCursor> {
         unread_at: if unread { Some(now) } else { cursor.unread_at },
         unread_again: cursor.unread_again.filter(|_| !lists_stripe),
         found: ScanCounts::default(),
+        differing: BTreeMap::new(),
+        stripe_listed_until: cursor.stripe_listed_until,
+        stripe_pages: 0,
+        zenskar_pages: 0,
         before: None,
         handled: None,
         restarts: 0,
@@ -550,22 +320,18 @@ fn begun(cursor: &ScanCursor, now: Timestamp) -> Option<ScanCursor> {
     })
 }
 
+fn count_differing(cursor: &mut ScanCursor, side: Side, fields: &[Field]) {
+    for field in fields {
+        let count = cursor.differing.entry((side, *field)).or_default();
+        *count = count.saturating_add(1);
+    }
+}
+
 /// The beginning of Zenskar's listing: what the place in Stripe's needed is dropped.
 fn to_zenskar(cursor: &mut ScanCursor) -> ScanPhase {
     cursor.before = None;
     cursor.restarts = 0;
     ScanPhase::Zenskar(None)
-}
-
-/// Whether a failure says something of one customer only: it is an answer, and neither the key nor
-/// the rate is what it is about.
-fn is_about_one(failure: &Failure) -> bool {
-    match failure.class {
-        // Without a status it is our own refusal of an answer that is too large.
-        Class::Refused => true,
-        Class::Unauthorized => false,
-        _ => !matches!(failure.status, None | Some(401 | 429)),
-    }
 }
 
 /// Whether the place that a page was asked from is gone: a cursor that aged out, or a customer

@@ -201,8 +201,23 @@ pub struct ScanStatus {
     /// Whether it is a sweep: of Zenskar alone.
     #[serde(default)]
     pub sweep: bool,
+    /// When the scan under way, or the last one, began.
+    #[serde(default)]
+    pub started_at: Option<String>,
     /// When the last one came to its end.
     pub finished_at: Option<String>,
+    /// Customers of each side at least: as many as are linked. Absent where none is.
+    #[serde(default)]
+    pub expected: Option<u64>,
+    /// Customers of both sides a second since it began, while one is under way.
+    #[serde(default)]
+    pub per_second: u64,
+    /// Seconds until it ends at least, at this rate; absent where nothing tells.
+    #[serde(default)]
+    pub seconds_left: Option<u64>,
+    /// Linked customers whose field was not as agreed, by side and field.
+    #[serde(default)]
+    pub differing: BTreeMap<String, BTreeMap<String, u64>>,
     /// What the scan under way, or the last one, found.
     pub found: BTreeMap<String, u64>,
     /// Why the last one stopped before its end, if it did.

@@ -1,7 +1,10 @@
 //! How far the pollers and the scan have come.
 
+use crate::model::customer::Field;
 use crate::model::id::{EventId, StripeCustomerId, ZenskarCustomerId};
+use crate::model::link::Side;
 use crate::model::time::Timestamp;
+use std::collections::BTreeMap;
 
 /// The poller's place on Stripe's events API. All instants are Stripe's own time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -103,6 +106,15 @@ pub struct ScanCursor {
     pub unread_again: Option<Timestamp>,
     /// What it found so far.
     pub found: ScanCounts,
+    /// Linked customers of its listings whose field is not as agreed, by side and field.
+    pub differing: BTreeMap<(Side, Field), u64>,
+    /// When the latest page of a listing of Stripe was shown, by Stripe's own clock. A customer may
+    /// have been on any page before, and its mirror does not say so where nothing had changed.
+    pub stripe_listed_until: Option<Timestamp>,
+    /// Pages of its listing of Stripe whose customers the store keeps.
+    pub stripe_pages: u64,
+    /// Pages of its listing of Zenskar whose customers the store keeps.
+    pub zenskar_pages: u64,
     /// The end of the page before the last one of Stripe's listing: where to go on when the
     /// customer at the end of the last one is gone.
     pub before: Option<StripeCustomerId>,

@@ -21,6 +21,7 @@ mod fields;
 mod intent;
 mod journal;
 mod link;
+mod listed;
 mod meta;
 mod mirror;
 mod payload;
@@ -35,7 +36,7 @@ use serde::de::DeserializeOwned;
 
 pub(super) use event::{decode_event, decode_head, encode_event, without_payload};
 pub(super) use meta::{Installation, Schema};
-pub(super) use mirror::{decode_mirror, encode_mirror};
+pub(super) use mirror::{decode_mirror, decode_observed_at, encode_mirror};
 pub use survey::survey;
 
 /// Largest record, in bytes: four of the largest bodies that are taken in, so that only damage
@@ -71,6 +72,7 @@ pub(super) enum Tag {
     Decided,
     Creation,
     Switched,
+    Listed,
 }
 
 impl Tag {
@@ -98,6 +100,7 @@ impl Tag {
             Self::Decided => 20,
             Self::Creation => 21,
             Self::Switched => 22,
+            Self::Listed => 23,
         }
     }
 }

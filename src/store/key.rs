@@ -105,12 +105,16 @@ pub(super) fn to_named(key: &[u8]) -> Option<&str> {
     std::str::from_utf8(key.get(end.saturating_add(1)..)?).ok()
 }
 
-/// The key of a mirror.
-pub(super) fn mirror(side: Side, id: &str) -> Vec<u8> {
-    let mut key = vec![match side {
+const fn letter(side: Side) -> u8 {
+    match side {
         Side::Stripe => b's',
         Side::Zenskar => b'z',
-    }];
+    }
+}
+
+/// The key of a mirror.
+pub(super) fn mirror(side: Side, id: &str) -> Vec<u8> {
+    let mut key = vec![letter(side)];
     key.extend_from_slice(id.as_bytes());
     key
 }
@@ -124,6 +128,14 @@ pub(super) fn to_mirror(key: &[u8]) -> Option<(Side, &str)> {
         _ => return None,
     };
     Some((side, std::str::from_utf8(id).ok()?))
+}
+
+/// The key of a page of a side's listing.
+pub(super) fn page(side: Side, page: u64) -> Vec<u8> {
+    let mut key = b"listed/".to_vec();
+    key.push(letter(side));
+    key.extend_from_slice(&number(page));
+    key
 }
 
 /// A day.

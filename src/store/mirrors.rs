@@ -2,7 +2,8 @@
 
 use crate::model::link::Side;
 use crate::model::mirror::Mirror;
-use crate::store::codec::{decode_mirror, encode_mirror};
+use crate::model::time::Timestamp;
+use crate::store::codec::{decode_mirror, decode_observed_at, encode_mirror};
 use crate::store::error::{RecordError, StoreError};
 use crate::store::inbox::BAD_KEY;
 use crate::store::key;
@@ -42,6 +43,15 @@ impl ReadTx<'_> {
     /// The file cannot be read, or the row is damaged.
     pub fn mirror(&self, side: Side, id: &str) -> Result<Option<Mirror>, StoreError> {
         self.with(MIRRORS, &key::mirror(side, id), decode_mirror)
+    }
+
+    /// When the mirror of the customer `id` of `side` was seen, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or the row is damaged.
+    pub fn mirror_seen_at(&self, side: Side, id: &str) -> Result<Option<Timestamp>, StoreError> {
+        self.with(MIRRORS, &key::mirror(side, id), decode_observed_at)
     }
 }
 

@@ -31,10 +31,15 @@ pub struct WriteTx<'a> {
     pub(super) last_seq: Option<u64>,
 }
 
+type SeenTable = redb::ReadOnlyTable<&'static [u8], &'static [u8]>;
 type OpenTable<'a> = redb::Table<'a, &'static [u8], &'static [u8]>;
 
 enum Source<'a> {
-    Snapshot(redb::ReadTransaction),
+    Snapshot {
+        transaction: redb::ReadTransaction,
+        /// Tables stay open once they are: opening one costs as much as a small read.
+        open: RefCell<BTreeMap<Table, SeenTable>>,
+    },
     Commit {
         transaction: &'a redb::WriteTransaction,
         /// Tables stay open for the whole commit: opening one costs as much as a small insert.
@@ -88,7 +93,10 @@ pub(super) fn before(key: Option<&[u8]>) -> Bounds<'_> {
 impl ReadTx<'static> {
     pub(super) const fn snapshot(transaction: redb::ReadTransaction) -> Self {
         Self {
-            source: Source::Snapshot(transaction),
+            source: Source::Snapshot {
+                transaction,
+                open: RefCell::new(BTreeMap::new()),
+            },
         }
     }
 }
@@ -108,7 +116,7 @@ impl<'a> ReadTx<'a> {
 
     pub(super) fn count(&self, table: Table) -> Result<u64, StoreError> {
         match &self.source {
-            Source::Snapshot(transaction) => open(transaction, table)?.len(),
+            Source::Snapshot { .. } => self.in_snapshot(table, |table| table.len())?,
             Source::Commit { .. } => self.in_commit(table, |table| table.len())?,
         }
         .map_err(|error| StoreError::io("read the store", error))
@@ -122,11 +130,10 @@ impl<'a> ReadTx<'a> {
         use_value: impl FnOnce(&[u8]) -> Result<R, RecordError>,
     ) -> Result<Option<R>, StoreError> {
         let found = match &self.source {
-            Source::Snapshot(transaction) => {
-                let open = open(transaction, table)?;
-                ReadableTable::get(&open, key)
+            Source::Snapshot { .. } => self.in_snapshot(table, |table| {
+                ReadableTable::get(table, key)
                     .map(|value| value.map(|value| use_value(value.value())))
-            }
+            })?,
             Source::Commit { .. } => self.in_commit(table, |table| {
                 table
                     .get(key)
@@ -157,8 +164,8 @@ impl<'a> ReadTx<'a> {
         mut visit: impl FnMut(&[u8], &[u8]) -> Step,
     ) -> Result<(), StoreError> {
         match &self.source {
-            Source::Snapshot(transaction) => {
-                walk(&open(transaction, table)?, bounds, order, &mut visit)
+            Source::Snapshot { .. } => {
+                self.in_snapshot(table, |table| walk(table, bounds, order, &mut visit))?
             }
             Source::Commit { .. } => {
                 self.in_commit(table, |table| walk(table, bounds, order, &mut visit))?
@@ -209,6 +216,27 @@ impl<'a> ReadTx<'a> {
         Ok(last)
     }
 
+    /// Runs `act` on an open table of the snapshot, which is taken out while it is used.
+    fn in_snapshot<R>(
+        &self,
+        table: Table,
+        act: impl FnOnce(&SeenTable) -> R,
+    ) -> Result<R, StoreError> {
+        let Source::Snapshot { transaction, open } = &self.source else {
+            return Err(StoreError::ReadOnly);
+        };
+        let kept = open.borrow_mut().remove(&table);
+        let opened = match kept {
+            Some(opened) => opened,
+            None => transaction
+                .open_table(table.definition())
+                .map_err(|error| StoreError::io("open a table of the store", error))?,
+        };
+        let result = act(&opened);
+        open.borrow_mut().insert(table, opened);
+        Ok(result)
+    }
+
     /// Runs `act` on an open table of the commit. Nested use of one table is an error of redb's,
     /// not a panic: the table is taken out while it is used.
     fn in_commit<R>(
@@ -230,15 +258,6 @@ impl<'a> ReadTx<'a> {
         open.borrow_mut().insert(table, opened);
         Ok(result)
     }
-}
-
-fn open(
-    transaction: &redb::ReadTransaction,
-    table: Table,
-) -> Result<redb::ReadOnlyTable<&'static [u8], &'static [u8]>, StoreError> {
-    transaction
-        .open_table(table.definition())
-        .map_err(|error| StoreError::io("open a table of the store", error))
 }
 
 fn walk(

@@ -26,7 +26,7 @@ use crate::remote::transport::{HeaderText, Request, Transport};
 use crate::stripe::convert::{Observed, observed};
 use crate::stripe::error::{Limited, failure, limited};
 use crate::stripe::event::{self, Envelope};
-use crate::stripe::object;
+use crate::stripe::{object, page};
 use http::Method;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -277,12 +277,8 @@ impl StripeClient {
         let reply = self
             .get(LIST_CUSTOMERS, &self.customers, &path, priority)
             .await?;
-        let page = read_page(
-            LIST_CUSTOMERS,
-            &reply,
-            |bytes| observed(bytes).ok(),
-            |id| StripeCustomerId::parse(id).ok(),
-        )?;
+        let page = page::customers(&reply.response.body)
+            .map_err(|wrong| unreadable(LIST_CUSTOMERS, &reply, wrong.0))?;
         Ok(answer(&reply, page))
     }
 
@@ -499,29 +495,7 @@ fn read_page<T, C>(
     item: impl Fn(Vec<u8>) -> Option<T>,
     cursor: impl Fn(&str) -> Option<C>,
 ) -> Result<Page<T, C>, Failure> {
-    let list: object::List<'_> = serde_json::from_slice(&reply.response.body)
-        .map_err(|_| unreadable(call, reply, "not a list"))?;
-    let items: Vec<T> = list
-        .data
-        .iter()
-        .filter_map(|raw| item(raw.get().as_bytes().to_vec()))
-        .collect();
-    let next = if list.has_more {
-        let last = list
-            .data
-            .last()
-            .and_then(|last| serde_json::from_str::<object::Identified>(last.get()).ok())
-            .and_then(|object| cursor(&object.id));
-        // Without it the rest of the list is out of reach, which must not look like its end.
-        Some(last.ok_or_else(|| unreadable(call, reply, "a list that cannot be continued"))?)
-    } else {
-        None
-    };
-    Ok(Page {
-        unreadable: list.data.len().saturating_sub(items.len()),
-        items,
-        next,
-    })
+    page::read(&reply.response.body, item, cursor).map_err(|wrong| unreadable(call, reply, wrong.0))
 }
 
 fn answer<T>(reply: &Reply, value: T) -> Answer<T> {

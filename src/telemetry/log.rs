@@ -9,9 +9,10 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::panic::PanicHookInfo;
 use std::sync::Mutex;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
-use tracing_subscriber::{EnvFilter, Layer, Registry, fmt as lines, reload};
+use tracing_subscriber::{Layer, Registry, fmt as lines, reload};
 
 /// What is logged unless told otherwise.
 pub const DEFAULT_FILTER: &str = "info";
@@ -89,7 +90,7 @@ pub enum LogError {
 
 /// Changes what is logged while the daemon runs.
 pub struct Filter {
-    handle: reload::Handle<EnvFilter, Registry>,
+    handle: reload::Handle<Targets, Registry>,
     text: Mutex<String>,
 }
 
@@ -156,13 +157,11 @@ pub fn start(output: Output, filter: &str) -> Result<Filter, LogError> {
     })
 }
 
-fn parse(text: &str) -> Result<EnvFilter, LogError> {
-    EnvFilter::builder()
-        .parse(text)
-        .map_err(|source| LogError::Filter {
-            text: text.to_owned(),
-            source,
-        })
+fn parse(text: &str) -> Result<Targets, LogError> {
+    text.parse().map_err(|source| LogError::Filter {
+        text: text.to_owned(),
+        source,
+    })
 }
 
 /// The place of a panic is for everyone; its message may quote a customer's data.

@@ -25,7 +25,7 @@ use crate::remote::text::{path_segment, query};
 use crate::remote::transport::{HeaderText, Transport};
 use crate::zenskar::convert::patch_body;
 use crate::zenskar::error::failure;
-use crate::zenskar::object::{List, ZenskarCustomer};
+use crate::zenskar::object::{ZenskarCustomer, customers_page};
 use http::Method;
 use serde_json::Value as Json;
 use std::sync::Arc;
@@ -494,19 +494,7 @@ struct Failed {
 }
 
 fn read_page(call: Call, reply: &Reply) -> Result<Page<ZenskarCustomer, String>, Failure> {
-    let list =
-        List::parse(&reply.response.body).ok_or_else(|| unreadable(call, reply, "not a list"))?;
-    let rows = list.rows.len();
-    let items: Vec<ZenskarCustomer> = list
-        .rows
-        .into_iter()
-        .filter_map(|row| ZenskarCustomer::parse(row).ok())
-        .collect();
-    Ok(Page {
-        unreadable: rows.saturating_sub(items.len()),
-        items,
-        next: list.next,
-    })
+    customers_page(&reply.response.body).ok_or_else(|| unreadable(call, reply, "not a list"))
 }
 
 /// A mapping as the connector endpoint shows it: `{"connector_name", "reference_id", …}`, or `null`.

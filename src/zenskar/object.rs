@@ -8,6 +8,7 @@
 use crate::model::customer::Customer;
 use crate::model::id::{InvalidId, ZenskarCustomerId};
 use crate::model::time::Timestamp;
+use crate::remote::outcome::Page;
 use crate::remote::transport::OBJECT_BYTES_MAX;
 use crate::zenskar::convert;
 use jiff::civil::{Date, DateTime};
@@ -104,6 +105,23 @@ pub fn timestamp(text: &str) -> Option<Timestamp> {
         date.to_zoned(TimeZone::UTC).ok()?.timestamp()
     };
     Some(Timestamp::from_micros(instant.as_microsecond()))
+}
+
+/// Reads a page of customers; `None` for what is not one.
+#[must_use]
+pub fn customers_page(body: &[u8]) -> Option<Page<ZenskarCustomer, String>> {
+    let list = List::parse(body)?;
+    let rows = list.rows.len();
+    let items: Vec<ZenskarCustomer> = list
+        .rows
+        .into_iter()
+        .filter_map(|row| ZenskarCustomer::parse(row).ok())
+        .collect();
+    Some(Page {
+        unreadable: rows.saturating_sub(items.len()),
+        items,
+        next: list.next,
+    })
 }
 
 /// A page of a list, whatever its envelope: `results`, `data` or `customers` for the rows, `next`

@@ -9,6 +9,7 @@ use crate::engine::view::{
 };
 use crate::model::cursor::{ChangeFilter, ScanCounts, ScanCursor, ScanPhase};
 use crate::model::link::Side;
+use crate::model::time::Timestamp;
 use crate::remote::limiter::LimiterStats;
 use crate::store::ReadTx;
 use crate::sync::policy::Direction;
@@ -62,7 +63,7 @@ impl Engine {
             creations: self.creations_status(&read)?,
             poll: self.poll_status(&read)?,
             changes: self.changes_status(&read)?,
-            scan: scan_status(&read.scan_cursor()?),
+            scan: scan_status(&read.scan_cursor()?, read.link_count()?, now),
             store: self.store_status(&read)?,
             daemon: Daemon::default(),
         };
@@ -170,7 +171,25 @@ impl Engine {
     }
 }
 
-fn scan_status(cursor: &ScanCursor) -> ScanStatus {
+/// The scan; `links` customers are linked.
+fn scan_status(cursor: &ScanCursor, links: u64, now: Timestamp) -> ScanStatus {
+    let is_idle = cursor.phase == ScanPhase::Idle;
+    let elapsed = now.since(cursor.started_at).as_secs().max(1);
+    let read = cursor.found.stripe.saturating_add(cursor.found.zenskar);
+    let per_second = if is_idle { 0 } else { read.div_euclid(elapsed) };
+    let to_come = match cursor.phase {
+        ScanPhase::Idle => None,
+        ScanPhase::Stripe(_) => links
+            .checked_sub(cursor.found.stripe)
+            .map(|rest| rest.saturating_add(links)),
+        ScanPhase::Zenskar(_) => links.checked_sub(cursor.found.zenskar),
+    };
+    let mut differing: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
+    for ((side, field), count) in &cursor.differing {
+        let fields = differing.entry(side.to_string()).or_default();
+        fields.insert(field.to_string(), *count);
+    }
+
     let ScanCounts {
         stripe,
         zenskar,
@@ -189,7 +208,16 @@ fn scan_status(cursor: &ScanCursor) -> ScanStatus {
         .to_owned(),
         wanted: cursor.wanted,
         sweep: cursor.is_sweep && cursor.phase != ScanPhase::Idle,
+        started_at: Some(cursor.started_at)
+            .filter(|at| *at > Timestamp::default())
+            .and_then(show_time),
         finished_at: cursor.finished_at.and_then(show_time),
+        expected: Some(links).filter(|links| *links > 0),
+        per_second,
+        seconds_left: to_come
+            .filter(|_| links > 0)
+            .and_then(|rest| rest.checked_div(per_second)),
+        differing,
         stopped: cursor.stopped.clone(),
         found: [
             ("stripe", stripe),

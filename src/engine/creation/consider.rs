@@ -5,10 +5,11 @@ use crate::engine::creation::rows::{is_linked, under_way};
 use crate::engine::error::EngineError;
 use crate::engine::scan::step;
 use crate::model::creation::{Creation, Stage, target};
-use crate::model::cursor::ScanCursor;
+use crate::model::cursor::{ScanCursor, ScanPhase};
 use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
 use crate::model::journal::Entry;
 use crate::model::link::Side;
+use crate::model::mirror::Mirror;
 use crate::model::time::Timestamp;
 use crate::model::work::{Subject, Work};
 use crate::remote::limiter::Priority;
@@ -273,8 +274,7 @@ impl Engine {
                 if is_linked(&read, &subject)? || is_known(&read, &subject, since)? {
                     continue;
                 }
-                let mirror = read.mirror(Side::Stripe, id.as_str())?;
-                if mirror.is_some_and(|mirror| !mirror.deleted && mirror.observed_at >= began) {
+                if self.in_listing(&read, (cursor, began), &id)?.is_some() {
                     wanted.push(id);
                 }
             }
@@ -304,11 +304,11 @@ impl Engine {
         id: &StripeCustomerId,
     ) -> Result<Option<(Observed, Timestamp)>, EngineError> {
         let read = self.store.read()?;
-        let Some(began) = read.scan_cursor()?.stripe_started_at else {
+        let cursor = read.scan_cursor()?;
+        let Some(began) = cursor.stripe_started_at else {
             return Ok(None);
         };
-        let mirror = read.mirror(Side::Stripe, id.as_str())?;
-        let listed = mirror.filter(|mirror| !mirror.deleted && mirror.observed_at >= began);
+        let listed = self.in_listing(&read, (&cursor, began), id)?;
         let policy = &self.settings().policy;
         Ok(listed.and_then(|mirror| {
             let observed = stripe::convert::observed(mirror.payload).ok()?;
@@ -319,6 +319,32 @@ impl Engine {
                 .all(|field| customer.value(*field).is_some());
             is_whole.then_some((observed, mirror.observed_at))
         }))
+    }
+
+    /// A customer as a listing of Stripe, which began then, showed it. One that was listed as it was
+    /// known before has kept its mirror.
+    fn in_listing(
+        &self,
+        read: &ReadTx<'_>,
+        (cursor, began): (&ScanCursor, Timestamp),
+        id: &StripeCustomerId,
+    ) -> Result<Option<Mirror>, EngineError> {
+        let mirror = read.mirror(Side::Stripe, id.as_str())?;
+        let Some(mut mirror) = mirror.filter(|mirror| !mirror.deleted) else {
+            return Ok(None);
+        };
+        if mirror.observed_at < began {
+            // Until the listing came to its end, who is on it is not known as a whole.
+            if matches!(cursor.phase, ScanPhase::Stripe(_)) {
+                return Ok(None);
+            }
+            let roll = self.roll_of_stripe(read, cursor)?;
+            if mirror.observed_at == Timestamp::MIN || !roll.holds(id.as_str()) {
+                return Ok(None);
+            }
+            mirror.observed_at = began;
+        }
+        Ok(Some(mirror))
     }
 
     /// The customer of Stripe that is to be made in Zenskar, with when it was seen.

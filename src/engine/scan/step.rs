@@ -3,8 +3,7 @@
 use crate::engine::looks::wait_after;
 use crate::engine::scan::{LINKS_STEP, MISSED_MAX, SCAN_EVERY};
 use crate::model::cursor::ScanCursor;
-use crate::model::customer::Presence;
-use crate::model::difference::Difference;
+use crate::model::customer::{Field, Presence};
 use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
 use crate::model::link::{Link, LinkState, Side};
 use crate::model::mirror::Mirror;
@@ -13,6 +12,8 @@ use crate::model::work::{Subject, Work};
 use crate::store::{PreparedMirror, ReadTx, StoreError, WriteTx};
 use crate::stripe;
 use crate::stripe::convert::Observed;
+use crate::sync::activation::Activations;
+use crate::sync::compare::{Compared, compare};
 use crate::sync::matching::METADATA_KEY;
 use crate::sync::policy::Policy;
 use crate::zenskar::object::ZenskarCustomer;
@@ -83,24 +84,74 @@ pub(super) struct Listed {
     presence: Presence,
     observed_at: Timestamp,
     names: Option<String>,
-    mirror: Option<PreparedMirror>,
+    mirror: Kept,
+}
+
+/// What is to become of the mirror of a listed customer.
+enum Kept {
+    /// The mirror that was seen at this instant holds the same already.
+    Same(Timestamp, Mirror),
+    /// It is to be written.
+    Anew(PreparedMirror),
+    /// The customer is larger than the store takes.
+    TooLarge,
 }
 
 impl Listed {
-    pub(super) fn new(seen: Observed, observed_at: Timestamp) -> Result<Self, StoreError> {
+    pub(super) fn new(
+        read: &ReadTx<'_>,
+        seen: Observed,
+        observed_at: Timestamp,
+    ) -> Result<Self, StoreError> {
         let names = stripe::convert::metadata(&seen.payload, METADATA_KEY);
         let mirror = Mirror {
             observed_at,
             deleted: seen.presence.customer().is_none(),
             payload: seen.payload,
         };
+        let known = read.mirror(Side::Stripe, seen.id.as_str())?;
+        let kept = match known.filter(|known| holds_the_same(known, &mirror)) {
+            Some(known) => Kept::Same(known.observed_at, mirror),
+            None => prepared(Side::Stripe, seen.id.as_str(), &mirror)?
+                .map_or(Kept::TooLarge, Kept::Anew),
+        };
         Ok(Self {
             presence: seen.presence,
             observed_at,
             names,
-            mirror: prepared(Side::Stripe, seen.id.as_str(), &mirror)?,
+            mirror: kept,
         })
     }
+
+    /// Whether its mirror will be what this listing, or a later look, showed.
+    pub(super) fn is_kept(&self) -> bool {
+        self.observed_at > Timestamp::MIN && !matches!(self.mirror, Kept::TooLarge)
+    }
+
+    /// Writes the mirror, where it is not what was seen.
+    fn keep(&self, tx: &mut WriteTx<'_>, id: &StripeCustomerId) -> Result<(), StoreError> {
+        let known = tx.mirror_seen_at(Side::Stripe, id.as_str())?;
+        // `Date` counts whole seconds: a read of the same second may be the later one.
+        if known.is_some_and(|known| known >= self.observed_at) {
+            return Ok(());
+        }
+        match &self.mirror {
+            Kept::Same(at, _) if known == Some(*at) => Ok(()),
+            // Another look came between, and the listing is later than that.
+            Kept::Same(_, mirror) => prepared(Side::Stripe, id.as_str(), mirror)?
+                .map_or(Ok(()), |mirror| tx.put_mirror(&mirror)),
+            Kept::Anew(mirror) => tx.put_mirror(mirror),
+            Kept::TooLarge => Ok(()),
+        }
+    }
+}
+
+/// Whether a mirror need not be written to show what was seen. One whose time nobody knows, or that
+/// was pruned, is.
+fn holds_the_same(known: &Mirror, seen: &Mirror) -> bool {
+    known.observed_at > Timestamp::MIN
+        && known.deleted == seen.deleted
+        && known.payload == seen.payload
 }
 
 /// A mirror ready to be written; none where the object is larger than the store takes, which is no
@@ -120,50 +171,51 @@ pub(in crate::engine) fn prepared(
     }
 }
 
+/// What a listing is compared by.
+pub(super) struct Rules<'a> {
+    pub(super) policy: &'a Policy,
+    pub(super) active: &'a Activations,
+    pub(super) match_email: bool,
+}
+
 /// Takes one customer of Stripe's listing: the mirror follows, and a linked customer that does not
-/// look as it did becomes work.
+/// look as it did becomes work. Gives the fields that are not as agreed.
 pub(super) fn take_listed(
     tx: &mut WriteTx<'_>,
     id: &StripeCustomerId,
     seen: &Listed,
-    (policy, match_email): (&Policy, bool),
+    rules: &Rules<'_>,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<Vec<Field>, StoreError> {
     let link = tx.link(id)?;
     if let Some(Ok(named)) = seen.names.as_deref().map(ZenskarCustomerId::parse) {
         tx.note_named(&named, id)?;
     }
-    if link.is_none() && (seen.names.is_some() || match_email) {
+    if link.is_none() && (seen.names.is_some() || rules.match_email) {
         // One search is enough: what it came to waits for an event, or for a person.
         let subject = Subject::Customer(id.clone());
         if tx.parked(&subject)?.is_none() && tx.work(&subject)?.is_none() {
             ask(tx, id, now)?;
         }
     }
+    let mut differing = Vec::new();
     if let Some(link) = link {
         let known = tx.differences(id)?;
-        let counting = tx.activations()?.counting(&link);
-        let differs = seen.presence.customer().is_none_or(|customer| {
-            policy.fields.iter().any(|field| {
-                let value = customer.value(*field);
-                value.is_some_and(|value| match known.iter().find(|one| one.field == *field) {
-                    Some(one) => one.stripe != *value || is_outdated(one, &counting),
-                    None => counting.base.get(field) != Some(value),
-                })
-            })
+        let is_news = seen.presence.customer().is_none_or(|customer| {
+            let counting = rules.active.counting(&link);
+            let seen = compare(Side::Stripe, customer, &counting, &known, rules.policy);
+            differing = seen.differing;
+            seen.is_news
         });
-        if differs || matches!(link.state, LinkState::Deleted(_)) {
+        if is_news || matches!(link.state, LinkState::Deleted(_)) {
             ask(tx, id, now)?;
         }
+        if link.state != LinkState::Active {
+            differing.clear();
+        }
     }
-    let known = tx.mirror(Side::Stripe, id.as_str())?;
-    // `Date` counts whole seconds: a read of the same second may be the later one.
-    if known.is_some_and(|known| known.observed_at >= seen.observed_at) {
-        return Ok(());
-    }
-    seen.mirror
-        .as_ref()
-        .map_or(Ok(()), |mirror| tx.put_mirror(mirror))
+    seen.keep(tx, id)?;
+    Ok(differing)
 }
 
 /// Whether a customer of Zenskar, linked like this, is not as the store knows it: agreed, or shown
@@ -174,28 +226,34 @@ pub(in crate::engine) fn is_news(
     seen: &ZenskarCustomer,
     policy: &Policy,
 ) -> Result<bool, StoreError> {
-    match link.state {
-        LinkState::Active => {}
-        // A link that ended because Zenskar once did not know the customer is taken up again.
-        LinkState::Deleted(side) => return Ok(side == Side::Zenskar),
-        LinkState::Unlinked => return Ok(false),
+    let active = read.activations()?;
+    Ok(compare_in_zenskar(read, link, seen, (policy, &active))?.is_news)
+}
+
+fn compare_in_zenskar(
+    read: &ReadTx<'_>,
+    link: &Link,
+    seen: &ZenskarCustomer,
+    (policy, active): (&Policy, &Activations),
+) -> Result<Compared, StoreError> {
+    // A link that ended because Zenskar once did not know the customer is taken up again.
+    let is_news = link.state == LinkState::Deleted(Side::Zenskar);
+    if link.state != LinkState::Active {
+        return Ok(Compared {
+            is_news,
+            ..Compared::default()
+        });
     }
     let known = read.differences(&link.stripe)?;
-    let counting = read.activations()?.counting(link);
-    Ok(policy.fields.iter().any(|field| {
-        let value = seen.customer.value(*field);
-        // What was not read is no news.
-        value.is_some_and(|value| match known.iter().find(|one| one.field == *field) {
-            Some(one) => one.zenskar != *value || is_outdated(one, &counting),
-            None => counting.base.get(field) != Some(value),
-        })
-    }))
+    let counting = active.counting(link);
+    let customer = &seen.customer;
+    Ok(compare(Side::Zenskar, customer, &counting, &known, policy))
 }
 
 /// One linked customer of Zenskar's listing, its mirror compressed outside of any transaction.
 pub(super) struct Seen {
     link: StripeCustomerId,
-    is_news: bool,
+    compared: Compared,
     mirror: Option<PreparedMirror>,
 }
 
@@ -204,29 +262,45 @@ impl Seen {
         read: &ReadTx<'_>,
         link: &Link,
         seen: &ZenskarCustomer,
-        (observed_at, policy): (Timestamp, &Policy),
+        (observed_at, rules): (Timestamp, &Rules<'_>),
     ) -> Result<Self, StoreError> {
         let mirror = Mirror {
             observed_at,
             deleted: false,
             payload: seen.payload.clone(),
         };
-        let known = read.mirror(Side::Zenskar, seen.id.as_str())?;
-        let mirror = if known.is_some_and(|known| stays(known, seen, observed_at)) {
+        // Where the later change wins, it counts until when a customer was seen unchanged.
+        let times_count = rules.policy.conflict.ask_for_times();
+        let stays = read
+            .mirror(Side::Zenskar, seen.id.as_str())?
+            .is_some_and(|known| {
+                (!times_count && holds_the_same(&known, &mirror)) || stays(known, seen, observed_at)
+            });
+        let mirror = if stays {
             None
         } else {
             prepared(Side::Zenskar, seen.id.as_str(), &mirror)?
         };
         Ok(Self {
             link: link.stripe.clone(),
-            is_news: is_news(read, link, seen, policy)?,
+            compared: compare_in_zenskar(read, link, seen, (rules.policy, rules.active))?,
             mirror,
         })
     }
 
+    /// The fields that are not as agreed.
+    pub(super) fn differing(&self) -> &[Field] {
+        &self.compared.differing
+    }
+
+    /// Whether anything is to be written for it.
+    pub(super) fn is_to_be_taken(&self) -> bool {
+        self.compared.is_news || self.mirror.is_some()
+    }
+
     /// The mirror follows, and a customer that does not look as it did becomes work.
     pub(super) fn take(&self, tx: &mut WriteTx<'_>, now: Timestamp) -> Result<(), StoreError> {
-        if self.is_news {
+        if self.compared.is_news {
             ask(tx, &self.link, now)?;
         }
         self.mirror
@@ -278,12 +352,6 @@ impl Missed {
 /// newer than reads that lag.
 fn stays(known: Mirror, seen: &ZenskarCustomer, observed_at: Timestamp) -> bool {
     known.observed_at >= observed_at || wait_after(known, seen, observed_at).is_some()
-}
-
-/// Whether a shown difference rests on a base that does not count since its field is active: it has
-/// become another question.
-pub(super) fn is_outdated(shown: &Difference, counting: &Link) -> bool {
-    shown.base.is_some() && !counting.base.contains_key(&shown.field)
 }
 
 /// Asks for a look at a customer.

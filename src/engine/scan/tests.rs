@@ -1,7 +1,13 @@
+use super::step::prepared;
 use super::*;
 use crate::engine::command::Command;
+use crate::engine::linking::new_link;
 use crate::engine::testing::{Bench, says};
-use crate::model::customer::{Field, Fields, Value};
+use crate::model::customer::{Fields, Value};
+use crate::model::id::ZenskarCustomerId;
+use crate::model::link::LinkProof;
+use crate::model::mirror::Mirror;
+use crate::model::work::Subject;
 use crate::store::PreparedMirror;
 
 const NOW: i64 = 2_000_000;
@@ -425,4 +431,98 @@ fn a_listing_that_lags_behind_does_not_take_the_mirror_back() {
         let after = read.mirror(Side::Zenskar, "z1").unwrap().unwrap();
         assert_eq!(after == known, stays, "{observed_at}");
     }
+}
+
+impl Bench {
+    /// A mirror as a look at `seconds` left it.
+    fn mirror(&self, side: Side, id: &str, seconds: i64, payload: &str) {
+        let mirror = Mirror {
+            observed_at: Timestamp::from_seconds(seconds),
+            deleted: false,
+            payload: payload.as_bytes().to_vec(),
+        };
+        let row = PreparedMirror::new(side, id, &mirror).unwrap();
+        self.write(move |tx| tx.put_mirror(&row));
+    }
+
+    fn seen_at(&self, side: Side, id: &str) -> Option<Timestamp> {
+        let read = self.engine.store.read().unwrap();
+        read.mirror_seen_at(side, id).unwrap()
+    }
+}
+
+#[test]
+fn who_is_listed_as_before_is_not_missed_and_costs_no_write() {
+    let bench = Bench::new(
+        vec![says(200, NOW, &listed(&["cus_1", "cus_2"], false))],
+        vec![says(200, NOW, &zenskar(&["z1", "z2"]))],
+    );
+    for number in 1..=2 {
+        let (stripe, zenskar) = (format!("cus_{number}"), format!("z{number}"));
+        bench.link(&stripe, &zenskar, LinkState::Active);
+    }
+    let in_zenskar = r#"{"id":"z1","customer_name":"A"}"#;
+    bench.mirror(Side::Stripe, "cus_1", NOW - 100, &customer("cus_1"));
+    bench.mirror(Side::Stripe, "cus_2", NOW - 100, "{}");
+    bench.mirror(Side::Zenskar, "z1", NOW - 100, in_zenskar);
+    bench.write(|tx| {
+        tx.set_scan_cursor(&ScanCursor {
+            phase: ScanPhase::Stripe(None),
+            started_at: Timestamp::from_seconds(1),
+            ..ScanCursor::default()
+        })
+    });
+    bench.scan().unwrap();
+    assert_eq!(bench.scan().unwrap(), Scanned::Finished);
+    let (before, now) = (
+        Some(Timestamp::from_seconds(NOW - 100)),
+        Some(Timestamp::from_seconds(NOW)),
+    );
+    assert_eq!(bench.seen_at(Side::Stripe, "cus_1"), before);
+    assert_eq!(bench.seen_at(Side::Stripe, "cus_2"), now);
+    assert_eq!(bench.seen_at(Side::Zenskar, "z1"), before);
+    assert_eq!(bench.seen_at(Side::Zenskar, "z2"), now);
+    let found = bench.place().found;
+    assert_eq!((found.missed, found.missed_in_zenskar), (0, 0));
+    assert_eq!(bench.place().stripe_listed_until, now);
+}
+
+#[test]
+fn the_pages_of_an_earlier_listing_do_not_count() {
+    let bench = Bench::new(
+        vec![says(200, NOW, &listed(&["cus_2"], false))],
+        vec![says(200, NOW, &zenskar(&["z1"]))],
+    );
+    for number in 1..=2 {
+        let (stripe, zenskar) = (format!("cus_{number}"), format!("z{number}"));
+        bench.link(&stripe, &zenskar, LinkState::Active);
+    }
+    bench.write(|tx| {
+        for page in 0..3 {
+            tx.put_listed(Side::Stripe, page, &[Mark::of("cus_1")])?;
+            tx.put_listed(Side::Zenskar, page, &[Mark::of("z2")])?;
+        }
+        tx.set_scan_cursor(&ScanCursor {
+            phase: ScanPhase::Stripe(None),
+            started_at: Timestamp::from_seconds(1),
+            ..ScanCursor::default()
+        })
+    });
+    bench.scan().unwrap();
+    assert_eq!(bench.scan().unwrap(), Scanned::Finished);
+    let found = bench.place().found;
+    assert_eq!((found.missed, found.missed_in_zenskar), (1, 1));
+    assert!(bench.has_work("cus_1") && bench.has_work("cus_2"));
+}
+
+#[test]
+fn what_is_not_as_agreed_is_counted_by_side_and_field() {
+    let renamed = r#"{"results":[{"id":"z1","customer_name":"B"}],"next":null}"#;
+    let bench = Bench::new(Vec::new(), vec![says(200, NOW, renamed)]);
+    bench.link("cus_1", "z1", LinkState::Active);
+    bench.at_phase(ScanPhase::Zenskar(None));
+    bench.scan().unwrap();
+    let differing = bench.place().differing;
+    assert_eq!(differing.get(&(Side::Zenskar, Field::Name)), Some(&1));
+    assert!(differing.keys().all(|(side, _)| *side == Side::Zenskar));
 }

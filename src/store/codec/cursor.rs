@@ -1,9 +1,11 @@
 //! Stored forms of the poller's and the scan's places.
 
 use crate::model::cursor::{PollCursor, PollWindow, ScanCounts, ScanCursor, ScanPhase};
+use crate::model::customer::Field;
 use crate::model::id::{EventId, StripeCustomerId, ZenskarCustomerId};
+use crate::model::link::Side;
 use crate::model::time::Timestamp;
-use crate::store::codec::fields::time;
+use crate::store::codec::fields::{FieldV2, SideV1, ascending, time};
 use crate::store::codec::{Record, Tag, body};
 use crate::store::error::RecordError;
 use serde::{Deserialize, Serialize};
@@ -100,6 +102,16 @@ pub(in crate::store) struct ScanCursorV2 {
     missed_in_zenskar: u64,
 }
 
+/// Version 3 also keeps who was listed, and what differed.
+#[derive(Serialize, Deserialize)]
+pub(in crate::store) struct ScanCursorV3 {
+    scan: ScanCursorV2,
+    differing: Vec<((SideV1, FieldV2), u64)>,
+    stripe_listed_until: Option<i64>,
+    stripe_pages: u64,
+    zenskar_pages: u64,
+}
+
 #[derive(Serialize, Deserialize)]
 enum ScanPhaseV1 {
     Idle,
@@ -119,17 +131,21 @@ struct ScanCountsV1 {
 
 impl Record for ScanCursor {
     const TAG: Tag = Tag::ScanCursor;
-    const VERSION: u16 = 2;
-    type Newest = ScanCursorV2;
+    const VERSION: u16 = 3;
+    type Newest = ScanCursorV3;
 
-    fn to_newest(&self) -> Result<ScanCursorV2, RecordError> {
-        Ok(ScanCursorV2 {
-            scan: ScanCursorV1::from(self),
-            zenskar_started_at: self.zenskar_started_at.map(Timestamp::micros),
-            zenskar_swept_at: self.zenskar_swept_at.map(Timestamp::micros),
-            sweep_wanted: self.sweep_wanted,
-            is_sweep: self.is_sweep,
-            missed_in_zenskar: self.found.missed_in_zenskar,
+    fn to_newest(&self) -> Result<ScanCursorV3, RecordError> {
+        let differing = self.differing.iter();
+        Ok(ScanCursorV3 {
+            scan: ScanCursorV2::from(self),
+            differing: differing
+                .map(|((side, field), count)| {
+                    ((SideV1::from(*side), FieldV2::from(*field)), *count)
+                })
+                .collect(),
+            stripe_listed_until: self.stripe_listed_until.map(Timestamp::micros),
+            stripe_pages: self.stripe_pages,
+            zenskar_pages: self.zenskar_pages,
         })
     }
 
@@ -137,8 +153,39 @@ impl Record for ScanCursor {
         match version {
             1 => body::<ScanCursorV1>(bytes)?.try_into(),
             2 => body::<ScanCursorV2>(bytes)?.try_into(),
+            3 => body::<ScanCursorV3>(bytes)?.try_into(),
             _ => Err(RecordError::Version(version)),
         }
+    }
+}
+
+impl From<&ScanCursor> for ScanCursorV2 {
+    fn from(cursor: &ScanCursor) -> Self {
+        Self {
+            scan: ScanCursorV1::from(cursor),
+            zenskar_started_at: cursor.zenskar_started_at.map(Timestamp::micros),
+            zenskar_swept_at: cursor.zenskar_swept_at.map(Timestamp::micros),
+            sweep_wanted: cursor.sweep_wanted,
+            is_sweep: cursor.is_sweep,
+            missed_in_zenskar: cursor.found.missed_in_zenskar,
+        }
+    }
+}
+
+impl TryFrom<ScanCursorV3> for ScanCursor {
+    type Error = RecordError;
+
+    fn try_from(stored: ScanCursorV3) -> Result<Self, RecordError> {
+        let differing = stored.differing.into_iter();
+        Ok(Self {
+            differing: ascending(differing.map(|((side, field), count)| {
+                Ok(((Side::from(side), Field::try_from(field)?), count))
+            }))?,
+            stripe_listed_until: stored.stripe_listed_until.map(time),
+            stripe_pages: stored.stripe_pages,
+            zenskar_pages: stored.zenskar_pages,
+            ..Self::try_from(stored.scan)?
+        })
     }
 }
 
@@ -202,12 +249,8 @@ impl TryFrom<ScanCursorV1> for ScanCursor {
             },
             started_at: time(stored.started_at),
             stripe_started_at: stored.stripe_started_at.map(time),
-            zenskar_started_at: None,
-            zenskar_swept_at: None,
             finished_at: stored.finished_at.map(time),
             wanted: stored.wanted,
-            sweep_wanted: false,
-            is_sweep: false,
             unread_at: stored.unread_at.map(time),
             unread_again: stored.unread_again.map(time),
             found: ScanCounts {
@@ -231,6 +274,7 @@ impl TryFrom<ScanCursorV1> for ScanCursor {
                 .transpose()?,
             restarts: stored.restarts,
             stopped: stored.stopped,
+            ..Self::default()
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Stored form of a mirror.
 
 use crate::model::mirror::Mirror;
+use crate::model::time::Timestamp;
 use crate::store::codec::fields::time;
 use crate::store::codec::payload::{PayloadV1, compress};
 use crate::store::codec::{Tag, body_borrowed, open_envelope, seal_envelope};
@@ -28,15 +29,24 @@ pub(in crate::store) fn encode_mirror(mirror: &Mirror) -> Result<Vec<u8>, Record
     seal_envelope(Tag::Mirror, VERSION, &stored)
 }
 
+/// When the mirror in `record` was seen; its object stays compressed.
+pub(in crate::store) fn decode_observed_at(record: &[u8]) -> Result<Timestamp, RecordError> {
+    stored(record).map(|stored| time(stored.observed_at))
+}
+
 /// The mirror in `record`.
 pub(in crate::store) fn decode_mirror(record: &[u8]) -> Result<Mirror, RecordError> {
-    let stored: MirrorV1<'_> = match open_envelope(Tag::Mirror, record)? {
-        (VERSION, body) => body_borrowed(body)?,
-        (version, _) => return Err(RecordError::Version(version)),
-    };
+    let stored = stored(record)?;
     Ok(Mirror {
         observed_at: time(stored.observed_at),
         deleted: stored.deleted,
         payload: stored.payload.expand()?,
     })
+}
+
+fn stored(record: &[u8]) -> Result<MirrorV1<'_>, RecordError> {
+    match open_envelope(Tag::Mirror, record)? {
+        (VERSION, body) => body_borrowed(body),
+        (version, _) => Err(RecordError::Version(version)),
+    }
 }

@@ -8,6 +8,7 @@ use crate::model::difference::Difference;
 use crate::model::id::StripeCustomerId;
 use crate::model::journal::Entry;
 use crate::model::link::Link;
+use crate::model::mark::Mark;
 use crate::model::run::{Decided, Run};
 use crate::model::work::{DeadLetter, Work};
 use crate::store::codec::{
@@ -35,7 +36,7 @@ pub fn survey(record: &[u8]) -> Result<Vec<u8>, RecordError> {
 
 type Rewrite = fn(&[u8]) -> Result<Vec<u8>, RecordError>;
 
-const REWRITERS: [(Tag, Rewrite); 22] = [
+const REWRITERS: [(Tag, Rewrite); 23] = [
     (Tag::Schema, rewrite::<Schema>),
     (Tag::Installation, rewrite::<Installation>),
     (Tag::Identity, rewrite::<Identity>),
@@ -58,6 +59,7 @@ const REWRITERS: [(Tag, Rewrite); 22] = [
     (Tag::Decided, rewrite::<Decided>),
     (Tag::Creation, rewrite::<Creation>),
     (Tag::Switched, rewrite::<Switched>),
+    (Tag::Listed, rewrite::<Vec<Mark>>),
 ];
 
 fn rewrite<T: Record>(record: &[u8]) -> Result<Vec<u8>, RecordError> {

@@ -11,6 +11,7 @@ use crate::model::id::{AccountId, EventId, OrganisationId, StripeCustomerId, Zen
 use crate::model::intent::{Change, Intent, Progress};
 use crate::model::journal::Entry;
 use crate::model::link::{Link, LinkProof, LinkState, Side};
+use crate::model::mark::Mark;
 use crate::model::mirror::Mirror;
 use crate::model::pair::Pair;
 use crate::model::run::{Decided, Decision, DecisionState, Goal, Run, RunCounts, RunKind};
@@ -23,6 +24,7 @@ use crate::sync::activation::{Activations, Since};
 use crate::sync::creation::Switched;
 use crate::sync::policy::Direction;
 use proptest::prelude::{Just, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 fn at(seconds: i64) -> Timestamp {
@@ -174,6 +176,21 @@ fn scan() -> ScanCursor {
         handled: Some(ZenskarCustomerId::parse("z-7").unwrap()),
         restarts: 9,
         stopped: Some("no".into()),
+        differing: [((Side::Zenskar, Field::Email), 8)].into(),
+        stripe_listed_until: Some(at(8)),
+        stripe_pages: 10,
+        zenskar_pages: 11,
+    }
+}
+
+/// What version 2 kept of the same.
+fn scan_before_marks() -> ScanCursor {
+    ScanCursor {
+        differing: BTreeMap::new(),
+        stripe_listed_until: None,
+        stripe_pages: 0,
+        zenskar_pages: 0,
+        ..scan()
     }
 }
 
@@ -189,7 +206,7 @@ fn scan_before_sweeps() -> ScanCursor {
         sweep_wanted: false,
         is_sweep: false,
         found,
-        ..scan()
+        ..scan_before_marks()
     }
 }
 
@@ -274,6 +291,7 @@ fn the_first_version_is_pinned() {
     pinned(&sealed(), GOLDEN_SEALED);
     pinned(&poll(), GOLDEN_POLL);
     pinned(&changes(), GOLDEN_CHANGES);
+    pinned(&vec![Mark::of("cus_1")], GOLDEN_LISTED);
     assert_eq!(
         decode::<ScanCursor>(&unhex(GOLDEN_SCAN)).unwrap(),
         scan_before_sweeps()
@@ -420,7 +438,10 @@ fn a_pair_that_cannot_be_one_is_damage() {
 
 #[test]
 fn version_2_of_events_and_of_the_scan_is_pinned() {
-    pinned(&scan(), GOLDEN_SCAN_2);
+    assert_eq!(
+        decode::<ScanCursor>(&unhex(GOLDEN_SCAN_2)).unwrap(),
+        scan_before_marks()
+    );
     let heard = Event {
         channel: Channel::ZenskarPoll,
         ..event()
@@ -430,6 +451,11 @@ fn version_2_of_events_and_of_the_scan_is_pinned() {
         decode_event(&unhex(GOLDEN_EVENT_2)).unwrap(),
         (heard, false)
     );
+}
+
+#[test]
+fn version_3_of_the_scan_is_pinned() {
+    pinned(&scan(), GOLDEN_SCAN_3);
 }
 
 #[test]
@@ -767,6 +793,14 @@ const GOLDEN_SCAN_2: &str = "\
     000000000000040000000000000005000000000000000600000000000000010500000000000000637573\
     5f380103000000000000007a2d37090000000102000000000000006e6f01808d5b000000000001c0cf6a\
     000000000001010700000000000000";
+const GOLDEN_LISTED: &str = "1701000100000000000000482e7b69dd3690e7";
+const GOLDEN_SCAN_3: &str = "\
+    100300010000000105000000000000006375735f3940420f000000000001c0c62d00000000000180841e\
+    0000000000010100093d000000000001404b4c0000000000010000000000000002000000000000000300\
+    000000000000040000000000000005000000000000000600000000000000010500000000000000637573\
+    5f380103000000000000007a2d37090000000102000000000000006e6f01808d5b000000000001c0cf6a\
+    0000000000010107000000000000000100000000000000010000000100000008000000000000000100127a\
+    00000000000a000000000000000b00000000000000";
 const GOLDEN_EVENT_2: &str = "\
     06020005000000000000006576745f311000000000000000637573746f6d65722e757064617465640500\
     0000000000006375735f31010600000000000000616363745f3140420f00000000000101000000000000\

@@ -61,6 +61,8 @@ pub(crate) enum Topic {
     Idle,
     /// Start-up and memory with a million linked customers
     Million,
+    /// A scan: our own work for each customer, and a million of them on both sides
+    Scan,
     /// Size of the binary
     Size,
 }

@@ -110,6 +110,19 @@ sync = "{sync}"
         Ok((public, console))
     }
 
+    /// Runs a command of the product's against the daemon; gives what it prints.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Outcome<String> {
+        let mut command = Command::new(&self.binary);
+        command.arg("--config").arg(self.config()).args(arguments);
+        let output = command.output()?;
+        // A daemon that needs attention answers, and its command exits with another code than 0.
+        if output.stdout.is_empty() {
+            let told = String::from_utf8_lossy(&output.stderr).into_owned();
+            return Err(format!("{arguments:?} failed: {told}").into());
+        }
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
     fn config(&self) -> PathBuf {
         self.dir.join("zenstripe.toml")
     }

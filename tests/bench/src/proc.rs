@@ -51,6 +51,14 @@ pub(crate) fn memory(pid: u32) -> Outcome<Memory> {
     })
 }
 
+/// The most memory that process `pid` ever had resident, in KiB.
+pub(crate) fn peak(pid: u32) -> Outcome<u64> {
+    field(
+        &fs::read_to_string(format!("/proc/{pid}/status"))?,
+        "VmHWM:",
+    )
+}
+
 /// The first number on the line that begins with `name`.
 fn field(text: &str, name: &str) -> Outcome<u64> {
     let value = text

@@ -4,7 +4,7 @@
 use crate::event::{address, email, name, phone_before};
 use crate::ids::{stripe_customer, zenskar_customer};
 use crate::num::{float, text};
-use crate::stub::{ACCOUNT, ORGANISATION, stripe_object, zenskar_object};
+use crate::stub::{ACCOUNT, LOCALE, ORGANISATION, stripe_object, zenskar_object};
 use crate::{Outcome, clock, out};
 use std::path::Path;
 use zenstripe::model::cursor::{PollCursor, ScanCounts, ScanCursor, ScanPhase};
@@ -14,6 +14,8 @@ use zenstripe::model::link::{Link, LinkProof, LinkState, Side};
 use zenstripe::model::mirror::Mirror;
 use zenstripe::model::time::Timestamp;
 use zenstripe::store::{Identity, Mode, PreparedMirror, Store, StoreOptions, Writer};
+use zenstripe::sync::activation::{Activations, Since};
+use zenstripe::sync::policy::Direction;
 
 /// Customers in one transaction.
 const BATCH: usize = 10_000;
@@ -32,7 +34,9 @@ pub(crate) fn seed(path: &Path, customers: u64) -> Outcome<()> {
     numbers.sort_by_cached_key(|number| stripe_customer(*number));
     let mut done = 0;
     for batch in numbers.chunks(BATCH) {
-        let rows = batch.iter().map(|number| linked(*number, now));
+        let rows = batch
+            .iter()
+            .map(|number| Ok((linked(*number, now)?, seen_in_stripe(*number, now)?)));
         let rows = rows.collect::<Outcome<Vec<_>>>()?;
         runtime.block_on(writer.write("link", move |tx| {
             for (link, mirror) in &rows {
@@ -59,8 +63,18 @@ pub(crate) fn seed(path: &Path, customers: u64) -> Outcome<()> {
         mode: Mode::Test,
         organisation: OrganisationId::parse(ORGANISATION)?,
     };
+    // The bases were agreed while every field was active: else none of them would count.
+    let since = Since {
+        here: now,
+        stripe: Some(now),
+    };
+    let active = Activations {
+        direction: Some(Direction::From(Side::Stripe)),
+        fields: Field::ALL.into_iter().map(|field| (field, since)).collect(),
+    };
     runtime.block_on(writer.write("settle", move |tx| {
         tx.set_identity(&identity)?;
+        tx.set_activations(&active)?;
         tx.set_poll_cursor(&PollCursor {
             high: Some(now),
             window: None,
@@ -70,10 +84,8 @@ pub(crate) fn seed(path: &Path, customers: u64) -> Outcome<()> {
     Ok(())
 }
 
-/// A link of customer `number`, and its mirror of Stripe.
-fn linked(number: u64, now: Timestamp) -> Outcome<(Link, PreparedMirror)> {
-    let stripe = stripe_customer(number);
-    let phone = phone_before(number);
+/// What both sides of customer `number` agree on.
+pub(crate) fn base(number: u64) -> Fields {
     let [line1, line2, city, state, postal_code] = address(number);
     let place = Address {
         line1,
@@ -83,25 +95,41 @@ fn linked(number: u64, now: Timestamp) -> Outcome<(Link, PreparedMirror)> {
         postal_code,
         country: "US".to_owned(),
     };
-    let base = Fields::from([
+    // Blanks are agreed on as well.
+    let mut base = Fields::from(Field::ALL.map(|field| (field, Value::Blank)));
+    base.extend([
         (Field::Name, Value::text(&name(number))),
         (Field::Email, Value::text(&email(number))),
-        (Field::Phone, Value::text(&phone)),
+        (Field::Phone, Value::text(&phone_before(number))),
         (Field::Address, Value::address(place)),
+        (Field::Locale, Value::text(LOCALE)),
     ]);
-    let link = Link {
-        stripe: StripeCustomerId::parse(&stripe)?,
+    base
+}
+
+/// A link of customer `number`.
+pub(crate) fn linked(number: u64, now: Timestamp) -> Outcome<Link> {
+    Ok(Link {
+        stripe: StripeCustomerId::parse(&stripe_customer(number))?,
         zenskar: ZenskarCustomerId::parse(&zenskar_customer(number))?,
         version: 1,
-        base,
+        base: base(number),
         state: LinkState::Active,
         proof: LinkProof::Mapping,
         made_at: now,
         planned_at: now,
-    };
-    let object = stripe_object(number, &phone).to_string();
-    let mirror = PreparedMirror::new(Side::Stripe, &stripe, &mirror(object, now))?;
-    Ok((link, mirror))
+    })
+}
+
+/// The mirror of Stripe of customer `number`.
+fn seen_in_stripe(number: u64, now: Timestamp) -> Outcome<PreparedMirror> {
+    let object = stripe_object(number, &phone_before(number)).to_string();
+    let id = stripe_customer(number);
+    Ok(PreparedMirror::new(
+        Side::Stripe,
+        &id,
+        &mirror(object, now),
+    )?)
 }
 
 /// The mirror of Zenskar of customer `number`.
@@ -157,16 +185,17 @@ mod tests {
         let stripe = StripeCustomerId::parse(&stripe_customer(7)).unwrap();
         let link = view.link(&stripe).unwrap().unwrap();
         assert_eq!(link.zenskar.as_str(), zenskar_customer(7));
-        assert_eq!(link.base.len(), 4);
+        assert_eq!(link.base.len(), Field::ALL.len());
         let mirror = |side, id: &str| view.mirror(side, id).unwrap().unwrap().payload;
         let seen = observed(mirror(Side::Stripe, stripe.as_str())).unwrap();
         let ours = seen.presence.customer().unwrap();
         let seen = ZenskarCustomer::parse(mirror(Side::Zenskar, link.zenskar.as_str()));
         let theirs = seen.unwrap().customer;
         for (field, agreed) in &link.base {
-            assert!(!agreed.is_blank(), "{field}");
-            assert_eq!(ours.value(*field), Some(agreed), "{field}");
-            assert_eq!(theirs.value(*field), Some(agreed), "{field}");
+            for side in [ours, &theirs] {
+                let value = side.value(*field);
+                assert!(value.is_none_or(|value| value == agreed), "{field}");
+            }
         }
         assert!(view.scan_cursor().unwrap().finished_at.is_some());
     }

@@ -7,8 +7,9 @@
 mod answer;
 
 use crate::{Outcome, clock, ids};
-use answer::Answer;
-pub(crate) use answer::{stripe_object, zenskar_object};
+pub(crate) use answer::Answer;
+use answer::is_search;
+pub(crate) use answer::{LOCALE, stripe_object, zenskar_object};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -54,6 +55,8 @@ struct Remotes {
 struct Counts {
     stripe_reads: AtomicU64,
     zenskar_reads: AtomicU64,
+    stripe_pages: AtomicU64,
+    zenskar_pages: AtomicU64,
     patches: AtomicU64,
     last_patch: AtomicU64,
 }
@@ -97,6 +100,16 @@ impl Stub {
     /// Reads of Zenskar so far.
     pub(crate) fn zenskar_reads(&self) -> u64 {
         self.remotes.counts.zenskar_reads.load(Ordering::Acquire)
+    }
+
+    /// Pages of Stripe's customers so far.
+    pub(crate) fn stripe_pages(&self) -> u64 {
+        self.remotes.counts.stripe_pages.load(Ordering::Acquire)
+    }
+
+    /// Pages of Zenskar's customers so far.
+    pub(crate) fn zenskar_pages(&self) -> u64 {
+        self.remotes.counts.zenskar_pages.load(Ordering::Acquire)
     }
 
     /// When the last patch was answered, in microseconds since the epoch.
@@ -179,10 +192,16 @@ impl Remotes {
         match (method, first) {
             (&Method::GET, "v1") => {
                 let look = self.counts.stripe_reads.fetch_add(1, Ordering::AcqRel);
+                if rest == "customers" {
+                    self.counts.stripe_pages.fetch_add(1, Ordering::AcqRel);
+                }
                 Answer::new(self.customers).stripe(rest, query, look)
             }
             (&Method::GET, "customers" | "customer") => {
                 self.counts.zenskar_reads.fetch_add(1, Ordering::AcqRel);
+                if rest.is_empty() && !is_search(query) {
+                    self.counts.zenskar_pages.fetch_add(1, Ordering::AcqRel);
+                }
                 let patched = self.patched.lock().unwrap_or_else(PoisonError::into_inner);
                 Answer::new(self.customers).zenskar(rest, query, &patched)
             }

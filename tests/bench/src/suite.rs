@@ -3,6 +3,7 @@
 mod cases;
 mod figures;
 mod million;
+mod scan;
 
 use crate::args::{Options, Topic};
 use crate::child::{self, Guard};
@@ -117,6 +118,11 @@ pub(crate) fn run(options: &Options) -> Outcome<bool> {
     {
         let found = million::measure(&yard, binary, &sizes, run)?;
         figures.million(&found);
+    }
+    if let Some(binary) = &binary
+        && options.wants(Topic::Scan)
+    {
+        figures.scan(&scan::measure(&yard, binary, &sizes)?);
     }
     let mut record: Record = figures.into_record(rounds);
     record.judge();

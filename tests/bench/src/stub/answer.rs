@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 /// Telephone numbers of looks begin here, so that they differ from those of events.
 const LOOKS: u64 = 5_000_000;
+/// The language of everybody.
+pub(crate) const LOCALE: &str = "en";
 /// Rows of a page, unless asked for fewer.
 const PAGE: u64 = 100;
 /// Parameters of Zenskar's list that search; no customer here is found by one.
@@ -38,7 +40,7 @@ pub(crate) fn stripe_object(number: u64, phone: &str) -> Value {
         "balance": 0, "created": 1_750_000_000 + number, "currency": "usd", "default_source": null,
         "delinquent": false, "description": null, "discount": null, "email": email(number),
         "invoice_prefix": "BENCH", "livemode": false, "metadata": {}, "name": name(number),
-        "next_invoice_sequence": 1, "phone": phone, "preferred_locales": ["en"],
+        "next_invoice_sequence": 1, "phone": phone, "preferred_locales": [LOCALE],
         "shipping": null, "tax_exempt": "none", "test_clock": null,
         "invoice_settings": {
             "custom_fields": null, "default_payment_method": null, "footer": null,
@@ -58,16 +60,59 @@ pub(crate) fn zenskar_object(number: u64) -> Value {
             "zipCode": postal_code, "country": "United States", "country_code": "US",
             "validation_status": "valid",
         },
-        "ship_to_address": null, "tax_info": [], "custom_data": {}, "contacts": [],
+        "ship_to_address": null, "tax_info": [], "custom_data": { "preferred_locale": LOCALE }, "contacts": [],
         "custom_attributes": {}, "communications_enabled": true, "auto_charge_enabled": true,
         "created_at": "2025-06-01T00:00:00", "updated_at": "2025-06-01T00:00:00",
     })
+}
+
+/// The customer of Zenskar with what was `patched` since.
+fn patched_object(number: u64, patched: &BTreeMap<u64, Map<String, Value>>) -> Value {
+    let mut object = zenskar_object(number);
+    if let (Some(fields), Some(change)) = (object.as_object_mut(), patched.get(&number)) {
+        fields.extend(change.clone());
+    }
+    object
+}
+
+/// Whether a query of Zenskar's list searches.
+pub(crate) fn is_search(query: &str) -> bool {
+    SEARCHES.iter().any(|name| parameter(query, name).is_some())
 }
 
 impl Answer {
     /// Answers about customers 0 to `customers`.
     pub(crate) const fn new(customers: u64) -> Self {
         Self { customers }
+    }
+
+    /// A page of Stripe's customers, after one of them.
+    pub(crate) fn stripe_page(self, after: Option<u64>, limit: u64) -> String {
+        let first = after.map_or(0, |number| number + 1);
+        let end = (first + limit.min(PAGE)).min(self.customers);
+        let data = (first..end).map(|number| stripe_object(number, &phone_before(number)));
+        json!({
+            "object": "list", "data": data.collect::<Vec<Value>>(),
+            "has_more": end < self.customers, "url": "/v1/customers",
+        })
+        .to_string()
+    }
+
+    /// A page of Zenskar's customers, from one of them, with what was `patched` since.
+    pub(crate) fn zenskar_page(
+        self,
+        first: u64,
+        limit: u64,
+        patched: &BTreeMap<u64, Map<String, Value>>,
+    ) -> String {
+        let end = (first + limit.min(PAGE)).min(self.customers);
+        let results = (first..end).map(|number| patched_object(number, patched));
+        json!({
+            "results": results.collect::<Vec<Value>>(),
+            "next": (end < self.customers).then(|| end.to_string()), "previous": null,
+            "total_count": self.customers,
+        })
+        .to_string()
     }
 
     /// Stripe's answer to `GET /v1/{rest}`, the `look`th of all.
@@ -86,15 +131,7 @@ impl Answer {
             "customers" => {
                 let limit = parameter(query, "limit").and_then(|text| text.parse().ok());
                 let after = parameter(query, "starting_after").and_then(stripe_number);
-                let first = after.map_or(0, |number| number + 1);
-                let end = (first + limit.unwrap_or(PAGE).min(PAGE)).min(self.customers);
-                let data: Vec<Value> = (first..end)
-                    .map(|number| stripe_object(number, &phone_before(number)))
-                    .collect();
-                json!({
-                    "object": "list", "data": data, "has_more": end < self.customers,
-                    "url": "/v1/customers",
-                })
+                return Some(self.stripe_page(after, limit.unwrap_or(PAGE)));
             }
             _ => {
                 let number = stripe_number(rest.strip_prefix("customers/")?)?;
@@ -114,35 +151,19 @@ impl Answer {
         query: &str,
         patched: &BTreeMap<u64, Map<String, Value>>,
     ) -> Option<String> {
-        let now = |number: u64| {
-            let mut object = zenskar_object(number);
-            if let (Some(fields), Some(change)) = (object.as_object_mut(), patched.get(&number)) {
-                fields.extend(change.clone());
-            }
-            object
-        };
         if rest.is_empty() {
-            if SEARCHES.iter().any(|name| parameter(query, name).is_some()) {
+            if is_search(query) {
                 return Some(json!({ "results": [], "next": null, "total_count": 0 }).to_string());
             }
             let first = parameter(query, "cursor").and_then(|text| text.parse().ok());
             let limit = parameter(query, "limit").and_then(|text| text.parse().ok());
-            let first: u64 = first.unwrap_or(0);
-            let end = (first + limit.unwrap_or(10).min(PAGE)).min(self.customers);
-            let results: Vec<Value> = (first..end).map(now).collect();
-            let next = (end < self.customers).then(|| end.to_string());
-            return Some(
-                json!({
-                    "results": results, "next": next, "previous": null,
-                    "total_count": self.customers,
-                })
-                .to_string(),
-            );
+            let page = self.zenskar_page(first.unwrap_or(0), limit.unwrap_or(10), patched);
+            return Some(page);
         }
         let (id, tail) = rest.split_once('/').unwrap_or((rest, ""));
         let number = zenskar_number(id).filter(|number| *number < self.customers)?;
         let answer = match tail {
-            "" => now(number),
+            "" => patched_object(number, patched),
             "connector/stripe" => json!({
                 "connector_name": "stripe", "reference_id": stripe_customer(number),
                 "customer_name": name(number), "email": email(number),

@@ -2,6 +2,7 @@
 
 use super::cases::Round;
 use super::million::Found;
+use super::scan;
 use super::{Idle, Sizes, megabytes, middle, millis};
 use crate::daemon::RATE;
 use crate::load::Report;
@@ -284,10 +285,64 @@ impl Figures {
         ));
     }
 
+    /// The figures of a scan.
+    pub(crate) fn scan(&mut self, found: &scan::Found) {
+        self.push(Some(
+            Figure::new(
+                "scan: parse, compare and plan, one thread",
+                "1/s",
+                found.own_rate,
+            )
+            .judged(AtLeast(50_000.0), AtLeast(100_000.0)),
+        ));
+        self.push(Some(
+            Figure::new(
+                "scan: the same, beside parsing alone",
+                "1/s",
+                found.own_rate,
+            )
+            .beside(found.parse_rate, found.own_ratio)
+            .binding(AtLeast(0.2), AtLeast(0.5)),
+        ));
+        let whole = &found.whole;
+        let customers = text(float(whole.customers), 0);
+        let both = float(2 * whole.customers);
+        let what = |text: &str| format!("scan of {customers} on both sides: {text}");
+        self.push(Some(Figure::new(what("time"), "s", whole.seconds)));
+        self.push(Some(Figure::new(
+            what("customers"),
+            "1/s",
+            ratio(both, whole.seconds),
+        )));
+        self.push(Some(Figure::new(
+            what("CPU a customer"),
+            "µs",
+            ratio(float(whole.cpu_micros), both),
+        )));
+        self.push(Some(Figure::new(
+            what("disk a customer"),
+            "B",
+            ratio(float(whole.written_bytes), both),
+        )));
+        self.push(Some(
+            Figure::new(what("most memory (RSS)"), "MB", megabytes(whole.peak_kib))
+                .judged(AtMost(200.0), AtMost(100.0)),
+        ));
+        self.push(Some(
+            Figure::new(
+                what("pages read again after kill -9"),
+                "",
+                float(whole.again),
+            )
+            .judged(AtMost(2.0), AtMost(1.0)),
+        ));
+    }
+
     /// The size of the binary: of the release build where there is one, else of the measured one.
     pub(crate) fn size(&mut self, measured: &Path, yard: &Yard) -> Outcome<()> {
         let release = target()?.join("release/zenstripe");
-        let (path, what) = if release.is_file() {
+        let is_release = release.is_file();
+        let (path, what) = if is_release {
             (release, "binary, release build")
         } else {
             (measured.to_owned(), "binary, measured build")
@@ -304,9 +359,12 @@ impl Figures {
             (path, format!("{what}, as it is"))
         };
         let size = ratio(float(fs::metadata(path)?.len()), 1_000_000.0);
-        self.push(Some(
-            Figure::new(what, "MB", size).judged(AtMost(14.0), AtMost(8.0)),
-        ));
+        let figure = Figure::new(what, "MB", size);
+        self.push(Some(if is_release {
+            figure.binding(AtMost(13.0), AtMost(8.0))
+        } else {
+            figure
+        }));
         Ok(())
     }
 
