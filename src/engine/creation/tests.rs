@@ -217,6 +217,32 @@ fn an_order_of_who_has_a_counterpart_after_all_is_a_question() {
 }
 
 #[test]
+fn whom_metadata_name_is_made_only_once_they_say_something_else() {
+    let ordered = || Creation {
+        ordered_by: Some("bea".to_owned()),
+        ..Creation::new(theirs(), Stage::Waiting, at(0))
+    };
+    let zenskar = || vec![yes(zenskar_customer()), yes(UNMAPPED)];
+    let named = |bench: &Bench| bench.write(|tx| tx.note_named(&zen("z1"), &cus("cus_1")));
+    let held = vec![yes(&stripe_customer(NAMES_IT)), yes(&list(""))];
+    let named_yet = bench(held, zenskar(), ordered());
+    named(&named_yet);
+    assert_eq!(named_yet.create(&theirs()), Created::Question);
+    let why = "not created in stripe: the metadata of cus_1 name it";
+    assert_eq!(named_yet.why(&theirs()), why);
+
+    let made = stripe_customer(NAMES_IT).replace("cus_1", "cus_2");
+    let held = vec![yes(&stripe_customer("")), yes(&list("")), yes(&made)];
+    let renamed = bench(held, zenskar(), ordered());
+    named(&renamed);
+    assert_eq!(renamed.create(&theirs()), Created::Linked);
+    let read = renamed.engine.store.read().unwrap();
+    assert_eq!(read.named_by(&zen("z1"), 9).unwrap(), []);
+    let link = read.link_by_zenskar(&zen("z1")).unwrap().unwrap();
+    assert_eq!(link.stripe, cus("cus_2"));
+}
+
+#[test]
 fn zenskar_is_looked_at_until_its_reads_cannot_lag_and_asked_again_only_then() {
     let since = at(1_000_000);
     let row = unknown(ours(), since, sent(since, None));
