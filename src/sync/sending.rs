@@ -41,7 +41,9 @@ pub fn before_sending(
         return Before::Arrived;
     }
     let unmoved = |(field, change): (_, &crate::model::intent::Change)| {
-        policy.allows(field, intent.target) && current.value(field) == Some(&change.from)
+        policy.allows(field, intent.target)
+            && (!change.to.is_blank() || policy.may_blank(field, intent.target))
+            && current.value(field) == Some(&change.from)
     };
     if missing
         .iter()

@@ -5,6 +5,9 @@
 //!
 //! Not here: names in other languages. What is not found is kept as it was written.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 /// The ISO 3166-1 alpha-2 code that `text` means: a code of two or three letters, or an English
 /// name, in any case.
 #[must_use]
@@ -17,14 +20,15 @@ pub fn code(text: &str) -> Option<&'static str> {
     if let Some((alpha2, _, _)) = by_code {
         return Some(alpha2);
     }
-    let wanted = plain(text);
-    let by_name = COUNTRIES
-        .iter()
-        .map(|(alpha2, _, name)| (*name, *alpha2))
-        .chain(ALIASES.iter().copied())
-        .find(|(name, _)| plain(name) == wanted);
-    by_name.map(|(_, alpha2)| alpha2)
+    BY_NAME.get(&plain(text)).copied()
 }
+
+/// The codes by every name in its [`plain`] form, which is dear to make.
+static BY_NAME: LazyLock<BTreeMap<String, &'static str>> = LazyLock::new(|| {
+    let names = COUNTRIES.iter().map(|(alpha2, _, name)| (*name, *alpha2));
+    let all = names.chain(ALIASES.iter().copied());
+    all.map(|(name, alpha2)| (plain(name), alpha2)).collect()
+});
 
 /// The short English name of the country with this alpha-2 code, in upper case.
 #[must_use]
