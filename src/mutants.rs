@@ -18,16 +18,22 @@ pub enum Mutant {
     RepeatWithoutLook = 4,
     /// A change in Zenskar that the poller finds is left to the next scan.
     ChangesUnheard = 5,
+    /// The base moves when a write is decided, before the target is known to hold the value.
+    BaseMovedByDecision = 6,
+    /// Of two changes, the one that was noticed later counts as the later one.
+    NoticedLaterIsLater = 7,
 }
 
 impl Mutant {
     /// Every defect.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::IntentsNotSettled,
         Self::AckBeforeCommit,
         Self::CursorMovedByWebhook,
         Self::RepeatWithoutLook,
         Self::ChangesUnheard,
+        Self::BaseMovedByDecision,
+        Self::NoticedLaterIsLater,
     ];
 }
 
@@ -51,5 +57,7 @@ const fn number(mutant: Mutant) -> u8 {
         Mutant::CursorMovedByWebhook => 3,
         Mutant::RepeatWithoutLook => 4,
         Mutant::ChangesUnheard => 5,
+        Mutant::BaseMovedByDecision => 6,
+        Mutant::NoticedLaterIsLater => 7,
     }
 }

@@ -172,9 +172,10 @@ impl Engine {
     pub async fn reconsider(&self) -> Result<(), EngineError> {
         let policy = self.settings().policy.clone();
         let decides = |one: &Difference| match one.why {
-            Held::Conflict => policy.conflict.of(one.field) != Rule::Ask,
+            // The winner under other rules may have been refused.
+            Held::Conflict | Held::Refused => policy.conflict.of(one.field) != Rule::Ask,
             Held::WouldBlank => policy.allow_blank,
-            Held::NoBase | Held::Drift | Held::NotTaken | Held::Refused | Held::Nested => false,
+            Held::NoBase | Held::Drift | Held::NotTaken | Held::Nested => false,
         };
         let mut after = None;
         loop {

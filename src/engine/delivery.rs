@@ -107,7 +107,9 @@ impl Engine {
         if crate::mutants::is_on(crate::mutants::Mutant::RepeatWithoutLook) {
             return Ok(Some((seen, Before::Send(intent.changes.clone()))));
         }
-        let before = before_sending(intent, seen.customer(), policy, self.clock.now());
+        let decided = self.store.read()?.decided(&intent.link)?;
+        let now = self.clock.now();
+        let before = before_sending(intent, seen.customer(), &decided, policy, now);
         Ok(Some((seen, before)))
     }
 

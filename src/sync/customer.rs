@@ -163,6 +163,10 @@ fn merge_fields(state: &State<'_>, policy: &Policy, stripe: &Customer, zenskar: 
                             let rule = plan.difference(field, sides, Held::Conflict);
                             plan.overruled.push(rule);
                         }
+                        #[cfg(feature = "mutants")]
+                        if crate::mutants::is_on(crate::mutants::Mutant::BaseMovedByDecision) {
+                            plan.base.insert(field, change.to.clone());
+                        }
                         changes.entry(target).or_default().insert(field, change);
                         continue;
                     }

@@ -106,6 +106,22 @@ pub fn forbidden(
     }
 }
 
+/// Whether a decision that is to be carried out asks for this change, and may under these rules.
+pub(super) fn is_decided(
+    decided: &[Decided],
+    (target, field): (Side, Field),
+    change: &Change,
+    policy: &Policy,
+) -> bool {
+    let mut all = decided.iter().flat_map(|run| &run.decisions);
+    all.any(|one| {
+        one.field == field
+            && one.is_waiting()
+            && one.goal(target).wanted == change.to
+            && forbidden(one, target, &change.from, policy).is_none()
+    })
+}
+
 /// The decision about `field` that is to be carried out; of several the latest.
 pub(super) fn waiting(decided: &mut [Decided], field: Field) -> Option<&mut Decision> {
     let all = decided.iter_mut().rev().flat_map(|run| &mut run.decisions);

@@ -21,6 +21,10 @@ impl Span {
     /// Each system's clock is its own, both are set by the network: a second apart is not apart.
     #[must_use]
     pub fn is_after(self, other: Self) -> bool {
+        #[cfg(feature = "mutants")]
+        if crate::mutants::is_on(crate::mutants::Mutant::NoticedLaterIsLater) {
+            return self.until > other.until;
+        }
         self.after.since(other.until) > CLOCKS_APART
     }
 }

@@ -6,7 +6,7 @@ use crate::model::intent::{Changes, Intent, Progress};
 use crate::model::link::Side;
 use crate::model::run::{Decided, DecisionState};
 use crate::model::time::Timestamp;
-use crate::sync::decision::take_answer;
+use crate::sync::decision::{is_decided, take_answer};
 use crate::sync::lag::lost_at;
 use crate::sync::policy::Policy;
 
@@ -28,6 +28,7 @@ pub enum Before {
 pub fn before_sending(
     intent: &Intent,
     current: &Customer,
+    decided: &[Decided],
     policy: &Policy,
     now: Timestamp,
 ) -> Before {
@@ -41,7 +42,11 @@ pub fn before_sending(
         return Before::Arrived;
     }
     let unmoved = |(field, change): (_, &crate::model::intent::Change)| {
-        policy.allows(field, intent.target) && current.value(field) == Some(&change.from)
+        policy.allows(field, intent.target)
+            && (!change.to.is_blank()
+                || policy.may_blank(field, intent.target)
+                || is_decided(decided, (intent.target, field), change, policy))
+            && current.value(field) == Some(&change.from)
     };
     if missing
         .iter()
@@ -216,7 +221,7 @@ mod tests {
             ..Policy::off()
         };
         let unread = Customer::default().without(Field::TaxIds);
-        let before = before_sending(&intent, &unread, &policy, Timestamp::default());
+        let before = before_sending(&intent, &unread, &[], &policy, Timestamp::default());
         assert_eq!(before, Before::Replan);
     }
 }

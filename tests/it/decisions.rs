@@ -298,6 +298,27 @@ async fn the_event_of_our_own_undoing_is_no_edit_of_a_person() {
 }
 
 #[tokio::test]
+async fn undoing_blanks_what_a_run_wrote_over_a_blank() {
+    let world = World::new().await;
+    let pair = world.pairs(1).remove(0);
+    let patch = json!({ "phone_number": "" });
+    let edited = world.sandbox.zenskar_update_customer(&pair.zenskar, &patch);
+    edited.unwrap();
+    let _daemon = world.linked(IMPORT, 1).await;
+    differs(&world, "no-base", 1).await;
+    idle(&world).await;
+    let phone = world.sandbox.stripe_customer(&pair.stripe)["phone"].clone();
+    let plan = world.json(&["plan"]).await;
+    let run = world.json(&["apply", plan["hash"].as_str().unwrap()]).await;
+    let phone = phone.as_str().unwrap();
+    world.until_zenskar(&pair, "phone_number", phone).await;
+    done(&world, &run).await;
+    world.json(&["undo", &run["run"].to_string()]).await;
+    world.until_zenskar(&pair, "phone_number", "").await;
+    differs(&world, "no-base", 1).await;
+}
+
+#[tokio::test]
 async fn a_refused_value_is_a_question_in_the_refusers_words_until_another_is_typed() {
     let world = World::new().await;
     let pairs = world.pairs(2);

@@ -9,6 +9,7 @@
     reason = "a failed set-up is a failed test"
 )]
 
+mod acceptance;
 mod both_ways;
 mod cli;
 mod creation;

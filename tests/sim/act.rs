@@ -155,6 +155,7 @@ impl World {
             let apart = link.state == LinkState::Unlinked;
             let zenskar = link.zenskar.as_str();
             self.reference.lock().unwrap().linked(zenskar, !apart);
+            self.ledger().linked(zenskar, !apart);
         }
     }
 }

@@ -130,8 +130,19 @@ impl Disk {
         let pending = std::mem::take(&mut self.pending);
         match survive {
             Survive::Nothing => {}
-            Survive::Everything => self.durable.clone_from(&self.live),
+            Survive::Everything => settle(&mut self.durable, pending),
             Survive::Torn(seed) => tear(&mut self.durable, pending, &Random::from_seed(seed)),
+        }
+    }
+}
+
+/// Lets all of `pending` reach `durable`: a sync costs what was written since the last one, however
+/// large the disk is.
+fn settle(durable: &mut Vec<u8>, pending: Vec<Pending>) {
+    for change in pending {
+        match change {
+            Pending::Length(length) => durable.resize(length, 0),
+            Pending::Bytes(offset, bytes) => put(durable, offset, &bytes),
         }
     }
 }
@@ -211,10 +222,8 @@ impl StorageBackend for CrashBackend {
                 disk.freeze(survive);
                 return disk.check();
             }
-            let live = std::mem::take(&mut disk.live);
-            disk.durable.clone_from(&live);
-            disk.live = live;
-            disk.pending.clear();
+            let pending = std::mem::take(&mut disk.pending);
+            settle(&mut disk.durable, pending);
             Ok(())
         })
     }

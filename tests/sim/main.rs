@@ -15,6 +15,7 @@
 mod act;
 mod both;
 mod crash_backend;
+mod ledger;
 mod people;
 mod quiet;
 mod reference;
@@ -23,4 +24,5 @@ mod run;
 mod seeds;
 mod store;
 mod values;
+mod wire;
 mod world;

@@ -3,14 +3,14 @@
 
 use crate::run::{Run, custom_data, tax_info};
 use crate::values::drawn;
-use crate::world::full_policy;
+use crate::world::{both_policy, full_policy};
 use serde_json::{Value as Json, json};
 use zenstripe::engine::command::{Command, Letters};
 use zenstripe::model::customer::Field;
 use zenstripe::model::id::StripeCustomerId;
-use zenstripe::model::link::LinkState;
+use zenstripe::model::link::{LinkState, Side};
 use zenstripe::model::work::{DeadWork, Subject};
-use zenstripe::sync::policy::Policy;
+use zenstripe::sync::policy::{Direction, Policy, Rule};
 use zenstripe_sandbox::{Fault, FaultKind, PatchNested, Remote, WebhookProof};
 
 /// The key of Stripe that the process uses.
@@ -51,6 +51,10 @@ impl Run {
             reference.lowercase_emails = lower;
             reference.read_lag = lag;
         });
+        let mut ledger = self.world.ledger();
+        ledger.lowercase_emails = lower;
+        ledger.read_lag = lag * 1_000;
+        drop(ledger);
         for (on, name) in [
             (short, "short pages"),
             (merge, "nested values merge"),
@@ -68,14 +72,20 @@ impl Run {
         }
     }
 
-    /// The world is as it should be: keys, the operator's file, and nobody in a hurry.
+    /// The world is as it should be, and the operator's file selects everything.
     pub(crate) async fn heal(&mut self) {
+        self.calm_down();
+        self.world.set_policy(full_policy()).await;
+    }
+
+    /// Nothing fails, keys are accepted, and nobody is in a hurry.
+    pub(crate) fn calm_down(&mut self) {
+        self.count_fired();
         self.world.sandbox.clear_faults();
         self.world.sandbox.allow_key(STRIPE_KEY);
         self.world.calm();
         // Past the lag of reads.
         self.world.sandbox.clock().advance(60);
-        self.world.set_policy(full_policy()).await;
     }
 
     /// The key is refused for a while, or is accepted again.
@@ -110,10 +120,51 @@ impl Run {
         self.world.sandbox.clock().advance(2);
     }
 
+    /// What the operator's file says of two-way sync and its neighbours, drawn.
+    pub(crate) fn draw_policy(&mut self) -> Policy {
+        let mut policy = both_policy();
+        let (direction, name) = match self.random.between(0, 9) {
+            0 => (Some(Direction::From(Side::Stripe)), "import only"),
+            1 => (Some(Direction::From(Side::Zenskar)), "export only"),
+            2 => (None, "sync off"),
+            _ => (Some(Direction::Both), "both ways"),
+        };
+        policy.direction = direction;
+        self.count(name);
+        let (rule, name) = self.draw_rule();
+        policy.conflict.default = rule;
+        self.count(name);
+        if self.random.between(0, 3) == 0 {
+            let (rule, name) = self.draw_rule();
+            let field = drawn()[self.pick(drawn().len())];
+            policy.conflict.fields.insert(field, rule);
+            self.count(name);
+            self.count("rule of a field");
+        }
+        if self.random.between(0, 3) == 0 {
+            policy.fields.remove(&drawn()[self.pick(drawn().len())]);
+            self.count("field left out");
+        }
+        if self.random.between(0, 2) == 0 {
+            policy.allow_blank = true;
+            self.count("blanks allowed");
+        }
+        policy
+    }
+
+    fn draw_rule(&self) -> (Rule, &'static str) {
+        match self.random.between(0, 3) {
+            0 => (Rule::Ask, "rule: ask"),
+            1 => (Rule::Side(Side::Stripe), "rule: stripe"),
+            2 => (Rule::Side(Side::Zenskar), "rule: zenskar"),
+            _ => (Rule::Newest, "rule: newest"),
+        }
+    }
+
     /// A person saves this right before the next write arrives.
     pub(crate) fn rush(&mut self) {
         let patch = self.person_patch();
-        self.world.rush(patch);
+        self.world.rush(Side::Zenskar, patch);
         self.count("edit before a write");
     }
 
@@ -206,7 +257,7 @@ impl Run {
         if self.random.between(0, 1) == 0 {
             patch["name"] = json!(format!("Name {}", self.random.between(0, 2)));
         }
-        self.world.sandbox.stripe_update_customer(&stripe, &patch);
+        self.world.save(Side::Stripe, &stripe, &patch);
         let now = self.stripe(&stripe);
         self.reference(|reference| reference.stripe_edited(&zenskar, &now));
         self.count("address taken already");

@@ -185,34 +185,33 @@ impl Run {
         [work, intent, delivery].into_iter().flatten().min()
     }
 
+    /// Adds up which faults fired.
+    pub(crate) fn count_fired(&mut self) {
+        for count in self.world.sandbox.fault_counts() {
+            let fired = self.report.fired.entry(fault_name(&count.fault));
+            *fired.or_default() += u64::from(count.fired);
+        }
+    }
+
+    /// A whole scan, and all that comes of it.
+    pub(crate) async fn scan_all(&mut self) {
+        let who = "simulation".to_owned();
+        let scan = Command::Scan { who };
+        let engine = |run: &Self| std::sync::Arc::clone(&run.world.process.engine);
+        while engine(self).command(scan.clone()).await.is_err() {
+            self.world.restart();
+        }
+        self.settle().await;
+    }
+
     /// Heals the world, lets it come to rest, and asks.
     pub(crate) async fn finish(mut self) -> Result<Report, String> {
-        for count in self.world.sandbox.fault_counts() {
-            let fired = self
-                .report
-                .fired
-                .entry(fault_name(&count.fault.kind))
-                .or_default();
-            *fired += u64::from(count.fired);
-        }
         self.heal().await;
         self.settle().await;
         // A scan repairs what was lost, so what was lost is asked for before it.
         let mut lost = self.unequal(Asked::BeforeScan);
         lost.extend(self.unheard());
-        let who = "simulation".to_owned();
-        let scan = Command::Scan { who };
-        while self
-            .world
-            .process
-            .engine
-            .command(scan.clone())
-            .await
-            .is_err()
-        {
-            self.world.restart();
-        }
-        self.settle().await;
+        self.scan_all().await;
         let mut wrong = self.reference(|reference| reference.wrong.clone());
         wrong.extend(lost);
         wrong.extend(self.unrest());
@@ -234,7 +233,7 @@ impl Run {
     }
 
     /// Events that were acknowledged, or listed while we polled, and are not in the inbox.
-    fn lost_events(&self) -> Vec<String> {
+    pub(crate) fn lost_events(&self) -> Vec<String> {
         let read = self.world.process.engine.store.read().unwrap();
         let oldest = self.world.sandbox.clock().now() - KEPT_SECONDS;
         let mut expected: BTreeSet<String> = self
@@ -269,7 +268,7 @@ impl Run {
     }
 
     /// Customers that are there and mapped, and have no link.
-    fn unlinked(&self) -> Vec<String> {
+    pub(crate) fn unlinked(&self) -> Vec<String> {
         let read = self.world.process.engine.store.read().unwrap();
         let mut wrong = Vec::new();
         for (stripe, zenskar) in &self.customers {
@@ -284,7 +283,7 @@ impl Run {
     }
 
     /// What linked customers hold in Zenskar and the store does not know, though Zenskar was polled.
-    fn unheard(&self) -> Vec<String> {
+    pub(crate) fn unheard(&self) -> Vec<String> {
         let read = self.world.process.engine.store.read().unwrap();
         let mut wrong = Vec::new();
         for (stripe, zenskar) in &self.customers {
@@ -411,7 +410,7 @@ impl Run {
     }
 
     /// What is left undone though nothing is due, and counts that do not count what is there.
-    fn unrest(&self) -> Vec<String> {
+    pub(crate) fn unrest(&self) -> Vec<String> {
         let read = self.world.process.engine.store.read().unwrap();
         let mut wrong = Vec::new();
         let mut ask = |holds: bool, what: String| {
@@ -480,10 +479,16 @@ impl Run {
         wrong
     }
 
+    /// Fields that the engine wrote on either side.
+    fn written(&self) -> (u64, u64) {
+        let ledger = self.world.ledger().written;
+        (self.reference(|reference| reference.written), ledger)
+    }
+
     /// Looks at every linked customer once more: nothing may come of it.
-    async fn planned_again(&self) -> Vec<String> {
+    pub(crate) async fn planned_again(&self) -> Vec<String> {
         let mut wrong = Vec::new();
-        let written = self.reference(|reference| reference.written);
+        let written = self.written();
         for (stripe, zenskar) in self.customers.clone() {
             if !is_there(&self.world, &stripe, &zenskar) {
                 continue;
@@ -511,16 +516,17 @@ impl Run {
             engine.look_at(&subject).await.unwrap();
             let read = engine.store.read().unwrap();
             let after = read.link(&id).unwrap().unwrap();
+            let open = read.intents(&id).unwrap().into_iter().find(Intent::is_open);
             if after.base != before.base || after.state != before.state {
                 wrong.push(format!(
                     "{stripe}: planning again moved the base: {before:?} -> {after:?}"
                 ));
             }
-            if read.intents(&id).unwrap().iter().any(Intent::is_open) {
-                wrong.push(format!("{stripe}: planning again planned a write"));
+            if let Some(open) = open {
+                wrong.push(format!("{stripe}: planning again planned {open:?}"));
             }
         }
-        if self.reference(|reference| reference.written) != written {
+        if self.written() != written {
             wrong.push("planning again wrote".to_owned());
         }
         wrong

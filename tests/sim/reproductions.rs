@@ -1,6 +1,7 @@
 //! What a reader of the code found and no seed did, by what is true now.
 
 mod late;
+mod rules;
 
 use crate::world::{Setup, World, full_policy};
 use serde_json::json;

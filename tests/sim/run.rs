@@ -3,7 +3,8 @@
 use crate::act::Act;
 use crate::reference::Reference;
 use crate::values::{stripe_fields, zenskar_fields};
-use crate::world::{Cut, Setup, World, both_policy};
+use crate::wire::Cut;
+use crate::world::{Setup, World, both_policy};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -87,51 +88,45 @@ impl Run {
         run
     }
 
-    /// A mapped customer on both sides, alike but for the name of some.
-    pub(crate) fn begin_pair(&mut self, number: u64) {
+    /// A customer on both sides, alike but for the name of some, and mapped but for some.
+    fn create_pair(&mut self, number: u64) -> (String, String) {
         let values = self.stripe_values(number);
         let stripe = self.world.sandbox.stripe_create_customer(&values);
         let mut theirs = json!({
             "customer_name": values["name"], "email": values["email"],
             "phone_number": values["phone"],
             "address": {"line1": values["address"]["line1"], "country_code": "FR"},
+            "ship_to_address": {"line1": values["shipping"]["address"]["line1"],
+                "country": "France"},
+            "custom_data": custom_data(values["metadata"]["tier"].as_str().unwrap()),
+            "tax_info": [tax_info(values["tax_ids"][0]["value"].as_str().unwrap())],
         });
         if self.random.between(0, 4) == 0 {
             theirs["customer_name"] = json!(format!("Another {number}"));
         }
         let zenskar = self.world.sandbox.zenskar_create_customer(&theirs).unwrap();
-        self.world.sandbox.map_customer(&zenskar, &stripe);
+        if self.random.between(0, 4) > 0 {
+            self.world.sandbox.map_customer(&zenskar, &stripe);
+        }
+        self.customers.push((stripe.clone(), zenskar.clone()));
+        (stripe, zenskar)
+    }
+
+    /// A customer on both sides that is to be kept in step both ways.
+    pub(crate) fn begin_pair(&mut self, number: u64) {
+        let (stripe, zenskar) = self.create_pair(number);
         let (ours, theirs) = (self.stripe(&stripe), self.zenskar(&zenskar));
         let pair = (stripe.as_str(), zenskar.as_str());
         self.world.ledger().begin(pair, &ours, &theirs);
-        self.customers.push((stripe, zenskar));
     }
 
     /// Customers on both sides, the first poll and the first scan.
     async fn begin(&mut self) {
         self.draw_switches();
         for number in 0..CUSTOMERS_MIN + self.random.between(0, 2) {
-            let values = self.stripe_values(number);
-            let stripe = self.world.sandbox.stripe_create_customer(&values);
-            let mut theirs = json!({
-                "customer_name": values["name"], "email": values["email"],
-                "phone_number": values["phone"],
-                "address": {"line1": values["address"]["line1"], "country_code": "FR"},
-                "ship_to_address": {"line1": values["shipping"]["address"]["line1"],
-                    "country": "France"},
-                "custom_data": custom_data(values["metadata"]["tier"].as_str().unwrap()),
-                "tax_info": [tax_info(values["tax_ids"][0]["value"].as_str().unwrap())],
-            });
-            if self.random.between(0, 4) == 0 {
-                theirs["customer_name"] = json!(format!("Another {number}"));
-            }
-            let zenskar = self.world.sandbox.zenskar_create_customer(&theirs).unwrap();
-            if self.random.between(0, 4) > 0 {
-                self.world.sandbox.map_customer(&zenskar, &stripe);
-            }
+            let (stripe, zenskar) = self.create_pair(number);
             let (ours, theirs) = (self.stripe(&stripe), self.zenskar(&zenskar));
             self.reference(|reference| reference.begin(&zenskar, &ours, &theirs));
-            self.customers.push((stripe, zenskar));
         }
         self.settle().await;
         // What happened before the connector was installed is not its business.
@@ -226,7 +221,7 @@ impl Run {
     }
 
     /// The daemon or Stripe's deliveries take one step, or two at once.
-    async fn tick(&mut self) {
+    pub(crate) async fn tick(&mut self) {
         if self.random.between(0, 3) == 0 {
             let (one, other) = self.draw_pair();
             match (one, other) {
@@ -292,7 +287,7 @@ impl Run {
     }
 
     /// Stripe forgets events that nobody read, and gives up delivering them.
-    fn lose_a_month(&mut self) {
+    pub(crate) fn lose_a_month(&mut self) {
         if self.world.setup.polling && self.random.between(0, 3) == 0 {
             self.advance(31 * 86_400);
             self.gap = true;
@@ -341,7 +336,7 @@ impl Run {
         }
     }
 
-    fn resend(&mut self) {
+    pub(crate) fn resend(&mut self) {
         let events = self.world.sandbox.stripe_events();
         if !events.is_empty() {
             let event = &events[self.pick(events.len())];
@@ -352,7 +347,7 @@ impl Run {
         }
     }
 
-    fn delete(&mut self) {
+    pub(crate) fn delete(&mut self) {
         // Few, and never below the customers a run has at least.
         if self.random.between(0, 1) == 0 {
             let (stripe, _) = self.any_customer();
@@ -447,9 +442,16 @@ pub(crate) fn order_fault(world: &World, random: &Random) {
     let _id = world.sandbox.order_fault(fault);
 }
 
-/// The name a fault is counted by.
-pub(crate) const fn fault_name(kind: &FaultKind) -> &'static str {
-    match kind {
+/// The name a fault is counted by; those that hit writes to Stripe have names of their own.
+pub(crate) fn fault_name(fault: &Fault) -> &'static str {
+    let posts = fault.remote == Remote::Stripe && fault.method.as_deref() == Some("POST");
+    match &fault.kind {
+        FaultKind::LoseRequest if posts => "Stripe: request lost",
+        FaultKind::LoseResponse if posts => "Stripe: response lost",
+        FaultKind::LockTimeout if posts => "Stripe: lock_timeout",
+        FaultKind::Conflict if posts => "Stripe: 409",
+        FaultKind::ServerError { applied: true } if posts => "Stripe: 500, applied",
+        FaultKind::ServerError { applied: false } if posts => "Stripe: 500, not applied",
         FaultKind::LoseRequest => "request lost",
         FaultKind::LoseResponse => "response lost",
         FaultKind::TooManyRequests { .. } => "429",

@@ -1,17 +1,15 @@
 //! The world of one run: the real engine, store and clients over the sandbox, a disk that breaks,
 //! and one clock for all of them.
 
-use crate::both::Ledger;
 use crate::crash_backend::{CrashBackend, Survive};
+use crate::ledger::Ledger;
 use crate::reference::Reference;
-use crate::values::{stripe_fields, tier, zenskar_fields};
-use bytes::Bytes;
+use crate::values::tier;
+use crate::wire::{Cut, Rush, Wire};
 use futures_util::FutureExt;
 use serde_json::Value as Json;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::watch;
 use zenstripe::clock::{BoxFuture, Clock, Random};
@@ -25,11 +23,10 @@ use zenstripe::http::webhook::{
 use zenstripe::model::customer::Field;
 use zenstripe::model::id::{AccountId, OrganisationId};
 use zenstripe::model::link::Side;
-
 use zenstripe::model::time::Timestamp;
 use zenstripe::remote::client::ApiKey;
 use zenstripe::remote::limiter::{Priority, Rates};
-use zenstripe::remote::transport::{Request, Response, Transport, TransportError};
+use zenstripe::remote::transport::Transport;
 use zenstripe::store::{Store, StoreOptions, Writer};
 use zenstripe::stripe::client::{StripeClient, StripeClientOptions};
 use zenstripe::stripe::signature::SigningSecrets;
@@ -38,7 +35,7 @@ use zenstripe::sync::policy::{Direction, Policy};
 use zenstripe::telemetry::metrics::Metrics;
 use zenstripe::zenskar::client::{ZenskarClient, ZenskarClientOptions};
 use zenstripe::zenskar::hook::HookSecret;
-use zenstripe_sandbox::{Delivery, Options, Outcome, Remote, Request as SandboxRequest, Sandbox};
+use zenstripe_sandbox::{Delivery, Options, Sandbox};
 
 /// The API version that the endpoint and the clients speak.
 const API_VERSION: &str = "2026-05-27.dahlia";
@@ -71,178 +68,6 @@ impl Clock for HostClock {
         let millis = i64::try_from(span.as_millis().max(1)).unwrap();
         self.sandbox.clock().advance_ms(millis);
         Box::pin(std::future::ready(()))
-    }
-}
-
-/// What happens to the process at one of its next requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cut {
-    /// It dies before the request leaves.
-    Before,
-    /// It dies when the request has been carried out, before the answer.
-    After,
-}
-
-/// What a person does to Zenskar's customer right before the next PATCH of it arrives.
-type Rush = Arc<Mutex<Option<Json>>>;
-
-/// The network: the sandbox in process, with an eye on what is written to Zenskar.
-#[derive(Clone)]
-pub(crate) struct Wire {
-    sandbox: Sandbox,
-    disk: CrashBackend,
-    cut: Arc<Mutex<Option<(u32, Cut)>>>,
-    rush: Rush,
-    reference: Arc<Mutex<Reference>>,
-    ledger: Arc<Mutex<Ledger>>,
-}
-
-impl fmt::Debug for Wire {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Wire")
-    }
-}
-
-impl Wire {
-    fn is_cut(&self, when: Cut) -> bool {
-        let mut cut = self.cut.lock().unwrap();
-        match *cut {
-            Some((0, wanted)) if wanted == when => {
-                *cut = None;
-                self.disk.freeze(Survive::Nothing);
-                true
-            }
-            Some((left, wanted)) if when == Cut::After && left > 0 => {
-                *cut = Some((left - 1, wanted));
-                false
-            }
-            _ => false,
-        }
-    }
-
-    /// The person saves between our look and our write.
-    fn rush_edit(&self, id: &str) {
-        let Some(patch) = self.rush.lock().unwrap().take() else {
-            return;
-        };
-        if self.sandbox.zenskar_update_customer(id, &patch).is_ok() {
-            let now = zenskar_fields(&self.sandbox.zenskar_customer(id));
-            let mut reference = self.reference.lock().unwrap();
-            reference.zenskar_edited(id, &now, self.sandbox.clock().now());
-        }
-    }
-
-    /// What a side holds.
-    fn held(&self, side: Side, id: &str) -> BTreeMap<Field, String> {
-        match side {
-            Side::Stripe => stripe_fields(
-                &self.sandbox.stripe_customer(id),
-                &self.sandbox.stripe_tax_ids(id),
-            ),
-            Side::Zenskar => zenskar_fields(&self.sandbox.zenskar_customer(id)),
-        }
-    }
-
-    fn carry(&self, request: &Request) -> Result<Response, TransportError> {
-        let lost = || TransportError::Lost("connection reset".into());
-        if self.disk.is_frozen() || self.is_cut(Cut::Before) {
-            return Err(lost());
-        }
-        let (remote, target) = match request.url.strip_prefix("http://stripe") {
-            Some(target) => (Remote::Stripe, target),
-            None => (
-                Remote::Zenskar,
-                request.url.strip_prefix("http://zenskar").unwrap(),
-            ),
-        };
-        let mut forwarded =
-            SandboxRequest::new(request.method.as_str(), target).with_body(request.body.clone());
-        for (name, value) in &request.headers {
-            forwarded = forwarded.with_header(name, value.expose());
-        }
-        let id = forwarded
-            .path
-            .rsplit('/')
-            .next()
-            .unwrap_or_default()
-            .to_owned();
-        let writes = remote == Remote::Zenskar && forwarded.method == "PATCH";
-        if writes {
-            self.rush_edit(&id);
-        }
-        let before = writes.then(|| self.sandbox.zenskar_customer(&id));
-        let written = match (remote, forwarded.method.as_str()) {
-            (Remote::Stripe, "POST") => Some(Side::Stripe),
-            (Remote::Zenskar, "PATCH") => Some(Side::Zenskar),
-            _ => None,
-        };
-        let earlier = written.map(|side| (side, self.held(side, &id)));
-        let handled = self.sandbox.handle(remote, &forwarded);
-        if let Some(before) = before {
-            let after = self.sandbox.zenskar_customer(&id);
-            let mut reference = self.reference.lock().unwrap();
-            reference.engine_wrote(&id, (&before, &after), self.sandbox.clock().now());
-            let refused = matches!(&handled.outcome, Outcome::Answer(answer)
-                if [400, 422].contains(&answer.status));
-            if refused && let Ok(body) = serde_json::from_slice(&request.body) {
-                reference.refused(&id, &body);
-            }
-        }
-        let cut = self.is_cut(Cut::After);
-        if let Some((side, earlier)) = earlier {
-            let answered = matches!(&handled.outcome, Outcome::Answer(answer)
-                if answer.status < 500)
-                && !cut;
-            let mut ledger = self.ledger.lock().unwrap();
-            if let Some(other) = ledger.other(side, &id) {
-                let other = self.held(side.other(), &other);
-                let now = self.held(side, &id);
-                ledger.engine_wrote((side, &id), (&earlier, &now, &other), answered);
-            }
-        }
-        if cut {
-            return Err(lost());
-        }
-        match handled.outcome {
-            Outcome::ConnectionLost => Err(lost()),
-            Outcome::Answer(answer) => Ok(response(&answer)),
-        }
-    }
-}
-
-async fn yield_once() {
-    let mut yielded = false;
-    std::future::poll_fn(|context| {
-        if yielded {
-            return Poll::Ready(());
-        }
-        yielded = true;
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
-fn response(answer: &zenstripe_sandbox::Response) -> Response {
-    let mut headers = http::HeaderMap::new();
-    for (name, value) in &answer.headers {
-        let name = http::HeaderName::from_bytes(name.as_bytes()).unwrap();
-        headers.append(name, http::HeaderValue::from_str(value).unwrap());
-    }
-    Response {
-        status: answer.status,
-        headers,
-        body: Bytes::clone(&answer.body),
-    }
-}
-
-impl Transport for Wire {
-    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, TransportError>> {
-        Box::pin(async move {
-            // Whoever runs at the same time has a turn before the request leaves.
-            yield_once().await;
-            self.carry(&request)
-        })
     }
 }
 
@@ -360,6 +185,7 @@ impl World {
         let linked = self.process.engine.store.read().unwrap().link_count();
         let linked = linked.unwrap() > 0;
         self.reference.lock().unwrap().selected(&policy, linked);
+        self.ledger().reloaded(&policy, linked);
         self.policy = policy;
         let noted = self.process.engine.activate(&self.policy).await;
         if self.process.disk.is_frozen() {
@@ -368,7 +194,20 @@ impl World {
             noted.unwrap();
             let settings = settings(self.setup, self.policy.clone());
             self.process.engine.set_settings(settings);
+            if self.process.engine.reconsider().await.is_err() {
+                self.restart();
+            }
         }
+    }
+
+    /// What may move, by the operator's file as it is now.
+    pub(crate) const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// A person saves a customer; one that is gone, or that is refused, is not saved.
+    pub(crate) fn save(&self, side: Side, id: &str, patch: &Json) {
+        self.process.wire.save(side, id, patch);
     }
 
     /// What people and the engine did, where both ways are open.
@@ -376,9 +215,9 @@ impl World {
         self.ledger.lock().unwrap()
     }
 
-    /// A person saves this right before the next write of ours arrives.
-    pub(crate) fn rush(&self, patch: Json) {
-        *self.rush.lock().unwrap() = Some(patch);
+    /// A person saves this right before the next write of ours to this side arrives.
+    pub(crate) fn rush(&self, side: Side, patch: Json) {
+        *self.rush.lock().unwrap() = Some((side, patch));
     }
 
     /// Nobody is about to save anything.
@@ -535,6 +374,7 @@ fn webhooks(engine: &Engine, writer: Writer) -> (StripeWebhook, ZenskarWebhook, 
 fn activate(engine: &Engine) {
     drop(driven(engine.stripe.account(Priority::Sync)));
     driven(engine.activate(&engine.settings().policy)).unwrap();
+    driven(engine.reconsider()).unwrap();
 }
 
 /// Runs what waits for nobody but itself to its end.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 
 /// The top level, besides dotfiles (settings of tools) and licences.
-const TOP_LEVEL: [&str; 8] = [
+const TOP_LEVEL: [&str; 7] = [
     "Cargo.lock",
     "Cargo.toml",
     "README.md",

@@ -11,7 +11,7 @@ use crate::model::time::Timestamp;
 use crate::model::work::{DeadWork, Subject, Work};
 use crate::store::{PreparedMirror, ReadTx, StoreError, WriteTx};
 use crate::sync::activation::Activations;
-use crate::sync::customer::{Plan, Write};
+use crate::sync::customer::Plan;
 
 /// Dead letters read at once while one is searched.
 const LETTERS_STEP: usize = 256;
@@ -107,19 +107,18 @@ impl Decision {
             tx.put_intent(intent, intent.is_open().then_some(self.now))?;
         }
         for held in &self.plan.overruled {
-            let is_new = |write: &Write| write.changes.contains_key(&held.field);
-            if self.plan.writes.iter().any(is_new) {
-                let base = held
-                    .base
-                    .as_ref()
-                    .map_or_else(String::new, Value::to_string);
-                let entry = Entry::engine(self.now, "conflict decided by rule", &self.work.subject)
-                    .with("field", &held.field)
-                    .with("stripe", &held.stripe)
-                    .with("zenskar", &held.zenskar)
-                    .with("agreed before", &base);
-                tx.append_journal(&entry)?;
-            }
+            // An intent may wait that asks for the winner already: what it is to be written over is
+            // another value than when it was decided, else no side would have changed.
+            let base = held
+                .base
+                .as_ref()
+                .map_or_else(String::new, Value::to_string);
+            let entry = Entry::engine(self.now, "conflict decided by rule", &self.work.subject)
+                .with("field", &held.field)
+                .with("stripe", &held.stripe)
+                .with("zenskar", &held.zenskar)
+                .with("agreed before", &base);
+            tx.append_journal(&entry)?;
         }
         for write in &self.plan.writes {
             let intent = Intent {

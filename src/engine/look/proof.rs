@@ -11,6 +11,7 @@ use crate::model::link::Side;
 use crate::model::time::Timestamp;
 use crate::stripe;
 use crate::sync::evidence::{Evidence, Span};
+use crate::sync::lag::READ_LAG;
 use crate::zenskar::object::ZenskarCustomer;
 use std::time::Duration;
 
@@ -40,7 +41,9 @@ impl Engine {
         if let (Some(before), Some(now)) = (before, zenskar.presence.customer()) {
             let now = (now, zenskar.mirror.observed_at);
             let fields = policy.fields.iter().copied();
-            evidence.seen(Side::Zenskar, fields, (&before.0, before.1), now);
+            // What that look did not show yet may have been there already.
+            let before = (&before.0, before.1.minus(READ_LAG));
+            evidence.seen(Side::Zenskar, fields, before, now);
         }
         if let Some(holds) = stripe.presence.customer() {
             for event in events {

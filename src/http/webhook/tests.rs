@@ -359,6 +359,22 @@ async fn what_is_not_ours_is_acknowledged_counted_and_not_stored() {
 }
 
 #[tokio::test]
+async fn a_test_mode_event_on_the_live_endpoint_is_acknowledged_and_not_kept() {
+    let world = World::new();
+    world.acceptance.send_replace(Acceptance {
+        livemode: true,
+        ..acceptance(&[SECRET])
+    });
+    let test = event("evt_test", "");
+    let answer = world.deliver_signed(&test).await;
+    let reason = Ignored::OtherMode.as_str();
+    assert_eq!((answer.status, answer.body.as_str()), (200, reason));
+    assert_eq!(world.stored_count(), 0);
+    let live = event("evt_live", "\"livemode\":false => \"livemode\":true");
+    assert_eq!(world.deliver_signed(&live).await.body, "stored");
+}
+
+#[tokio::test]
 async fn the_audience_decides_whose_events_are_ours() {
     let ours = AccountId::parse(OURS).unwrap();
     let other = AccountId::parse("acct_other").unwrap();
