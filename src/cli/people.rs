@@ -137,6 +137,23 @@ pub async fn plan(client: &Client, plan: &Plan, out: &Out) -> Outcome {
 }
 
 fn plan_row(row: &PlanRow) -> Vec<String> {
+    if row.proposal == "create" {
+        let customer = format!("{}{}", row.stripe, row.zenskar);
+        let side = |name: &str| {
+            let is_there = row.winner.as_deref() == Some(name);
+            if is_there { "is there" } else { "is made" }.to_owned()
+        };
+        let none = || "-".to_owned();
+        return vec![
+            customer,
+            "whole customer".to_owned(),
+            side("stripe"),
+            side("zenskar"),
+            none(),
+            row.winner.clone().unwrap_or_default(),
+            row.why.clone(),
+        ];
+    }
     let winner = match (row.winner.as_deref(), row.proposal.as_str()) {
         (Some(side), "write") => side.to_owned(),
         (Some(side), proposal) => format!("{side}, {proposal}"),
@@ -184,6 +201,7 @@ fn sum_up(summary: &PlanSummary, out: &Out) {
         ),
         ("written to", counts(&summary.writes_to)),
         ("by field", counts(&summary.by_field)),
+        ("would be made in", counts(&summary.creates)),
         ("would blank", summary.would_blank.to_string()),
         ("a person decides", counts(&summary.ask)),
         (
@@ -238,13 +256,16 @@ fn began(run: &RunRow, out: &Out) {
         out.json(run);
         return;
     }
-    let what = if run.waiting == 0 {
-        "nothing is to be written".to_owned()
-    } else {
-        format!(
-            "{} fields of {} customers are being written",
-            run.waiting, run.customers
-        )
+    let fields = format!(
+        "{} fields of {} customers are being written",
+        run.waiting, run.customers
+    );
+    let made = format!("{} customers are being made", run.ordered);
+    let what = match (run.waiting, run.ordered) {
+        (0, 0) => "nothing is to be written".to_owned(),
+        (0, _) => made,
+        (_, 0) => fields,
+        _ => format!("{fields}, {made}"),
     };
     out.line(&format!("run {}: {what}", run.run));
     out.note(&format!("follow it: zenstripe runs {}", run.run));
@@ -333,6 +354,12 @@ async fn show_run(client: &Client, run: u64, args: &PageArgs, out: &Out) -> Outc
         "{} fields waiting, {} done, {} overtaken, of {} customers",
         row.waiting, row.done, row.overtaken, row.customers
     ));
+    if row.ordered > 0 {
+        out.line(&format!(
+            "{} customers ordered to be made, which is not taken back",
+            row.ordered
+        ));
+    }
     let rows = view.rows.iter().map(decision_row).collect();
     let columns = ["CUSTOMER", "FIELD", "STRIPE", "ZENSKAR", "STATE"];
     out.table(&columns, rows, "it decided nothing");

@@ -169,6 +169,9 @@ pub struct RunCounts {
     pub done: u64,
     /// Not carried out any more.
     pub overtaken: u64,
+    /// Customers whose counterpart it ordered to be made. They are not among the decisions: what was
+    /// made is not taken back.
+    pub ordered: u64,
 }
 
 impl RunCounts {

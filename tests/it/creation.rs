@@ -433,3 +433,43 @@ async fn a_kill_between_request_and_answer_makes_no_second_customer() {
     let sent = requests(&world, Remote::Stripe);
     assert!(sent.len() <= 2 && sent.first() == sent.last(), "{sent:?}");
 }
+
+#[tokio::test]
+async fn customers_of_before_are_made_when_a_plan_that_names_them_is_applied() {
+    let world = World::new().await;
+    world.sandbox.switch(|s| s.zenskar.null_for_unmapped = true);
+    let here = world.sandbox.stripe_create_customer(&ann());
+    let there = world.sandbox.zenskar_create_customer(&zoe()).unwrap();
+    world.sandbox.clock().advance(5);
+    world.configure(&creating("both"));
+    let _daemon = switched_on(&world, "both").await;
+    world
+        .until_status(|status| status["creations"]["offered"] == 2)
+        .await;
+    until_quiet(&world).await;
+    let plan = world.json(&["plan"]).await;
+    let made = json!({ "stripe": 1, "zenskar": 1 });
+    assert_eq!(plan["summary"]["creates"], made, "{plan}");
+    let rows = plan["rows"].as_array().unwrap();
+    let proposed: Vec<_> = rows.iter().map(|row| &row["proposal"]).collect();
+    assert_eq!(proposed, ["create", "create"], "{plan}");
+    assert_eq!(
+        (&rows[0]["stripe"], &rows[1]["zenskar"]),
+        (&json!(here), &json!(there))
+    );
+    let page = world.json(&["plan", "--limit", "1"]).await;
+    let next = page["next"].as_str().unwrap();
+    let rest = world.json(&["plan", "--after", next]).await;
+    assert_eq!(rest["rows"][0]["zenskar"], json!(there), "{rest}");
+    let hash = plan["hash"].as_str().unwrap();
+    let few = world.output(&["apply", hash, "--max-changes", "1"]).await;
+    assert_eq!(few.status.code(), Some(1), "{few:?}");
+    assert!(requests(&world, Remote::Zenskar).is_empty());
+    let run = world.json(&["apply", hash]).await;
+    assert_eq!(run["ordered"], 2, "{run}");
+    world.until_status(|status| status["links"] == 2).await;
+    assert_eq!(requests(&world, Remote::Zenskar).len(), 1);
+    assert_eq!(requests(&world, Remote::Stripe).len(), 1);
+    let again = world.output(&["apply", hash]).await;
+    assert_eq!(again.status.code(), Some(1), "{again:?}");
+}

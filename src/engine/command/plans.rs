@@ -7,10 +7,12 @@
 use super::runs::LINKS_STEP;
 use super::{CommandError, invalid};
 use crate::engine::Engine;
+use crate::engine::creation::rows::{offered, order};
 use crate::engine::decisions::decide;
 use crate::engine::linking::AMBIGUOUS;
 use crate::engine::poller::{READS_DAYS, READS_FLOOR};
 use crate::engine::view::{PlanRow, PlanSummary, PlanView, RunRow};
+use crate::model::creation::Creation;
 use crate::model::cursor::ScanPhase;
 use crate::model::difference::Difference;
 use crate::model::id::StripeCustomerId;
@@ -70,16 +72,24 @@ impl Engine {
         let mut view = PlanView::default();
         if after.is_none() {
             let mut whole = Whole::new(policy.direction);
-            self.each_planned(&policy, |planned| whole.add(planned))
-                .await?;
+            self.add_up(&policy, &mut whole).await?;
             view.hash = whole.hash(initial);
             view.summary = Some(self.summary(whole)?);
+        }
+        // After the differences come the creations, whose places are subjects.
+        if let Some(place) = after.filter(|after| after.contains('/')) {
+            let place = Subject::parse(place).map_err(|e| invalid(&e))?;
+            self.list_creations(Some(&place), limit, &mut view)?;
+            return Ok(view);
         }
         let after = after.map(StripeCustomerId::parse).transpose();
         let mut after = after.map_err(|e| invalid(&e))?;
         loop {
             let (part, last) = planned(&self.store.read()?, &policy, after.as_ref())?;
-            let Some(last) = last else { return Ok(view) };
+            let Some(last) = last else {
+                self.list_creations(None, limit, &mut view)?;
+                return Ok(view);
+            };
             after = Some(last);
             for planned in part {
                 view.rows.extend(plan_rows(&planned));
@@ -91,12 +101,45 @@ impl Engine {
         }
     }
 
+    /// Fills a page up with customers that would be made.
+    fn list_creations(
+        &self,
+        after: Option<&Subject>,
+        limit: usize,
+        view: &mut PlanView,
+    ) -> Result<(), CommandError> {
+        let left = limit.saturating_sub(view.rows.len());
+        let creates = self.settings().creates;
+        let found = offered(&self.store.read()?, creates, after, left)?;
+        let next = found.last().filter(|_| found.len() >= left);
+        view.next = next.map(|last| last.subject.to_string());
+        view.rows.extend(found.iter().map(creation_row));
+        Ok(())
+    }
+
+    /// Adds up everything that a plan proposes.
+    async fn add_up(&self, policy: &Policy, whole: &mut Whole) -> Result<(), CommandError> {
+        self.each_planned(policy, |planned| whole.add(planned))
+            .await?;
+        let creates = self.settings().creates;
+        let mut after: Option<Subject> = None;
+        loop {
+            let part = offered(&self.store.read()?, creates, after.as_ref(), LINKS_STEP)?;
+            let Some(last) = part.last() else {
+                return Ok(());
+            };
+            after = Some(last.subject.clone());
+            part.iter()
+                .for_each(|creation| whole.add_creation(creation));
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Decides what a plan proposes, if the plan is still the one with this hash.
     pub(super) async fn apply_plan(&self, ask: Apply, who: &str) -> Result<RunRow, CommandError> {
         let policy = self.plan_policy(initial_of(&ask.hash)?)?;
         let mut whole = Whole::new(policy.direction);
-        self.each_planned(&policy, |planned| whole.add(planned))
-            .await?;
+        self.add_up(&policy, &mut whole).await?;
         if whole.hash(initial_of(&ask.hash)?).as_ref() != Some(&ask.hash) {
             return Err(CommandError::Refused {
                 message: format!(
@@ -106,10 +149,12 @@ impl Engine {
                 hint: "run \"zenstripe plan\" again, and apply the hash that it shows".to_owned(),
             });
         }
-        let fields = whole.summary.fields;
-        if ask.max_changes.is_some_and(|most| fields > most) {
+        let creations = whole.creations();
+        let changes = whole.summary.fields.saturating_add(creations);
+        if ask.max_changes.is_some_and(|most| changes > most) {
+            let fields = whole.summary.fields;
             return Err(CommandError::Refused {
-                message: format!("the plan writes {fields} fields"),
+                message: format!("the plan writes {fields} fields and makes {creations} customers"),
                 hint: "raise --max-changes, or try a part of it with --canary".to_owned(),
             });
         }
@@ -144,6 +189,46 @@ impl Engine {
                     part.try_for_each(|planned| decide_planned(tx, &run, planned, now))
                 })
                 .await?;
+            tokio::task::yield_now().await;
+        }
+        self.order_creations(run, left, now).await
+    }
+
+    /// Orders that customers are made which are on one side only; `left` of them.
+    async fn order_creations(
+        &self,
+        run: &Run,
+        mut left: u64,
+        now: Timestamp,
+    ) -> Result<(), CommandError> {
+        let creates = self.settings().creates;
+        while left > 0 {
+            let most = usize::try_from(left).unwrap_or(LINKS_STEP).min(LINKS_STEP);
+            let part = offered(&self.store.read()?, creates, None, most)?;
+            if part.is_empty() {
+                break;
+            }
+            let (number, who) = (run.number, run.who.clone());
+            let ordered = self
+                .writer
+                .write("order part of a plan", move |tx| {
+                    let mut ordered = 0_u64;
+                    for creation in &part {
+                        let is_new = order(tx, &creation.subject, &who, now)?;
+                        ordered = ordered.saturating_add(u64::from(is_new));
+                    }
+                    if let Some(mut run) = tx.run(number)? {
+                        run.counts.ordered = run.counts.ordered.saturating_add(ordered);
+                        tx.put_run(&run)?;
+                    }
+                    Ok(ordered)
+                })
+                .await?;
+            if ordered == 0 {
+                break;
+            }
+            left = left.saturating_sub(ordered);
+            self.wake.creation.notify_one();
             tokio::task::yield_now().await;
         }
         Ok(())
@@ -310,6 +395,28 @@ impl Whole {
         }
     }
 
+    fn add_creation(&mut self, creation: &Creation) {
+        let target = creation.target();
+        let summary = &mut self.summary;
+        more(&mut summary.creates, &target.to_string(), 1);
+        // Both sides are asked once more who may be it, right before the request.
+        let (reads, writes, requests) = match target {
+            Side::Stripe => (1, 1, 2),
+            Side::Zenskar => (1, 0, 3),
+        };
+        summary.stripe_reads = summary.stripe_reads.saturating_add(reads);
+        summary.stripe_writes = summary.stripe_writes.saturating_add(writes);
+        summary.zenskar_requests = summary.zenskar_requests.saturating_add(requests);
+        self.digest.update(creation.subject.to_string().as_bytes());
+        self.digest.update(&[0]);
+    }
+
+    /// How many customers it makes.
+    fn creations(&self) -> u64 {
+        let creates = self.summary.creates.values().copied();
+        creates.fold(0, u64::saturating_add)
+    }
+
     /// Everything that the plan would write, and over what.
     fn hash_row(&mut self, link: &Link, difference: &Difference, winner: Side) {
         let base = difference.base.as_ref().map(|base| format!("{base:?}"));
@@ -331,7 +438,7 @@ impl Whole {
     /// The plan's hash, which also says which side a person preferred; `None` for a plan that
     /// writes nothing.
     fn hash(&self, initial: Option<Side>) -> Option<String> {
-        if self.summary.fields == 0 {
+        if self.summary.fields == 0 && self.creations() == 0 {
             return None;
         }
         let digest = self.digest.clone().finish();
@@ -385,6 +492,22 @@ fn plan_rows(planned: &Planned) -> impl Iterator<Item = PlanRow> + '_ {
         .to_owned(),
         why: difference.why.to_string(),
     })
+}
+
+fn creation_row(creation: &Creation) -> PlanRow {
+    let (stripe, zenskar) = match &creation.subject {
+        Subject::Customer(id) => (id.to_string(), String::new()),
+        Subject::Unlinked(id) => (String::new(), id.to_string()),
+    };
+    let source = creation.target().other();
+    PlanRow {
+        stripe,
+        zenskar,
+        winner: Some(source.to_string()),
+        proposal: "create".to_owned(),
+        why: format!("in {source} alone"),
+        ..PlanRow::default()
+    }
 }
 
 /// Why the differences known now may not be all there are.

@@ -185,6 +185,7 @@ impl Engine {
             at: run.at.to_string(),
             state: state.to_owned(),
             customers: run.counts.customers,
+            ordered: run.counts.ordered,
             waiting: run.counts.waiting,
             done: run.counts.done,
             overtaken: run.counts.overtaken,

@@ -57,7 +57,8 @@ pub struct PlanRow {
     pub agreed: Option<String>,
     /// The side whose value wins: `stripe` or `zenskar`; absent where a person decides.
     pub winner: Option<String>,
-    /// `write`, `would blank` or `ask`.
+    /// `write`, `would blank` or `ask`; or `create`, where a customer is on one side only: then
+    /// the other side's id and the field are empty, and the winner is the side where it is.
     pub proposal: String,
     /// Why it differs, as in [`ConflictRow::why`].
     pub why: String,
@@ -82,6 +83,9 @@ pub struct PlanSummary {
     pub writes_to: BTreeMap<String, u64>,
     /// Those fields, by field.
     pub by_field: BTreeMap<String, u64>,
+    /// Customers that it makes, by the side on which they are made.
+    #[serde(default)]
+    pub creates: BTreeMap<String, u64>,
     /// Fields that it does not write, because a blank would erase a value.
     pub would_blank: u64,
     /// Fields about which a person decides, by why they differ.
@@ -121,6 +125,9 @@ pub struct RunRow {
     pub state: String,
     /// Customers that it is about.
     pub customers: u64,
+    /// Customers whose counterpart it ordered to be made; they are not taken back by `undo`.
+    #[serde(default)]
+    pub ordered: u64,
     /// Fields that are still to be written.
     pub waiting: u64,
     /// Fields that were written.

@@ -22,6 +22,7 @@ pub(in crate::store) struct RunV1 {
     waiting: u64,
     done: u64,
     overtaken: u64,
+    ordered: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -52,6 +53,7 @@ impl Record for Run {
             waiting: self.counts.waiting,
             done: self.counts.done,
             overtaken: self.counts.overtaken,
+            ordered: self.counts.ordered,
         })
     }
 
@@ -81,6 +83,7 @@ impl From<RunV1> for Run {
                 waiting: stored.waiting,
                 done: stored.done,
                 overtaken: stored.overtaken,
+                ordered: stored.ordered,
             },
         }
     }
