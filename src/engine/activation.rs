@@ -172,9 +172,9 @@ impl Engine {
     pub async fn reconsider(&self) -> Result<(), EngineError> {
         let policy = self.settings().policy.clone();
         let decides = |one: &Difference| match one.why {
-            // The winner under other rules may have been refused.
+            // The winner under other rules may have been refused, or blank.
             Held::Conflict | Held::Refused => policy.conflict.of(one.field) != Rule::Ask,
-            Held::WouldBlank => policy.allow_blank,
+            Held::WouldBlank => policy.allow_blank || policy.conflict.of(one.field) != Rule::Ask,
             Held::NoBase | Held::Drift | Held::NotTaken | Held::Nested => false,
         };
         let mut after = None;

@@ -137,7 +137,7 @@ fn merge_fields(state: &State<'_>, policy: &Policy, stripe: &Customer, zenskar: 
             continue;
         }
         let base = plan.base.get(&field);
-        let base = base.map(|agreed| base_of_sides(state.held, &proven, field, agreed));
+        let base = base.map(|agreed| base_of_sides(state.held, &proven, policy, (field, agreed)));
         let sides = Sides {
             base,
             stripe,
@@ -292,18 +292,23 @@ fn held_back(
 }
 
 /// What each side holds if nobody changed it. A target that a write waits for has not changed while
-/// it holds what it held when the write was decided.
+/// it holds what it held when the write was decided; what may not be written any more waits no
+/// more.
 fn base_of_sides<'a>(
     held: &'a [Difference],
     intents: &'a [Intent],
-    field: Field,
-    agreed: &'a Value,
+    policy: &Policy,
+    (field, agreed): (Field, &'a Value),
 ) -> Base<'a> {
     let mut base = own_forms(held, field, agreed).unwrap_or_else(|| Base::same(agreed));
-    for change in waiting(intents, Side::Stripe, field) {
+    let of = |side: Side| {
+        let allowed = policy.allows(field, side);
+        waiting(intents, side, field).filter(move |_| allowed)
+    };
+    for change in of(Side::Stripe) {
         base.stripe = &change.from;
     }
-    for change in waiting(intents, Side::Zenskar, field) {
+    for change in of(Side::Zenskar) {
         base.zenskar = &change.from;
     }
     base

@@ -147,6 +147,9 @@ impl World {
         let id = match command {
             Command::CustomerLink { stripe, .. } => stripe,
             Command::CustomerUnlink { id, .. } => id,
+            Command::ConflictResolve { .. }
+            | Command::PlanApply { .. }
+            | Command::RunUndo { .. } => return self.note_decisions(),
             _ => return,
         };
         let id = StripeCustomerId::parse(id).unwrap();
@@ -156,6 +159,16 @@ impl World {
             let zenskar = link.zenskar.as_str();
             self.reference.lock().unwrap().linked(zenskar, !apart);
             self.ledger().linked(zenskar, !apart);
+        }
+    }
+
+    /// Tells the model what people decided, as the store has it.
+    fn note_decisions(&self) {
+        let read = self.process.engine.store.read().unwrap();
+        for run in read.runs(None, usize::MAX).unwrap() {
+            for decided in read.decided_by(run.number, None, usize::MAX).unwrap() {
+                self.ledger().decided(&decided);
+            }
         }
     }
 }

@@ -40,6 +40,12 @@ enum Operation {
     Rush(Side),
     /// Stripe's customer gets an address that another customer of Zenskar has.
     TakeEmail,
+    /// A person decides what becomes of a field that differs.
+    Resolve,
+    /// A person has a plan written.
+    Apply,
+    /// A person takes a run back.
+    Undo,
     /// The operator's file changes.
     Reload,
     /// Stripe's key is refused from now on, or accepted again.
@@ -63,7 +69,7 @@ enum Operation {
 }
 
 /// Each operation and how often it is drawn, of the sum of all.
-const OPERATIONS: [(u64, Operation); 22] = [
+const OPERATIONS: [(u64, Operation); 25] = [
     (22, Operation::Edit(Side::Stripe)),
     (22, Operation::Edit(Side::Zenskar)),
     (3, Operation::EditTwice(Side::Stripe)),
@@ -75,6 +81,9 @@ const OPERATIONS: [(u64, Operation); 22] = [
     (2, Operation::Rush(Side::Stripe)),
     (2, Operation::Rush(Side::Zenskar)),
     (2, Operation::TakeEmail),
+    (6, Operation::Resolve),
+    (2, Operation::Apply),
+    (2, Operation::Undo),
     (3, Operation::Reload),
     (1, Operation::Key),
     (2, Operation::Refusal),
@@ -89,7 +98,7 @@ const OPERATIONS: [(u64, Operation); 22] = [
 ];
 
 /// Faults and deeds, besides those of one-way sync, that must have happened over all seeds.
-pub(crate) const FAULTS: [&str; 21] = [
+pub(crate) const FAULTS: [&str; 28] = [
     "edit on both sides",
     "the same edit on both sides",
     "blanked",
@@ -104,6 +113,13 @@ pub(crate) const FAULTS: [&str; 21] = [
     "blanks allowed",
     "edit that no look could show",
     "conflict decided by rule",
+    "resolved with a side",
+    "resolved with a typed value",
+    "plan applied",
+    "run undone",
+    "decision carried out",
+    "decision overtaken",
+    "undoing carried out",
     "rest",
     "Stripe: request lost",
     "Stripe: response lost",
@@ -210,6 +226,9 @@ impl Run {
                 self.count("edit before a write");
             }
             Operation::TakeEmail => self.take_email(),
+            Operation::Resolve => self.resolve().await,
+            Operation::Apply => self.apply().await,
+            Operation::Undo => self.undo().await,
             Operation::Reload => self.reload().await,
             Operation::Key => self.turn_key(),
             Operation::Refusal => self.order_refusal(),
@@ -252,7 +271,7 @@ impl Run {
     }
 
     /// A value that nobody used before.
-    fn new_value(&mut self, field: Field) -> String {
+    pub(crate) fn new_value(&mut self, field: Field) -> String {
         self.edits += 1;
         let edit = self.edits;
         match field {
@@ -331,6 +350,7 @@ impl Run {
         wrong.extend(self.unheard());
         wrong.extend(self.planned_again().await);
         wrong.extend(self.unexplained());
+        wrong.extend(self.undecided());
         self.report.journal = self.world.journal();
         let (unseen, overruled) = {
             let ledger = self.world.ledger();

@@ -5,14 +5,17 @@
 //! bases or intents. A value is *shared* once the other side holds or held it: then writing over it
 //! loses nothing. An edit that is not shared is written over for three reasons alone: the rule in
 //! force decided against it and the journal says so; one-way sync goes the other way; or it was
-//! saved so late that no look could show it.
+//! saved so late that no look could show it. What a person decided to write over what that person
+//! saw is written, too.
 
+use crate::quiet::text;
 use crate::values::zenskar_fields;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use zenstripe::model::customer::{Field, Fields};
 use zenstripe::model::difference::Held;
 use zenstripe::model::link::Side;
+use zenstripe::model::run::Decided;
 use zenstripe::sync::policy::{Direction, Policy, Rule};
 
 /// The text of each field, as one side shows it.
@@ -58,6 +61,8 @@ struct Story {
     rules: Vec<Rule>,
     /// What Zenskar refused in a request of nothing else.
     refused: BTreeSet<String>,
+    /// What people decided: a side, what it held then, and what it is to hold.
+    decided: Vec<(Side, String, String)>,
     /// Who wrote what, in order.
     log: Vec<String>,
 }
@@ -91,6 +96,8 @@ pub(crate) struct Ledger {
     policy: Option<Policy>,
     /// Stripe's ids of links that a person took apart.
     apart: BTreeSet<String>,
+    /// Runs of which the model knows, with whom they are about.
+    runs: BTreeSet<(u64, String)>,
     /// Requests by customer that may change something, and those that had no success.
     requests: BTreeMap<String, (u64, u64)>,
     /// How long reads of Zenskar lag behind its writes, in milliseconds.
@@ -303,6 +310,34 @@ impl Ledger {
         }
     }
 
+    /// A person decided in this run what becomes of a field. From then on the two sides are what
+    /// that person wants them to be, and nobody can tell whose they are before they rest.
+    pub(crate) fn decided(&mut self, decided: &Decided) {
+        let stripe = decided.link.as_str().to_owned();
+        if !self.runs.insert((decided.run, stripe.clone())) {
+            return;
+        }
+        for decision in &decided.decisions {
+            let key = (stripe.clone(), decision.field);
+            let Some(story) = self.stories.get_mut(&key) else {
+                continue;
+            };
+            story.open = true;
+            for side in [Side::Stripe, Side::Zenskar] {
+                let goal = decision.goal(side);
+                if goal.is_write() {
+                    let (before, wanted) = (text(&goal.before), text(&goal.wanted));
+                    let log = format!("decided for {side}: {before} -> {wanted}");
+                    story.log.push(log);
+                    story.edits += 1;
+                    story
+                        .decided
+                        .push((side, before.to_owned(), wanted.to_owned()));
+                }
+            }
+        }
+    }
+
     /// The process died: what it had not yet kept of its own writes it does not know.
     pub(crate) fn crashed(&mut self) {
         self.crashes += 1;
@@ -400,8 +435,17 @@ impl Ledger {
         if self.apart.contains(stripe) {
             return Some("wrote to a customer whose link was taken apart");
         }
+        let same = |one: &str, other: &str| self.is_same(field, one, other);
+        let decided = story.decided.iter();
+        let mut decided = decided
+            .filter(|(target, _, wanted)| *target == side && same(wanted, value))
+            .peekable();
+        let is_wanted = decided.peek().is_some();
+        if decided.any(|(_, before, _)| same(before, &over.value)) {
+            return None;
+        }
         let mut ever = source.ever.keys();
-        if !ever.any(|held| self.is_same(field, held, value)) {
+        if !is_wanted && !ever.any(|held| self.is_same(field, held, value)) {
             return Some("wrote what the other side never held");
         }
         // Each write makes both sides equal, so each but the first of a customer that began unequal
@@ -499,7 +543,13 @@ impl Ledger {
             (Some(Held::NotTaken), _) => {
                 own_form && self.is_same(field, &ours.value, &theirs.value)
             }
-            (Some(Held::Refused), _) => story.refused.contains(&ours.value),
+            (Some(Held::Refused), _) => {
+                let mut decided = story.decided.iter().map(|(_, _, wanted)| wanted);
+                // A blank that was refused cannot be told from a field that was not sent.
+                story.refused.contains(&ours.value)
+                    || ours.value.is_empty()
+                    || decided.any(|wanted| story.refused.contains(wanted))
+            }
             (Some(Held::Nested), _) => false,
         }
     }
@@ -518,6 +568,5 @@ impl Ledger {
 
 /// The base of a link, as text.
 pub(crate) fn agreed(base: &Fields, field: Field) -> Option<String> {
-    base.get(&field)
-        .map(|value| crate::quiet::text(value).to_owned())
+    base.get(&field).map(|value| text(value).to_owned())
 }

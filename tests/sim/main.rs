@@ -15,6 +15,7 @@
 mod act;
 mod both;
 mod crash_backend;
+mod decisions;
 mod ledger;
 mod people;
 mod quiet;

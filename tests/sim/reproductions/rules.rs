@@ -3,7 +3,7 @@
 use super::*;
 use crate::world::both_policy;
 use zenstripe::model::link::Side;
-use zenstripe::sync::policy::Rule;
+use zenstripe::sync::policy::{Direction, Rule};
 
 /// Customers 1 and 2 as [`linked`] has them, kept in step both ways under `policy`.
 async fn both(policy: Policy) -> (World, String, String) {
@@ -121,5 +121,50 @@ fn a_winner_that_was_refused_gives_way_when_the_rule_does() {
         let after = world.sandbox.stripe_customer(&stripe);
         assert_eq!(after["name"], "Zenskar's");
         assert_eq!(dead_count(&world), 0);
+    });
+}
+
+/// A write waits by a rule, and then the direction turns against it. What its target held was taken
+/// for what was agreed, so that the field stayed as it was and nobody was asked.
+#[test]
+fn a_write_that_may_not_be_made_any_more_leaves_no_base_behind() {
+    run(async {
+        let (mut world, stripe, zenskar) = both(ruled(Rule::Side(Side::Zenskar))).await;
+        let patch = json!({ "name": "Stripe's" });
+        world.sandbox.stripe_update_customer(&stripe, &patch);
+        edit_zenskar(&world, &zenskar, "Zenskar's");
+        look(&mut world, &stripe).await;
+        assert_eq!(intents(&world, &stripe).len(), 1);
+        let import = Policy {
+            direction: Some(Direction::From(Side::Stripe)),
+            ..both_policy()
+        };
+        world.set_policy(import).await;
+        world.sandbox.clock().advance(60);
+        quiet(&mut world).await;
+        let after = world.sandbox.zenskar_customer(&zenskar);
+        assert_eq!(after["customer_name"], "Stripe's");
+    });
+}
+
+/// The winner by the rule was blank, so that nothing was written. When the rule named the other
+/// side, nobody looked again.
+#[test]
+fn a_rule_that_names_the_side_that_is_not_blank_is_followed_at_once() {
+    run(async {
+        let (mut world, stripe, zenskar) = both(ruled(Rule::Side(Side::Stripe))).await;
+        let patch = json!({ "phone": "" });
+        world.sandbox.stripe_update_customer(&stripe, &patch);
+        let patch = json!({ "phone_number": "+332" });
+        let edited = world.sandbox.zenskar_update_customer(&zenskar, &patch);
+        edited.unwrap();
+        look(&mut world, &stripe).await;
+        let held = engine(&world).store.read().unwrap();
+        let held = held.differences(&id(&stripe)).unwrap();
+        assert_eq!(held[0].why, Held::WouldBlank);
+        world.set_policy(ruled(Rule::Side(Side::Zenskar))).await;
+        world.sandbox.clock().advance(60);
+        quiet(&mut world).await;
+        assert_eq!(world.sandbox.stripe_customer(&stripe)["phone"], "+332");
     });
 }
