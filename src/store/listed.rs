@@ -1,7 +1,7 @@
 //! Who was on the pages of a listing, page by page, so that who was not can be told at its end.
 //!
-//! They are part of the scan's place and stand beside it, a row a page. Rows of an earlier listing are not removed: a listing writes its pages over them, and counts its
-//! own in the scan's cursor.
+//! They are part of the scan's place and stand beside it, a row a page. Rows of an earlier listing
+//! are not removed: a listing writes its pages over them, and counts its own in the scan's cursor.
 
 use crate::model::link::Side;
 use crate::model::mark::Mark;
