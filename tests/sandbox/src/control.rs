@@ -14,7 +14,7 @@ use crate::switches::Switches;
 use crate::world::World;
 
 /// The routes, as `GET /_sandbox` lists them.
-const ROUTES: [(&str, &str); 27] = [
+const ROUTES: [(&str, &str); 30] = [
     (
         "GET /_sandbox/state",
         "counts of everything, the clock, the reads",
@@ -93,6 +93,18 @@ const ROUTES: [(&str, &str); 27] = [
         "a Stripe key expires; /allow: it is valid",
     ),
     (
+        "GET /_sandbox/connections",
+        "accounts that are connected to the platform",
+    ),
+    (
+        "POST /_sandbox/connections/{account}/revoke",
+        "the account's owner takes the connection back",
+    ),
+    (
+        "POST /_sandbox/redirects",
+        "{uri}: OAuth may send a browser back there, and to no other than such",
+    ),
+    (
         "GET /_sandbox/exchanges",
         "the last exchanges; /_sandbox/writes/{customer}: its writes",
     ),
@@ -115,9 +127,12 @@ fn route(sandbox: &Sandbox, request: &Request) -> Answer {
     match rest {
         ["stripe", "customers", id @ ..] => stripe_customers(sandbox, method, id, request),
         ["zenskar", "customers", id @ ..] => zenskar_customers(sandbox, method, id, request),
-        ["events", ..] | ["deliveries"] | ["webhooks", ..] | ["keys", ..] => {
-            stripe(sandbox, method, rest, request)
-        }
+        ["events", ..]
+        | ["deliveries"]
+        | ["webhooks", ..]
+        | ["keys", ..]
+        | ["connections", ..]
+        | ["redirects"] => stripe(sandbox, method, rest, request),
         _ => world(sandbox, method, rest, request),
     }
 }
@@ -290,6 +305,15 @@ fn stripe(sandbox: &Sandbox, method: &str, rest: &[&str], request: &Request) -> 
                 Some(secret) => Ok(json!({ "secret": secret })),
                 None => missing(),
             }
+        }
+        ("GET", ["connections"]) => Ok(json!(sandbox.stripe_connected())),
+        ("POST", ["connections", account, "revoke"]) if sandbox.stripe_revoke(account) => {
+            Ok(json!({}))
+        }
+        ("POST", ["connections", _, "revoke"]) => missing(),
+        ("POST", ["redirects"]) => {
+            sandbox.register_redirect(text(&body(request)?, "uri")?);
+            Ok(json!({}))
         }
         ("POST", ["keys", key, "expire"]) => {
             sandbox.expire_key(key);

@@ -1,4 +1,5 @@
-//! A stateful local Stripe and Zenskar: the parts that deal with customers, events and webhooks.
+//! A stateful local Stripe and Zenskar: the parts that deal with customers, events, webhooks
+//! and the connection of an account to a platform.
 //!
 //! [`Sandbox`] is a cheap-clone handle on one world with both remotes in it. The world knows no
 //! wall clock and no randomness but its seed: the same options and the same calls give the same
@@ -8,7 +9,7 @@
 //! What goes wrong is ordered: [`Fault`] for the next few requests, deliveries or events,
 //! [`Switches`] for lasting behaviours that the remotes' documentation leaves open.
 //!
-//! Not here: invoices, payments, OAuth and Checkout. Nothing of the product is
+//! Not here: invoices, payments and Checkout. Nothing of the product is
 //! used, not even its types, so that a mistake there cannot hide here.
 
 mod address;
@@ -36,7 +37,9 @@ pub use message::{Handled, Outcome, Remote, Request, Response};
 pub use sandbox::{Clock, Options, Sandbox};
 pub use serve::{Listeners, ServeOptions, serve};
 pub use sign::{hash_hex, hmac_hex, sign, signature_header};
-pub use stripe::{ACCOUNT, Delivery, DeliveryStatus, DeliveryView};
+pub use stripe::{
+    ACCOUNT, CLIENT_ID, Delivery, DeliveryStatus, DeliveryView, OTHER_ACCOUNT, PLATFORM,
+};
 pub use switches::{
     Envelope, NativeSync, PatchNested, StripeSwitches, Switches, TimestampForm, WebhookProof,
     ZenskarSwitches,

@@ -145,13 +145,33 @@ impl Exchange {
             path: request.path.clone(),
             query: request.query.clone(),
             headers,
-            body: String::from_utf8_lossy(&request.body).into_owned(),
+            body: shown_body(request),
             status: response.map(|response| response.status),
-            response: response.map_or(Value::Null, |response| {
-                serde_json::from_slice(&response.body).unwrap_or_else(|_| {
-                    Value::String(String::from_utf8_lossy(&response.body).into_owned())
-                })
-            }),
+            response: response.map_or(Value::Null, shown_answer),
         }
     }
+}
+
+/// The body without the credentials that OAuth puts there.
+fn shown_body(request: &Request) -> String {
+    let body = String::from_utf8_lossy(&request.body).into_owned();
+    if !request.path.starts_with("/oauth/") {
+        return body;
+    }
+    let blank = |pair: &str| match pair.split_once('=') {
+        Some((name @ ("client_secret" | "code"), _)) => format!("{name}=[redacted]"),
+        _ => pair.to_owned(),
+    };
+    body.split('&').map(blank).collect::<Vec<_>>().join("&")
+}
+
+fn shown_answer(response: &Response) -> Value {
+    let mut shown = serde_json::from_slice(&response.body)
+        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&response.body).into_owned()));
+    for name in ["access_token", "refresh_token", "secret"] {
+        if let Some(value) = shown.get_mut(name) {
+            *value = Value::String("[redacted]".to_owned());
+        }
+    }
+    shown
 }

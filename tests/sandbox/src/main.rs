@@ -110,6 +110,11 @@ fn announce(listeners: &Listeners, (key, organisation): &(String, String)) -> st
     let mut out = std::io::stdout().lock();
     writeln!(out, "stripe   http://{}", listeners.stripe.local_addr()?)?;
     writeln!(out, "         key sk_test_sandbox or rk_test_sandbox")?;
+    writeln!(
+        out,
+        "         platform: client {}, key sk_test_platform",
+        zenstripe_sandbox::CLIENT_ID
+    )?;
     writeln!(out, "zenskar  http://{}", listeners.zenskar.local_addr()?)?;
     writeln!(out, "         x-api-key {key}, organisation {organisation}")?;
     writeln!(out, "inside   GET /_sandbox on either lists the routes")?;

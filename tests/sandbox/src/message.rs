@@ -120,6 +120,19 @@ impl Response {
         }
     }
 
+    /// A page for a browser.
+    #[must_use]
+    pub fn html(status: u16, page: &str) -> Self {
+        Self {
+            status,
+            headers: vec![(
+                "Content-Type".to_owned(),
+                "text/html; charset=utf-8".to_owned(),
+            )],
+            body: Bytes::copy_from_slice(page.as_bytes()),
+        }
+    }
+
     /// The body as JSON, or `null` when it is none.
     #[must_use]
     pub fn value(&self) -> Value {

@@ -25,7 +25,7 @@ pub struct Options {
     pub seed: u64,
     /// Where the clock stands, in Unix seconds.
     pub now_unix: i64,
-    /// The Stripe keys that are accepted.
+    /// The Stripe keys that are accepted. Those with `_platform` in them are the platform's.
     pub stripe_keys: Vec<String>,
     /// The Zenskar key that is accepted.
     pub zenskar_key: String,
@@ -44,9 +44,16 @@ impl Default for Options {
         Self {
             seed: 1,
             now_unix: 1_780_000_000,
-            stripe_keys: ["sk_test", "rk_test", "sk_live", "rk_live"]
-                .map(|kind| format!("{kind}_sandbox"))
-                .to_vec(),
+            stripe_keys: [
+                "sk_test_sandbox",
+                "rk_test_sandbox",
+                "sk_live_sandbox",
+                "rk_live_sandbox",
+                "sk_test_platform",
+                "sk_live_platform",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
             zenskar_key: "sandbox_key".to_owned(),
             organisation: "0f0e0d0c-0b0a-4908-8706-050403020100".to_owned(),
             keep_exchanges: 10_000,
@@ -302,6 +309,24 @@ impl Sandbox {
     /// From now on a Stripe key is accepted (in its mode).
     pub fn allow_key(&self, key: &str) {
         self.world().stripe.allow_key(key);
+    }
+
+    /// The accounts that are connected to the platform.
+    #[must_use]
+    pub fn stripe_connected(&self) -> Vec<String> {
+        self.world().stripe.connect.connected()
+    }
+
+    /// The owner of an account takes its connection to the platform back; whether there was one.
+    pub fn stripe_revoke(&self, account: &str) -> bool {
+        let mut world = self.world();
+        let World { base, stripe, .. } = &mut *world;
+        stripe.revoke(base, account)
+    }
+
+    /// A browser may be sent back to this address after OAuth. Without any, it may to each.
+    pub fn register_redirect(&self, uri: &str) {
+        self.world().stripe.connect.register_redirect(uri);
     }
 
     /// Takes the webhook deliveries that are due by the sandbox's clock, signed at `signed_at`

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 /// The id of the account. With `connected`, also what platforms send as `Stripe-Account`.
 pub const ACCOUNT: &str = "acct_1SandboxAccount00";
 
-/// The account object.
-pub(crate) fn object(created: i64) -> Value {
+/// The object of an account with this id.
+pub(crate) fn object(created: i64, id: &str) -> Value {
     let address = json!({
         "city": null, "country": null, "line1": null, "line2": null, "postal_code": null,
         "state": null,
@@ -17,7 +17,7 @@ pub(crate) fn object(created: i64) -> Value {
         "pending_verification": [],
     });
     json!({
-        "id": ACCOUNT,
+        "id": id,
         "object": "account",
         "business_profile": {
             "annual_revenue": null, "estimated_worker_count": null, "mcc": "5734",
@@ -39,7 +39,7 @@ pub(crate) fn object(created: i64) -> Value {
         "email": "owner@example.com",
         "external_accounts": {
             "object": "list", "data": [], "has_more": false,
-            "url": format!("/v1/accounts/{ACCOUNT}/external_accounts"),
+            "url": format!("/v1/accounts/{id}/external_accounts"),
         },
         "future_requirements": nothing_due,
         "metadata": {},

@@ -111,11 +111,19 @@ pub(crate) struct Around<'a> {
 }
 
 /// Whether an endpoint gets an event of the account, by where both belong.
-fn belongs(endpoint: &Endpoint, event: &Event, connected: bool) -> bool {
+fn belongs(
+    endpoint: &Endpoint,
+    event: &Event,
+    switches: &StripeSwitches,
+    is_connected: bool,
+) -> bool {
     if event.account.is_some() {
         return endpoint.connect;
     }
-    if connected {
+    if endpoint.platform {
+        return endpoint.connect && is_connected;
+    }
+    if switches.connected {
         endpoint.connect || endpoint.by_account
     } else {
         !endpoint.connect
@@ -128,13 +136,13 @@ impl Deliveries {
         &mut self,
         event: &Event,
         endpoints: &Endpoints,
-        switches: &StripeSwitches,
+        (switches, is_connected): (&StripeSwitches, bool),
         faults: &mut Faults,
         now_ms: i64,
     ) -> u32 {
         let mut count = 0;
         for endpoint in endpoints.by_key.values() {
-            if !endpoint.wants(&event.kind) || !belongs(endpoint, event, switches.connected) {
+            if !endpoint.wants(&event.kind) || !belongs(endpoint, event, switches, is_connected) {
                 continue;
             }
             count += 1;
@@ -301,7 +309,8 @@ fn delivery(
     signed_at: i64,
 ) -> Delivery {
     let version = endpoint.api_version.as_ref().unwrap_or(&event.version);
-    let account = (endpoint.connect && around.switches.connected).then_some(super::ACCOUNT);
+    let is_connected = endpoint.platform || around.switches.connected;
+    let account = (endpoint.connect && is_connected).then_some(super::ACCOUNT);
     let body = Bytes::from(event.render(version, account).to_string());
     let secrets = endpoint.active_secrets(around.now_ms.div_euclid(1000));
     let signature = signature_header(&secrets, signed_at, &body, event.livemode);

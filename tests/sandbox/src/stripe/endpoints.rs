@@ -62,6 +62,8 @@ pub(crate) struct Endpoint {
     pub(crate) connect: bool,
     /// Made with `Stripe-Account`, so the connected account's own.
     pub(crate) by_account: bool,
+    /// The platform's own.
+    pub(crate) platform: bool,
     pub(crate) description: Option<String>,
     pub(crate) metadata: Map<String, Value>,
     pub(crate) disabled: bool,
@@ -138,6 +140,7 @@ pub(crate) struct Birth {
     pub(crate) now: i64,
     pub(crate) livemode: bool,
     pub(crate) by_account: bool,
+    pub(crate) platform: bool,
 }
 
 impl Endpoints {
@@ -149,15 +152,17 @@ impl Endpoints {
         self.by_key.values_mut().find(|endpoint| endpoint.id == id)
     }
 
-    fn find(&self, id: &str) -> Result<Key, Failure> {
-        let found = self.by_key.iter().find(|(_, endpoint)| endpoint.id == id);
+    fn find(&self, id: &str, platform: bool) -> Result<Key, Failure> {
+        let mut all = self.by_key.iter();
+        let found = all.find(|(_, found)| found.id == id && found.platform == platform);
         found
             .map(|(key, _)| *key)
             .ok_or_else(|| Failure::missing("webhook endpoint", id, "id"))
     }
 
     pub(crate) fn create(&mut self, checked: &Checked, birth: Birth) -> Result<Value, Failure> {
-        if self.by_key.len() >= MOST {
+        let same = |endpoint: &&Endpoint| endpoint.platform == birth.platform;
+        if self.by_key.values().filter(same).count() >= MOST {
             let message = format!(
                 "You have reached the maximum of {MOST} test webhook endpoints. Delete one to \
                  make another."
@@ -179,6 +184,7 @@ impl Endpoints {
                 .and_then(Value::as_bool)
                 .unwrap_or(false),
             by_account: birth.by_account,
+            platform: birth.platform,
             description: text(checked, "description").map(str::to_owned),
             metadata: new_metadata(&Map::new(), checked),
             disabled: false,
@@ -196,26 +202,31 @@ impl Endpoints {
         Ok(shown)
     }
 
-    pub(crate) fn list(&self, checked: &Checked) -> Result<Value, Failure> {
+    pub(crate) fn list(&self, checked: &Checked, platform: bool) -> Result<Value, Failure> {
         let window = page::window(checked, |id, name| {
-            self.find(id)
+            self.find(id, platform)
                 .map_err(|_| Failure::missing_ref("webhook endpoint", id, name))
         })?;
-        let page = page::page(&self.by_key, &window, |_| true);
+        let page = page::page(&self.by_key, &window, |found| found.platform == platform);
         let shown = page.keys.iter().filter_map(|key| self.by_key.get(key));
         let data: Vec<Value> = shown.map(|endpoint| endpoint.render(false)).collect();
         Ok(page::list("/v1/webhook_endpoints", &data, page.has_more))
     }
 
-    pub(crate) fn show(&self, id: &str) -> Result<Value, Failure> {
-        let found = self.by_key.get(&self.find(id)?);
+    pub(crate) fn show(&self, id: &str, platform: bool) -> Result<Value, Failure> {
+        let found = self.by_key.get(&self.find(id, platform)?);
         found
             .map(|e| e.render(false))
             .ok_or_else(|| Failure::missing("webhook endpoint", id, "id"))
     }
 
-    pub(crate) fn update(&mut self, id: &str, checked: &Checked) -> Result<Value, Failure> {
-        let key = self.find(id)?;
+    pub(crate) fn update(
+        &mut self,
+        id: &str,
+        checked: &Checked,
+        platform: bool,
+    ) -> Result<Value, Failure> {
+        let key = self.find(id, platform)?;
         let missing = || Failure::missing("webhook endpoint", id, "id");
         let endpoint = self.by_key.get_mut(&key).ok_or_else(missing)?;
         if let Some(url) = checked_url(checked, endpoint.livemode)? {
@@ -235,8 +246,8 @@ impl Endpoints {
         Ok(endpoint.render(false))
     }
 
-    pub(crate) fn delete(&mut self, id: &str) -> Result<Value, Failure> {
-        let key = self.find(id)?;
+    pub(crate) fn delete(&mut self, id: &str, platform: bool) -> Result<Value, Failure> {
+        let key = self.find(id, platform)?;
         self.by_key.remove(&key);
         Ok(json!({ "id": id, "object": "webhook_endpoint", "deleted": true }))
     }

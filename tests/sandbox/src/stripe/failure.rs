@@ -115,6 +115,11 @@ impl Failure {
         Self::new(401, Some("api_key_expired"), message)
     }
 
+    pub(crate) fn expired_platform_key() -> Self {
+        let message = "The API key provided by your Connect platform has expired.";
+        Self::new(401, Some("platform_api_key_expired"), message)
+    }
+
     pub(crate) fn bad_account(key: &str, account: &str) -> Self {
         let message = format!(
             "The provided key '{}' does not have access to account '{account}' (or that account \

@@ -5,6 +5,7 @@
 //! paths are answered as unknown URLs.
 
 mod account;
+mod connect;
 mod customer;
 mod customers;
 mod deliveries;
@@ -25,6 +26,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 pub use account::ACCOUNT;
+pub use connect::{CLIENT_ID, OTHER_ACCOUNT, PLATFORM};
+use connect::{Connect, Scope};
 pub(crate) use customer::Basics;
 use customers::{Change, Customers};
 use deliveries::{Around, Deliveries};
@@ -55,6 +58,7 @@ pub(crate) struct Stripe {
     keys: Keys,
     api_keys: BTreeSet<String>,
     expired_keys: BTreeSet<String>,
+    pub(crate) connect: Connect,
     buckets: Buckets,
     reads: Reads,
     /// Customers changed since the last look, for Zenskar's own connector.
@@ -68,6 +72,8 @@ struct Call<'a> {
     key: String,
     version: String,
     by_account: bool,
+    /// Whose objects it is about.
+    scope: Scope,
     request_id: String,
     idempotency_key: Option<String>,
     delay_ms: u64,
@@ -92,6 +98,7 @@ impl Stripe {
             keys: Keys::default(),
             api_keys: api_keys.iter().cloned().collect(),
             expired_keys: BTreeSet::new(),
+            connect: Connect::default(),
             buckets: Buckets::default(),
             reads: Reads::default(),
             changed: Vec::new(),
@@ -106,6 +113,9 @@ impl Stripe {
         fault: Option<&FaultKind>,
         delay_ms: u64,
     ) -> Reply {
+        if request.path.starts_with("/oauth/") {
+            return self.oauth(base, request, fault);
+        }
         let request_id = base.random.id("req_", 14);
         let log_url = format!("https://dashboard.stripe.com/test/logs/{request_id}");
         let version = request.header("stripe-version").map_or_else(
@@ -117,6 +127,7 @@ impl Stripe {
             key: String::new(),
             version,
             by_account: request.header("stripe-account").is_some(),
+            scope: Scope::Account,
             request_id,
             idempotency_key: request.header("idempotency-key").map(str::to_owned),
             delay_ms,
@@ -157,11 +168,7 @@ impl Stripe {
             call.version.clone_from(&switches.account_version);
             return Err(refused);
         }
-        if let Some(account) = call.request.header("stripe-account")
-            && (account != ACCOUNT || switches.deauthorized)
-        {
-            return Err(Failure::bad_account(&call.key, account));
-        }
+        call.scope = self.scope(&call.key, call.request, switches.deauthorized)?;
         match fault {
             Some(FaultKind::TooManyRequests { reason, .. }) => {
                 return Err(Failure::limited(reason.clone()));
@@ -191,14 +198,42 @@ impl Stripe {
         if key.is_empty() {
             return Err(Failure::no_key());
         }
+        if self.connect.is_dead(&key) {
+            return Err(Failure::expired_platform_key());
+        }
         if self.expired_keys.contains(&key) {
             return Err(Failure::expired_key(&key));
         }
         let mode = if livemode { "_live_" } else { "_test_" };
-        if self.api_keys.contains(&key) && key.contains(mode) {
+        let known = self.api_keys.contains(&key) || self.connect.opened_by(&key).is_some();
+        if known && key.contains(mode) {
             return Ok(key);
         }
         Err(Failure::bad_key(&key))
+    }
+
+    /// Whose objects a call with this key is about.
+    fn scope(&self, key: &str, request: &Request, deauthorized: bool) -> Result<Scope, Failure> {
+        let named = request.header("stripe-account");
+        if let Some(scope) = self.connect.opened_by(key) {
+            return match named {
+                Some(account) if account != scope.id() => Err(Failure::bad_account(key, account)),
+                _ => Ok(scope),
+            };
+        }
+        let is_platforms = connect::is_platforms(key);
+        match named {
+            None if is_platforms => Ok(Scope::Platform),
+            None => Ok(Scope::Account),
+            Some(account) if deauthorized => Err(Failure::bad_account(key, account)),
+            Some(ACCOUNT) if !is_platforms || self.connect.is_connected(ACCOUNT) => {
+                Ok(Scope::Account)
+            }
+            Some(OTHER_ACCOUNT) if is_platforms && self.connect.is_connected(OTHER_ACCOUNT) => {
+                Ok(Scope::Other)
+            }
+            Some(account) => Err(Failure::bad_account(key, account)),
+        }
     }
 
     fn limit(&mut self, base: &Base, request: &Request) -> Result<(), Failure> {
@@ -307,7 +342,42 @@ impl Stripe {
             return Err(Failure::permission(&call.key, ACCOUNT, route.permission()));
         }
         let form = params::check(route.params(), &read_form(request)?)?;
-        self.carry_out(base, call, route, &form)
+        if call.scope == Scope::Account {
+            self.carry_out(base, call, route, &form)
+        } else {
+            self.carry_out_elsewhere(base, call, route, &form)
+        }
+    }
+
+    /// An account that holds no customers and no events.
+    fn carry_out_elsewhere(
+        &mut self,
+        base: &mut Base,
+        call: &Call<'_>,
+        route: Route<'_>,
+        form: &Checked,
+    ) -> Result<Value, Failure> {
+        let is_platform = call.scope == Scope::Platform;
+        match route {
+            Route::Account => Ok(account::object(self.created, call.scope.id())),
+            Route::Customers => Ok(page::list("/v1/customers", &[], false)),
+            Route::Events => Ok(page::list("/v1/events", &[], false)),
+            Route::Customer(id) | Route::UpdateCustomer(id) | Route::DeleteCustomer(id) => {
+                Err(Failure::missing("customer", id, "id"))
+            }
+            Route::Event(id) => Err(Failure::missing("event", id, "id")),
+            Route::Endpoints if is_platform => self.endpoints.list(form, true),
+            Route::Endpoint(id) if is_platform => self.endpoints.show(id, true),
+            Route::CreateEndpoint if is_platform => {
+                let birth = self.birth(base, false, true);
+                self.endpoints.create(form, birth)
+            }
+            Route::UpdateEndpoint(id) if is_platform => self.endpoints.update(id, form, true),
+            Route::DeleteEndpoint(id) if is_platform => self.endpoints.delete(id, true),
+            _ => Err(Failure::request(
+                "The sandbox keeps nothing in this account.",
+            )),
+        }
     }
 
     fn carry_out(
@@ -325,7 +395,7 @@ impl Stripe {
         let replaced = base.switches.stripe.address_replaced;
         let longest = base.switches.stripe.max_limit;
         match route {
-            Route::Account => Ok(account::object(self.created)),
+            Route::Account => Ok(account::object(self.created, ACCOUNT)),
             Route::Customers => self.customers.list(version, form, longest),
             Route::Customer(id) => self.customers.show(id, version, form),
             Route::CreateCustomer => {
@@ -349,14 +419,17 @@ impl Stripe {
             }
             Route::Events => self.events.list(form, base.now(), longest),
             Route::Event(id) => self.events.show(id, form, base.now()),
-            Route::Endpoints => self.endpoints.list(form),
-            Route::Endpoint(id) => self.endpoints.show(id),
+            Route::Endpoints => self.endpoints.list(form, false),
+            Route::Endpoint(id) => self.endpoints.show(id, false),
+            Route::CreateEndpoint if connect::is_platforms(&call.key) => Err(Failure::request(
+                "Webhook endpoints cannot be made on a connected account.",
+            )),
             Route::CreateEndpoint => {
-                let birth = self.birth(base, call.by_account);
+                let birth = self.birth(base, call.by_account, false);
                 self.endpoints.create(form, birth)
             }
-            Route::UpdateEndpoint(id) => self.endpoints.update(id, form),
-            Route::DeleteEndpoint(id) => self.endpoints.delete(id),
+            Route::UpdateEndpoint(id) => self.endpoints.update(id, form, false),
+            Route::DeleteEndpoint(id) => self.endpoints.delete(id, false),
         }
     }
 

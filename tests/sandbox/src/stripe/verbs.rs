@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::customer::Customer;
 use super::{
-    Basics, Cause, Change, Checked, Delivery, DeliveryView, Event, Failure, Stripe, Subject,
-    endpoints, fields,
+    ACCOUNT, Basics, Cause, Change, Checked, Delivery, DeliveryView, Event, Failure, Stripe,
+    Subject, endpoints, fields,
 };
 use crate::base::Base;
 use crate::fault::Faults;
@@ -214,9 +214,10 @@ impl Stripe {
             visible_at: now.saturating_add(lag),
             pending: 0,
         };
+        let around = (switches, self.connect.is_connected(ACCOUNT));
         event.pending =
             self.deliveries
-                .enqueue(&event, &self.endpoints, switches, faults, base.now_ms);
+                .enqueue(&event, &self.endpoints, around, faults, base.now_ms);
         self.events.add(event);
         id
     }
@@ -233,13 +234,19 @@ impl Stripe {
         self.events.by_key.len()
     }
 
-    pub(crate) fn birth(&self, base: &mut Base, by_account: bool) -> endpoints::Birth {
+    pub(crate) fn birth(
+        &self,
+        base: &mut Base,
+        by_account: bool,
+        platform: bool,
+    ) -> endpoints::Birth {
         endpoints::Birth {
             id: base.random.id("we_1", 23),
             secret: base.random.id("whsec_", 32),
             now: base.now(),
             livemode: base.switches.stripe.livemode,
             by_account,
+            platform,
         }
     }
 
@@ -255,7 +262,7 @@ impl Stripe {
             .get("by_account")
             .and_then(Value::as_bool)
             .unwrap_or(false);
-        let mut birth = self.birth(base, by_account);
+        let mut birth = self.birth(base, by_account, false);
         if let Some(secret) = form.get("secret").and_then(Value::as_str) {
             secret.clone_into(&mut birth.secret);
         }
