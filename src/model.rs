@@ -9,10 +9,12 @@
 //! - A type here depends on the standard library alone.
 //! - A value that came from outside is checked where it becomes a type of this module, once.
 
+pub mod connection;
 pub mod creation;
 pub mod cursor;
 pub mod customer;
 pub mod difference;
+pub mod endpoint;
 pub mod event;
 pub mod id;
 pub mod intent;

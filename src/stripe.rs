@@ -11,6 +11,7 @@ pub mod client;
 pub mod convert;
 pub mod error;
 pub mod event;
+pub mod oauth;
 pub mod object;
 pub mod page;
 pub(crate) mod patch;

@@ -17,10 +17,13 @@
 
 pub mod activation;
 pub mod compare;
+pub mod connect;
 pub mod creation;
 pub mod customer;
 pub mod decision;
+pub mod endpoint;
 pub mod evidence;
+pub mod flows;
 pub mod lag;
 pub mod matching;
 pub mod merge;

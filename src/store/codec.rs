@@ -14,8 +14,10 @@
 
 mod activation;
 mod changes;
+mod connection;
 mod creation;
 mod cursor;
+mod endpoint;
 mod event;
 mod fields;
 mod intent;
@@ -73,6 +75,8 @@ pub(super) enum Tag {
     Creation,
     Switched,
     Listed,
+    Grant,
+    Registration,
 }
 
 impl Tag {
@@ -101,6 +105,8 @@ impl Tag {
             Self::Creation => 21,
             Self::Switched => 22,
             Self::Listed => 23,
+            Self::Grant => 24,
+            Self::Registration => 25,
         }
     }
 }

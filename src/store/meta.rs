@@ -1,5 +1,7 @@
 //! What the store knows of itself: its installation, and whom it is bound to.
 
+use crate::model::connection::Grant;
+use crate::model::endpoint::Registration;
 use crate::model::id::{AccountId, OrganisationId};
 use crate::store::codec::Installation;
 use crate::store::error::{RecordError, StoreError};
@@ -15,6 +17,10 @@ pub(super) const INSTALLATION: &[u8] = b"installation";
 const IDENTITY: &[u8] = b"identity";
 /// Row of [`META`] with what is active, and since when.
 const ACTIVATIONS: &[u8] = b"activations";
+/// Row of [`META`] with what was granted over OAuth.
+const GRANT: &[u8] = b"grant";
+/// Row of [`META`] with our webhook endpoint.
+const REGISTRATION: &[u8] = b"registration";
 /// Row of [`META`] with since when customers are created.
 pub(super) const SWITCHED: &[u8] = b"switched";
 
@@ -64,6 +70,24 @@ impl ReadTx<'_> {
         self.record(META, IDENTITY)
     }
 
+    /// What was granted over OAuth; nothing in a new store.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or the row is damaged.
+    pub fn grant(&self) -> Result<Grant, StoreError> {
+        Ok(self.record(META, GRANT)?.unwrap_or_default())
+    }
+
+    /// What is kept of our webhook endpoint; nothing in a new store.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or the row is damaged.
+    pub fn registration(&self) -> Result<Registration, StoreError> {
+        Ok(self.record(META, REGISTRATION)?.unwrap_or_default())
+    }
+
     /// What is active, and since when; nothing in a new store.
     ///
     /// # Errors
@@ -87,6 +111,24 @@ impl WriteTx<'_> {
     /// The file cannot be written.
     pub fn set_identity(&mut self, identity: &Identity) -> Result<(), StoreError> {
         self.put(META, IDENTITY, identity)
+    }
+
+    /// Writes what was granted over OAuth.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn set_grant(&mut self, grant: &Grant) -> Result<(), StoreError> {
+        self.put(META, GRANT, grant)
+    }
+
+    /// Writes what is kept of our webhook endpoint.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn set_registration(&mut self, registration: &Registration) -> Result<(), StoreError> {
+        self.put(META, REGISTRATION, registration)
     }
 
     /// Writes what is active, and since when.

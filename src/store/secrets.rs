@@ -3,7 +3,8 @@
 use crate::store::error::StoreError;
 use crate::store::seal::Sealed;
 use crate::store::tables::SECRETS;
-use crate::store::tx::{ReadTx, WriteTx};
+use crate::store::tx::{Order, ReadTx, WriteTx};
+use std::ops::Bound;
 
 impl ReadTx<'_> {
     /// The secret under `name`, sealed.
@@ -13,6 +14,25 @@ impl ReadTx<'_> {
     /// The file cannot be read, or the row is damaged.
     pub fn secret(&self, name: &str) -> Result<Option<Sealed>, StoreError> {
         self.record(SECRETS, name.as_bytes())
+    }
+}
+
+impl ReadTx<'_> {
+    /// Every secret whose name begins with `prefix`, by name, sealed.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or a row is damaged.
+    pub fn secrets_under(&self, prefix: &str) -> Result<Vec<(String, Sealed)>, StoreError> {
+        let from = (Bound::Included(prefix.as_bytes()), Bound::Unbounded);
+        let rows = self.list(SECRETS, from, Order::Ascending, usize::MAX)?;
+        let named = rows.into_iter().map(|(key, sealed)| {
+            let name = String::from_utf8_lossy(&key).into_owned();
+            (name, sealed)
+        });
+        Ok(named
+            .take_while(|(name, _)| name.starts_with(prefix))
+            .collect())
     }
 }
 

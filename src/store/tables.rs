@@ -27,7 +27,8 @@ impl Table {
 }
 
 /// Name → value: schema, installation id, the account and organisation this store is bound to,
-/// what is active and since when, and since when customers are created.
+/// what is active and since when, since when customers are created, what was granted over OAuth, and
+/// our webhook endpoint.
 pub(super) const META: Table = Table("meta");
 
 /// Name → last number given. Numbers that must never be given twice although the rows that carried
@@ -95,7 +96,7 @@ pub(super) const MIRRORS: Table = Table("mirrors");
 /// Sequence number → entry: what was done and why, for people; pruned by age.
 pub(super) const JOURNAL: Table = Table("journal");
 
-/// Name → secret, sealed.
+/// Name → secret, sealed: the installation id, tokens of OAuth, signing secrets of our endpoints.
 pub(super) const SECRETS: Table = Table("secrets");
 
 /// Day → reads of Stripe on that UTC day.

@@ -12,6 +12,7 @@
 //! - Every write carries an idempotency key, so that Stripe recognises a repeat.
 
 mod create;
+mod endpoints;
 
 use crate::clock::Clock;
 use crate::model::customer::Field;
@@ -20,7 +21,7 @@ use crate::model::link::Side;
 use crate::model::time::Timestamp;
 use crate::remote::client::{ApiKey, Base, Limiter, Reply, permits};
 use crate::remote::limiter::{LimiterStats, Priority, Rates};
-use crate::remote::outcome::{Answer, Call, Failure, Outcome, Page, Repeat};
+use crate::remote::outcome::{Answer, Call, Class, Failure, Outcome, Page, Repeat};
 use crate::remote::text::{form, path_segment, query};
 use crate::remote::transport::{HeaderText, Request, Transport};
 use crate::stripe::convert::{Observed, observed};
@@ -29,7 +30,9 @@ use crate::stripe::event::{self, Envelope};
 use crate::stripe::{object, page};
 use http::Method;
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
+
+pub use endpoints::{Made, form_of};
 
 /// Most objects on one page (API reference, "Pagination").
 pub const PAGE_MAX: usize = 100;
@@ -96,6 +99,19 @@ pub struct EventWindow {
     pub to: Option<Timestamp>,
 }
 
+/// For whom calls are made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Acting {
+    /// The key's own account.
+    Own,
+    /// An account connected to the key's platform (Stripe's documentation, "Making API calls for
+    /// connected accounts").
+    For(AccountId),
+    /// Nobody: no account is connected, and the platform's own is none of our business. Calls for an
+    /// account fail without being sent.
+    Nobody,
+}
+
 /// How much of a customer is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
@@ -123,7 +139,7 @@ impl Detail {
 pub struct StripeClient {
     base: Base,
     live: bool,
-    account: Option<AccountId>,
+    acting: RwLock<Acting>,
     api_version: String,
     whole: Limiter,
     customers: Limiter,
@@ -151,7 +167,7 @@ impl StripeClient {
             events: endpoint("stripe/v1/events"),
             others: endpoint("stripe/others"),
             live: options.live,
-            account: options.account,
+            acting: RwLock::new(options.account.map_or(Acting::Own, Acting::For)),
             api_version: options.api_version,
             base,
         }
@@ -164,8 +180,38 @@ impl StripeClient {
     ///
     /// The call failed.
     pub async fn account(&self, priority: Priority) -> Outcome<AccountSeen> {
+        let headers = self.headers(READ_ACCOUNT)?;
+        self.read_account(headers, priority).await
+    }
+
+    /// A connected account, whether calls are made for it or not: an answer proves that they may be.
+    ///
+    /// # Errors
+    ///
+    /// The call failed.
+    pub async fn connected_account(
+        &self,
+        account: &AccountId,
+        priority: Priority,
+    ) -> Outcome<AccountSeen> {
+        let mut headers = self.own_headers();
+        headers.push(named(account));
+        self.read_account(headers, priority).await
+    }
+
+    /// The account of the key itself: with a platform's key, the platform's.
+    ///
+    /// # Errors
+    ///
+    /// The call failed.
+    pub async fn own_account(&self, priority: Priority) -> Outcome<AccountSeen> {
+        self.read_account(self.own_headers(), priority).await
+    }
+
+    async fn read_account(&self, headers: Headers, priority: Priority) -> Outcome<AccountSeen> {
+        let request = self.base.request(Method::GET, "/v1/account", headers);
         let reply = self
-            .get(READ_ACCOUNT, &self.others, "/v1/account", priority)
+            .send(READ_ACCOUNT, &self.others, request, priority)
             .await?;
         let body = &reply.response.body;
         let wire: object::Account = serde_json::from_slice(body)
@@ -359,6 +405,23 @@ impl StripeClient {
         Ok(answer(&reply, seen))
     }
 
+    /// Makes calls for somebody else from the next request on.
+    pub fn set_acting(&self, acting: Acting) {
+        *self.acting.write().unwrap_or_else(PoisonError::into_inner) = acting;
+    }
+
+    /// For whom calls are made.
+    #[must_use]
+    pub fn acting(&self) -> Acting {
+        let acting = self.acting.read();
+        acting.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The key in use.
+    pub(super) fn key(&self) -> ApiKey {
+        self.base.key()
+    }
+
     /// Uses another key from the next request on.
     pub fn set_key(&self, key: ApiKey) {
         self.base.set_key(key);
@@ -412,7 +475,7 @@ impl StripeClient {
         path: &str,
         priority: Priority,
     ) -> Result<Reply, Failure> {
-        let request = self.base.request(Method::GET, path, self.headers());
+        let request = self.base.request(Method::GET, path, self.headers(call)?);
         self.send(call, endpoint, request, priority).await
     }
 
@@ -424,7 +487,7 @@ impl StripeClient {
         key: &str,
         priority: Priority,
     ) -> Result<Reply, Failure> {
-        let mut headers = self.headers();
+        let mut headers = self.headers(call)?;
         let encoding = HeaderText::plain("application/x-www-form-urlencoded");
         headers.push(("content-type", encoding));
         headers.push(("idempotency-key", HeaderText::plain(key)));
@@ -465,17 +528,36 @@ impl StripeClient {
         failed.map_or(Ok(reply), Err)
     }
 
-    fn headers(&self) -> Vec<(&'static str, HeaderText)> {
+    /// Headers of a call for the account.
+    fn headers(&self, call: Call) -> Result<Headers, Failure> {
+        let mut headers = self.own_headers();
+        match self.acting() {
+            Acting::Own => {}
+            Acting::For(account) => headers.push(named(&account)),
+            Acting::Nobody => {
+                let mut failure = Failure::new(Side::Stripe, call, Class::Unauthorized);
+                "no account is connected".clone_into(&mut failure.message);
+                return Err(failure);
+            }
+        }
+        Ok(headers)
+    }
+
+    /// Headers of a call for the key's own account.
+    fn own_headers(&self) -> Headers {
         let bearer = format!("Bearer {}", self.base.key().expose());
-        let mut headers = vec![
+        vec![
             ("authorization", HeaderText::secret(bearer)),
             ("stripe-version", HeaderText::plain(&self.api_version)),
-        ];
-        if let Some(account) = &self.account {
-            headers.push(("stripe-account", HeaderText::plain(account.as_str())));
-        }
-        headers
+        ]
     }
+}
+
+type Headers = Vec<(&'static str, HeaderText)>;
+
+/// The header that says for which account a platform calls.
+fn named(account: &AccountId) -> (&'static str, HeaderText) {
+    ("stripe-account", HeaderText::plain(account.as_str()))
 }
 
 /// The account's rate. A rate per endpoint above it says that this is not Stripe's own server.

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A customer, or what is left of a deleted one: `{id, object, deleted: true}`.
 #[derive(Debug, Deserialize)]
@@ -111,6 +111,21 @@ pub(crate) struct Identified {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Owned {
     pub(crate) customer: String,
+}
+
+/// A webhook endpoint. Its secret is shown when it is made alone.
+#[derive(Deserialize)]
+pub(crate) struct WebhookEndpoint {
+    pub(crate) id: String,
+    pub(crate) url: String,
+    pub(crate) enabled_events: BTreeSet<String>,
+    #[serde(default)]
+    pub(crate) api_version: Option<String>,
+    pub(crate) status: String,
+    #[serde(default)]
+    pub(crate) metadata: BTreeMap<String, Option<String>>,
+    #[serde(default)]
+    pub(crate) secret: Option<String>,
 }
 
 /// The account that a key belongs to.

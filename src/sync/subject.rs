@@ -3,6 +3,7 @@
 use crate::model::event::{ZENSKAR_DELETED, ZENSKAR_UPDATED};
 use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
 use crate::model::work::Subject;
+use std::collections::BTreeSet;
 
 /// Types of events that ask for a look, as Stripe names them. The poller asks for these alone; a
 /// webhook may bring others, which are kept and counted.
@@ -14,6 +15,18 @@ pub const EVENT_TYPES: [&str; 6] = [
     "customer.tax_id.updated",
     "customer.tax_id.deleted",
 ];
+
+/// The type of the event that the owner of a connected account ended the connection. It reaches the
+/// platform's endpoint for connected accounts alone (Stripe's documentation, "Types of events").
+pub const DEAUTHORISED: &str = "account.application.deauthorized";
+
+/// Exactly the types that our own endpoint is made for.
+#[must_use]
+pub fn endpoint_events(connect: bool) -> BTreeSet<String> {
+    let ended = connect.then_some(DEAUTHORISED);
+    let types = EVENT_TYPES.into_iter().chain(ended);
+    types.map(str::to_owned).collect()
+}
 
 /// The record that an event of this type about this object asks to look at. What happens to a tax
 /// id is about its customer.
@@ -44,6 +57,14 @@ pub fn in_zenskar(kind: &str, object: &str) -> Option<ZenskarCustomerId> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_an_endpoint_for_connected_accounts_hears_of_their_end() {
+        assert_eq!(endpoint_events(false).len(), EVENT_TYPES.len());
+        assert!(!endpoint_events(false).contains(DEAUTHORISED));
+        assert!(endpoint_events(true).contains(DEAUTHORISED));
+        assert_eq!(of_event(DEAUTHORISED, "ca_1"), None);
+    }
 
     #[test]
     fn only_events_of_zenskar_tell_of_its_customers() {

@@ -2,9 +2,11 @@
 //!
 //! The fuzzer's way in: records are private to the store, damage to them is not.
 
+use crate::model::connection::Grant;
 use crate::model::creation::Creation;
 use crate::model::cursor::{ChangeCursor, PollCursor, ScanCursor};
 use crate::model::difference::Difference;
+use crate::model::endpoint::Registration;
 use crate::model::id::StripeCustomerId;
 use crate::model::journal::Entry;
 use crate::model::link::Link;
@@ -36,7 +38,7 @@ pub fn survey(record: &[u8]) -> Result<Vec<u8>, RecordError> {
 
 type Rewrite = fn(&[u8]) -> Result<Vec<u8>, RecordError>;
 
-const REWRITERS: [(Tag, Rewrite); 23] = [
+const REWRITERS: [(Tag, Rewrite); 25] = [
     (Tag::Schema, rewrite::<Schema>),
     (Tag::Installation, rewrite::<Installation>),
     (Tag::Identity, rewrite::<Identity>),
@@ -60,6 +62,8 @@ const REWRITERS: [(Tag, Rewrite); 23] = [
     (Tag::Creation, rewrite::<Creation>),
     (Tag::Switched, rewrite::<Switched>),
     (Tag::Listed, rewrite::<Vec<Mark>>),
+    (Tag::Grant, rewrite::<Grant>),
+    (Tag::Registration, rewrite::<Registration>),
 ];
 
 fn rewrite<T: Record>(record: &[u8]) -> Result<Vec<u8>, RecordError> {

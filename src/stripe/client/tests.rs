@@ -1,6 +1,5 @@
 use super::*;
 use crate::model::customer::{Presence, Value};
-use crate::remote::outcome::Class;
 use crate::remote::testing::{Scripted, StillClock, response, run, shown};
 use crate::remote::transport::{Response, TransportError};
 
@@ -69,6 +68,33 @@ fn a_customer_is_read_as_it_is() {
         (b.client.remote_now(), b.client.reads(), b.client.writes()),
         (Some(NOW), 1, 0)
     );
+}
+
+#[test]
+fn while_nobody_is_connected_nothing_is_sent() {
+    let one = || ok(r#"{"id":"acct_1"}"#);
+    let b = bench(vec![one(), one()], None);
+    b.client.set_acting(Acting::Nobody);
+    let failure = run(&b.clock, b.client.account(Priority::Sync)).unwrap_err();
+    assert_eq!(failure.class, Class::Unauthorized);
+    let failure = run(&b.clock, b.client.customer(&cus("cus_1"), Priority::Sync));
+    assert_eq!(failure.unwrap_err().message, "no account is connected");
+    assert_eq!((b.transport.seen().len(), b.client.reads()), (0, 0));
+
+    let account = AccountId::parse("acct_1").unwrap();
+    run(
+        &b.clock,
+        b.client.connected_account(&account, Priority::Sync),
+    )
+    .unwrap();
+    run(&b.clock, b.client.own_account(Priority::Sync)).unwrap();
+    let named: Vec<bool> = b
+        .transport
+        .seen()
+        .iter()
+        .map(|request| request.header("stripe-account") == Some("acct_1"))
+        .collect();
+    assert_eq!(named, [true, false]);
 }
 
 #[test]
