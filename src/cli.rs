@@ -11,6 +11,7 @@
 pub mod args;
 pub mod check;
 pub mod client;
+pub mod connect;
 pub mod customers;
 pub mod daemon;
 pub mod dead;
@@ -86,6 +87,10 @@ fn dispatch(args: &Args, env: &Environment, out: &Out) -> Outcome {
         Command::Version => Ok(version(out)),
         Command::Doctor => in_runtime(doctor::doctor(&args.config, env, out)),
         Command::Status => ask(args, async |client| status::status(&client, out).await),
+        Command::Connect => ask(args, async |client| connect::connect(&client, out).await),
+        Command::Disconnect(disconnect) => ask(args, async |client| {
+            connect::disconnect(&client, *disconnect, out).await
+        }),
         Command::Customers(command) => ask(args, async |client| {
             customers::customers(&client, command, out).await
         }),

@@ -4,8 +4,9 @@
 //! [`look`] takes a piece of work, reads both remotes, has [`crate::sync`] make a plan and applies
 //! it in one transaction; [`delivery`] carries out the writes that plans decided, and [`creation`]
 //! makes customers that are missing on one side. [`poller`],
-//! [`changes`] and [`scan`] only add to the inbox and to the work. [`driver`] wakes each of them by signal and by
-//! period; none takes any other input, so losing every signal costs time and nothing else.
+//! [`changes`] and [`scan`] only add to the inbox and to the work. [`connect`] keeps the account
+//! connected, and `endpoint` our webhook endpoint right. [`driver`] wakes each of them by signal and
+//! by period; none takes any other input, so losing every signal costs time and nothing else.
 //!
 //! # Invariants
 //!
@@ -20,10 +21,12 @@ pub mod backoff;
 pub mod changes;
 pub mod claims;
 pub mod command;
+pub mod connect;
 pub mod creation;
 mod decisions;
 pub mod delivery;
 pub mod driver;
+mod endpoint;
 pub mod error;
 pub mod gate;
 pub mod intake;
@@ -34,6 +37,7 @@ pub mod looks;
 pub mod poller;
 pub mod scan;
 pub mod settings;
+pub mod site;
 #[cfg(test)]
 mod testing;
 mod unlinked;
@@ -42,13 +46,16 @@ pub mod view;
 use crate::clock::Clock;
 use crate::engine::changes::Unreadable;
 use crate::engine::claims::Claims;
+use crate::engine::connect::Connecting;
 use crate::engine::decisions::Deciding;
+use crate::engine::endpoint::Endpoint;
 use crate::engine::error::EngineError;
 use crate::engine::gate::Gate;
 use crate::engine::looks::Looks;
 use crate::engine::poller::LeftOut;
 use crate::engine::scan::roll::KeptRoll;
 use crate::engine::settings::Settings;
+use crate::engine::site::Site;
 use crate::model::intent::Intent;
 use crate::model::time::Timestamp;
 use crate::model::work::{Subject, Work};
@@ -85,6 +92,9 @@ pub struct Engine {
     deciding: Deciding,
     unreadable_customers: Unreadable,
     reads_booked: AtomicU64,
+    site: Option<Site>,
+    connecting: Connecting,
+    endpoint: Endpoint,
     settings: RwLock<Arc<Settings>>,
 }
 
@@ -105,6 +115,12 @@ pub struct Wake {
     pub changes: Notify,
     /// A scan is wanted.
     pub scan: Notify,
+    /// There is something to be done about the connection.
+    pub connection: Notify,
+    /// Our webhook endpoint is to be looked at.
+    pub endpoint: Notify,
+    /// Which webhooks are believed has changed.
+    pub acceptance: Notify,
 }
 
 impl Engine {
@@ -132,8 +148,18 @@ impl Engine {
             deciding: Deciding::default(),
             unreadable_customers: Unreadable::default(),
             reads_booked: AtomicU64::new(0),
+            site: None,
+            connecting: Connecting::default(),
+            endpoint: Endpoint::default(),
             settings: RwLock::new(Arc::new(settings)),
         }
+    }
+
+    /// The same, at an installation.
+    #[must_use]
+    pub fn at(mut self, site: Site) -> Self {
+        self.site = Some(site);
+        self
     }
 
     /// The settings in force.
@@ -182,8 +208,7 @@ impl Engine {
     /// Takes note of a failure that is not about one record: a refused key parks the remote.
     fn refused(&self, failure: Failure) -> EngineError {
         if failure.class == Class::Unauthorized {
-            self.gate
-                .park(failure.remote, &look::reason(&failure), self.clock.now());
+            self.park(&failure);
         }
         EngineError::Remote(failure)
     }
@@ -200,5 +225,6 @@ impl Engine {
         self.wake.changes.notify_one();
         self.wake.look.notify_one();
         self.wake.creation.notify_one();
+        self.wake.endpoint.notify_one();
     }
 }

@@ -13,6 +13,7 @@
 
 pub mod api;
 pub mod commands;
+pub mod connect;
 pub mod health;
 pub mod host;
 pub mod listener;

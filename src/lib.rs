@@ -44,6 +44,10 @@
 //! - **lease**: the right to collect an invoice; one at a time.
 //! - **booking**: a payment as recorded in Zenskar.
 //! - **transfer**: money that arrived by bank.
+//! - **connection**: whether calls for the Stripe account are made, and why not.
+//! - **grant**: what the account's owner allowed a platform over OAuth.
+//! - **flow**: one browser's way through OAuth, from its ticket to what came of it.
+//! - **endpoint**: where Stripe delivers webhooks to; ours carries our installation's id.
 //!
 //! # Invariants
 //!
@@ -65,6 +69,9 @@
 //!   counterpart, all of it answered, and nobody was found ([`sync::creation`]).
 //! - Unknown is never failed; a look-up that failed is never "not found"; a mapping that gave no
 //!   answer is never "unlinked".
+//! - A code of OAuth is redeemed at most once, and that it is being redeemed is durable before. What a
+//!   store is bound to never changes ([`engine::connect`], [`sync::connect`]).
+//! - Only webhook endpoints with our installation's id are changed ([`sync::endpoint`]).
 //! - One process, one writer, one named transaction a step ([`store`]). A remote's failure is a
 //!   state; a failure of the store ends the process.
 //! - A remote's now is the `Date` of its answers; this host's clock is for this host's waiting.

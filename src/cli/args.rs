@@ -63,6 +63,10 @@ pub enum Command {
     Status,
     /// Look for what is wrong, with the daemon or without it, and say how to repair it
     Doctor,
+    /// Connect a Stripe account by OAuth: shows an address for the browser, and waits
+    Connect,
+    /// Disconnect the Stripe account that was connected by OAuth; nothing is lost
+    Disconnect(Disconnect),
     /// Customers and their links
     #[command(subcommand)]
     Customers(Customers),
@@ -97,6 +101,14 @@ pub enum Command {
     Config(Config),
     /// Show the version
     Version,
+}
+
+/// The end of a connection.
+#[derive(Clone, Copy, Debug, ClapArgs)]
+pub struct Disconnect {
+    /// Also while writes are on their way; they go on once the same account is connected again
+    #[arg(long)]
+    pub abandon: bool,
 }
 
 /// A scan.

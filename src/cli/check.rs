@@ -171,7 +171,7 @@ fn advice(config: &Config) -> Vec<String> {
     if config.events.poll == Poll::Off {
         say("`events.poll` is \"off\": an event whose webhook is lost is lost");
     }
-    if !settings::has_ingress(config) {
+    if !settings::has_ingress(config) && config.listen.public_url.is_none() {
         say("no webhook can come in and be believed: changes are found by polling");
     }
     if config.events.poll == Poll::Off && !settings::has_ingress(config) {

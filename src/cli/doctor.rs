@@ -13,6 +13,7 @@ use crate::cli::key::KeyFile;
 use crate::cli::out::{Out, Tone};
 use crate::cli::prepare::{SecretPlaces, prepare};
 use crate::engine::view::Status;
+use crate::model::id::AccountId;
 use serde::Serialize;
 use std::path::Path;
 
@@ -115,12 +116,13 @@ pub async fn doctor(path: &Path, env: &Environment, out: &Out) -> Outcome {
             None
         }
     };
-    checks.push(daemon(path).await);
+    let (daemon, connected) = daemon(path).await;
+    checks.push(daemon);
     checks.push(machine::socket(config));
     checks.extend(machine::store(config));
     checks.push(machine::key(&KeyFile::of(config, &places)));
     match &prepared {
-        Some(prepared) => checks.extend(remotes::checks(config, prepared).await),
+        Some(prepared) => checks.extend(remotes::checks(config, prepared, connected).await),
         None => checks.push(Check::warning(
             "remotes",
             "not asked: the configuration is not complete",
@@ -131,13 +133,17 @@ pub async fn doctor(path: &Path, env: &Environment, out: &Out) -> Outcome {
     Ok(exit(&checks))
 }
 
-/// Whether the daemon runs, and is well.
-async fn daemon(path: &Path) -> Check {
+/// Whether the daemon runs, and is well; and which account it is connected to.
+async fn daemon(path: &Path) -> (Check, Option<AccountId>) {
     let status = match Client::of_config(path) {
         Ok(client) => client.get::<Status>("/status").await,
         Err(failure) => Err(failure),
     };
-    match status {
+    let account = status.as_ref().ok().and_then(|status| {
+        let account = status.connection.account.as_deref()?;
+        AccountId::parse(account).ok()
+    });
+    let check = match status {
         Ok(status) if status.state == "ok" => Check::ok(
             "daemon",
             format!("version {} runs and is well", status.version),
@@ -160,7 +166,8 @@ async fn daemon(path: &Path) -> Check {
             failure.hint.unwrap_or_default(),
         ),
         Err(failure) => Check::of("daemon", &failure),
-    }
+    };
+    (check, account)
 }
 
 /// The first failure decides, then warnings.

@@ -84,7 +84,7 @@ fn tell(path: &Path, made: &[PathBuf], out: &Out) {
     out.line("next:");
     out.line("  1. put the Stripe key into stripe-secret-key, Zenskar's into zenskar-api-key");
     out.line(&format!(
-        "  2. set `stripe.account` and `zenskar.organisation` in {path}"
+        "  2. set `zenskar.organisation`, and `stripe.account` or `stripe.client_id`, in {path}"
     ));
     out.line("  3. set `customers.sync` to \"import-only\"");
     out.line(&format!(

@@ -2,9 +2,10 @@
 //! this version does. `run`, `check` and every reload go through here.
 
 use crate::cli::settings::{self, Unavailable};
-use crate::config::secret::{Places, Resolved, SecretError, stripe_key_kind};
+use crate::config::secret::{Places, Resolved, SecretError, StripeKeyKind, stripe_key_kind};
 use crate::config::{Config, Loaded, Origin, SecretRef};
 use crate::http::listener::Identity as TlsIdentity;
+use crate::model::connection::Way;
 use crate::model::id::{AccountId, OrganisationId};
 use crate::remote::client::ApiKey;
 use crate::store::{Identity, Mode};
@@ -25,11 +26,52 @@ pub struct Prepared {
     /// The public listener's certificate, where it speaks TLS itself.
     pub tls: Option<TlsIdentity>,
     /// Whom a store is bound to by this configuration.
-    pub identity: Identity,
+    pub demand: Demand,
     /// Files to watch besides the configuration's own.
     pub files: Vec<PathBuf>,
     /// Secrets whose new content waits for a restart: systemd hands them out once.
     pub fixed_secrets: Vec<&'static str>,
+}
+
+/// Whom a store is bound to by a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// How the account is reached.
+    pub way: Way,
+    /// The account. With OAuth it need not be named: the store remembers the one that was connected.
+    pub account: Option<AccountId>,
+    /// Stripe's mode.
+    pub mode: Mode,
+    /// The organisation.
+    pub organisation: OrganisationId,
+}
+
+impl Demand {
+    /// Whether it is about real money.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.mode == Mode::Live
+    }
+
+    /// What a new store is bound to at once.
+    #[must_use]
+    pub fn identity(&self) -> Option<Identity> {
+        let account = self.account.clone().filter(|_| self.way == Way::Key)?;
+        Some(Identity {
+            account,
+            mode: self.mode,
+            organisation: self.organisation.clone(),
+        })
+    }
+
+    /// Whether a store that is bound like this fits.
+    #[must_use]
+    pub fn fits(&self, bound: &Identity) -> bool {
+        let account = self.account.as_ref();
+        account.is_none_or(|account| *account == bound.account)
+            && self.mode == bound.mode
+            && self.organisation == bound.organisation
+    }
 }
 
 /// Something that keeps a configuration from being used.
@@ -137,16 +179,16 @@ pub fn prepare(
     let zenskar_webhook_secret = secret
         .and_then(|secret| secrets.optional("zenskar.webhook_secret_file", secret, &mut findings));
     let tls = tls(config, &mut secrets, &mut findings);
-    let identity = identity(config, &mut findings);
-    match (stripe_key, zenskar_key, identity) {
-        (Some(stripe_key), Some(zenskar_key), Some(identity)) if findings.list.is_empty() => {
+    let demand = demand(config, &mut findings);
+    match (stripe_key, zenskar_key, demand) {
+        (Some(stripe_key), Some(zenskar_key), Some(demand)) if findings.list.is_empty() => {
             Ok(Prepared {
                 stripe_key,
                 zenskar_key,
                 webhook_secrets,
                 zenskar_webhook_secret,
                 tls,
-                identity,
+                demand,
                 files: secret_files(config, places),
                 fixed_secrets: secrets.fixed,
             })
@@ -238,7 +280,18 @@ fn stripe_key(
 ) -> Option<ApiKey> {
     let key = "stripe.secret_key_file";
     let resolved = secrets.required(key, config.stripe.secret_key_file.as_ref(), findings)?;
-    if let Err(error) = stripe_key_kind(&resolved.secret, config.stripe.mode) {
+    let kind = stripe_key_kind(&resolved.secret, config.stripe.mode);
+    if kind == Ok(StripeKeyKind::Restricted) && config.stripe.client_id.is_some() {
+        // Stripe's documentation, "OAuth reference": `client_secret` is a secret key.
+        let fix = "use the platform's secret key (sk_…), or remove `stripe.client_id`";
+        findings.add(
+            key,
+            "is a restricted key, and `stripe.client_id` is set",
+            fix,
+        );
+        return None;
+    }
+    if let Err(error) = kind {
         let fix = format!(
             "use a key of {} mode, or change `stripe.mode`",
             config.stripe.mode
@@ -286,10 +339,15 @@ fn tls(
         .ok()
 }
 
-fn identity(config: &Config, findings: &mut Findings<'_>) -> Option<Identity> {
+fn demand(config: &Config, findings: &mut Findings<'_>) -> Option<Demand> {
+    let way = if config.stripe.client_id.is_some() {
+        Way::OAuth
+    } else {
+        Way::Key
+    };
     let account = config.stripe.account.as_deref();
     let organisation = config.zenskar.organisation.as_deref();
-    if account.is_none() {
+    if account.is_none() && way == Way::Key {
         let fix = "set it to the account's id, acct_…, as Stripe's dashboard shows it";
         findings.add("stripe.account", "is not set", fix);
     }
@@ -298,7 +356,7 @@ fn identity(config: &Config, findings: &mut Findings<'_>) -> Option<Identity> {
         findings.add("zenskar.organisation", "is not set", fix);
     }
     let (account, organisation) = (
-        AccountId::parse(account?),
+        account.map(AccountId::parse).transpose(),
         OrganisationId::parse(organisation?),
     );
     if let Err(error) = &account {
@@ -315,8 +373,13 @@ fn identity(config: &Config, findings: &mut Findings<'_>) -> Option<Identity> {
             "write the organisation's id",
         );
     }
-    Some(Identity {
-        account: account.ok()?,
+    let account = account.ok()?;
+    if account.is_none() && way == Way::Key {
+        return None;
+    }
+    Some(Demand {
+        way,
+        account,
         mode: match config.stripe.mode {
             crate::config::Mode::Live => Mode::Live,
             crate::config::Mode::Test => Mode::Test,

@@ -9,6 +9,7 @@
 //! - A store that fails ends the process with 74: what is durable is known by opening it again.
 //! - Trouble at a remote never ends it.
 
+mod accepting;
 mod account;
 mod metered;
 mod open;
@@ -37,10 +38,12 @@ use crate::model::id::AccountId;
 use crate::store::{Store, Writer};
 use crate::telemetry::log::{self, DEFAULT_FILTER, Output};
 use crate::telemetry::metrics::Metrics;
+use accepting::Accepting;
 use account::Verdict;
 use metered::Metered;
 use open::Listeners;
 use reload::Reloader;
+use serve::Pages;
 use signals::Signals;
 use state::State;
 use std::path::Path;
@@ -111,10 +114,11 @@ struct Parts {
     engine: Arc<Engine>,
     state: Arc<State>,
     metrics: Arc<Metrics>,
-    account: AccountId,
+    account: Option<AccountId>,
     proven: Verdict,
     prepared: Prepared,
     listeners: Listeners,
+    accepting: Arc<Accepting>,
     acceptance: watch::Receiver<Acceptance>,
     zenskar_acceptance: watch::Receiver<ZenskarAcceptance>,
     reloader: Reloader,
@@ -140,6 +144,7 @@ async fn daemon(start: Start<'_>) -> Outcome {
         metrics: &metrics,
         acceptance: parts.acceptance,
         zenskar_acceptance: parts.zenskar_acceptance,
+        pages: Pages::of(&state.effective()),
     };
     parts.listeners.serve(&mut tasks, &doors, &stop);
     drop(doors);
@@ -154,12 +159,18 @@ async fn daemon(start: Start<'_>) -> Outcome {
         manager.clone(),
         stop.clone(),
     ));
+    tasks.spawn(parts.accepting.run(stop.clone()));
     tasks.spawn(systemd::watchdog(Arc::clone(&engine), stop.clone()));
     signals.on_hangup(&mut tasks, state.asked(), stop.clone());
     loops.spawn(driver::run(Arc::clone(&engine), stop.clone()));
     state.set_ready(true);
     manager.ready();
-    tracing::info!(event = "started", account = %account, version = env!("CARGO_PKG_VERSION"));
+    let shown = account.as_ref().map_or("none", AccountId::as_str);
+    tracing::info!(
+        event = "started",
+        account = shown,
+        version = env!("CARGO_PKG_VERSION")
+    );
 
     let writer = engine.writer.clone();
     let end = tokio::select! {
@@ -167,7 +178,7 @@ async fn daemon(start: Start<'_>) -> Outcome {
         name = signals.stop() => End::Asked(name),
         error = writer.failed() => End::Failed(store_failure(&*error)),
         Some(ended) = loops.join_next() => End::Failed(loop_failure(ended)),
-        failure = account::keep_proving(&engine, &account, parts.proven) => End::Failed(failure),
+        failure = account::keep_proving(&engine, account.as_ref(), parts.proven) => End::Failed(failure),
     };
     state.set_ready(false);
     manager.stopping();
@@ -196,23 +207,26 @@ async fn join_around(start: Start<'_>, (store, writer): (Store, Writer)) -> Outc
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
     let transport = Arc::new(Metered::new(Arc::clone(&metrics))?);
     let (stripe, zenskar) = open::clients(&config, &prepared, &transport, &clock);
-    let account = prepared.identity.account.clone();
-    let proven = account::prove(&stripe, &account).await;
-    if let Verdict::Other(found) = &proven {
-        return Err(account::refused(&account, found));
+    let demand = &prepared.demand;
+    let proven = account::prove(&stripe, demand).await;
+    if let (Some(account), Verdict::Other(found)) = (&demand.account, &proven) {
+        return Err(account::refused(account, found));
     }
-    open::bind(&store, &writer, &prepared.identity, &config.store.path).await?;
+    let account = open::bind(&store, &writer, demand, &config.store.path).await?;
     let key = KeyFile::of(&config, &places);
-    let sealer = seal::open(&key, &store, &config.store.path)?;
+    let file = &config.store.path;
+    let sealer = seal::open(&key, &store, file)?;
     let listeners = Listeners::bind(&config, &prepared, &metrics).await?;
-    let state = State::new(&loaded, &prepared, sealer, listeners.addresses(), path);
-    let (sealer, file) = (state.sealer(), &config.store.path);
-    seal::prove(sealer, &key, (&store, &writer), file).await?;
+    seal::prove(&sealer, &key, (&store, &writer), file).await?;
+    let site = open::site(&config, &prepared, sealer, &listeners, &transport);
+    let state = State::new(&loaded, &prepared, listeners.addresses(), path);
     let state = Arc::new(state);
     let watcher = Watcher::new(path, loaded.fingerprint, state.asked())
         .map_err(|error| Failure::of(Exit::Config, &error))?;
     let settings = settings::engine(&config);
-    let engine = Engine::new((store, writer), stripe, zenskar, clock, settings);
+    let engine = Engine::new((store, writer), stripe, zenskar, clock, settings).at(site);
+    let resumed = engine.resume_connection().await;
+    resumed.map_err(|error| store_failure(&error))?;
     let noted = engine.activate(&engine.settings().policy).await;
     noted.map_err(|error| store_failure(&error))?;
     let noted = engine.switch_creating(engine.settings().creates).await;
@@ -220,7 +234,7 @@ async fn join_around(start: Start<'_>, (store, writer): (Store, Writer)) -> Outc
     let looked = engine.reconsider().await;
     looked.map_err(|error| store_failure(&error))?;
     let engine = Arc::new(engine);
-    let (acceptance_in, acceptance) = watch::channel(open::acceptance(&prepared, &config));
+    let (accepting, acceptance) = Accepting::new(&engine, &prepared);
     let (zenskar_in, zenskar_acceptance) = watch::channel(open::zenskar_acceptance(&prepared));
     let manager = Manager::default();
     let reloader = Reloader {
@@ -228,7 +242,7 @@ async fn join_around(start: Start<'_>, (store, writer): (Store, Writer)) -> Outc
         running: config,
         engine: Arc::clone(&engine),
         state: Arc::clone(&state),
-        acceptance: acceptance_in,
+        accepting: Arc::clone(&accepting),
         zenskar_acceptance: zenskar_in,
         metrics: Arc::clone(&metrics),
         transport,
@@ -243,6 +257,7 @@ async fn join_around(start: Start<'_>, (store, writer): (Store, Writer)) -> Outc
         proven,
         prepared,
         listeners,
+        accepting,
         acceptance,
         zenskar_acceptance,
         reloader,

@@ -47,8 +47,6 @@ pub fn engine(config: &Config) -> Settings {
             ConfigPoll::Every(period) => Poll::Every(period),
         },
         api_version: config.stripe.api_version.clone(),
-        // With a key of the account's own, events name no account.
-        account: None,
         live: config.stripe.mode == Mode::Live,
         ingress: has_ingress(config),
         retention: Duration::from_secs(
@@ -173,12 +171,6 @@ pub fn unavailable(config: &Config) -> Vec<Unavailable> {
         }
     };
     refuse(
-        config.stripe.client_id.is_some(),
-        "stripe.client_id",
-        "connecting by OAuth is not available in this version: it uses a key of the account's own",
-        "remove `stripe.client_id`; set `stripe.account` and `stripe.secret_key_file`",
-    );
-    refuse(
         config.payments.links,
         "payments.links",
         "payment links are not available in this version: it moves customers only",
@@ -299,9 +291,8 @@ mod tests {
         config.customers.sync = SyncDirection::ImportAndExport;
         config.customers.fields = Some(vec![ConfigField::Name]);
         config.payments.links = true;
-        config.stripe.client_id = Some("ca_1".to_owned());
         let list = unavailable(&config);
         let keys: Vec<&str> = list.iter().map(|one| one.key).collect();
-        assert_eq!(keys, ["stripe.client_id", "payments.links"]);
+        assert_eq!(keys, ["payments.links"]);
     }
 }

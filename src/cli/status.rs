@@ -49,10 +49,11 @@ fn show(status: &Status, out: &Out) {
         }
     };
     let daemon = &status.daemon;
-    row("account", &format!("{} ({})", daemon.account, daemon.mode));
+    row("account", &account(status, out));
     row("organisation", &daemon.organisation);
     row("stripe", &remote(&status.stripe, out));
     row("zenskar", &remote(&status.zenskar, out));
+    row("webhooks", &endpoint(status));
     row("sync", &status.sync);
     row("customers", &customers(status));
     row("creating", &creating(status, out));
@@ -67,6 +68,41 @@ fn show(status: &Status, out: &Out) {
         &format!("{}, process {}", out.when(&daemon.started_at), daemon.pid),
     );
     row("config", &config(status, out));
+}
+
+fn account(status: &Status, out: &Out) -> String {
+    let (connection, daemon) = (&status.connection, &status.daemon);
+    let state = connection.state.replace('-', " ");
+    let mut parts = Vec::new();
+    if daemon.account.is_empty() {
+        parts.push(format!("none ({} mode)", daemon.mode));
+    } else {
+        parts.push(format!("{} ({})", daemon.account, daemon.mode));
+    }
+    let by = if connection.way == "oauth" {
+        " by OAuth"
+    } else {
+        ""
+    };
+    parts.push(match &connection.reason {
+        Some(reason) => format!("{state}: {reason}"),
+        None => format!("{state}{by}"),
+    });
+    let since = connection.since.iter();
+    parts.extend(since.map(|since| format!("since {}", out.when(since))));
+    parts.join(", ")
+}
+
+fn endpoint(status: &Status) -> String {
+    let endpoint = &status.endpoint;
+    match (endpoint.state.as_str(), &endpoint.url) {
+        ("registered", Some(url)) => format!("registered for {url}"),
+        ("off", _) => "none registered by us".to_owned(),
+        (state, _) => match &endpoint.reason {
+            Some(reason) => format!("{state}: {reason}"),
+            None => state.to_owned(),
+        },
+    }
 }
 
 fn remote(remote: &Remote, out: &Out) -> String {

@@ -3,6 +3,7 @@
 
 mod candidates;
 mod conflicts;
+mod connection;
 mod creations;
 mod customers;
 mod dead;
@@ -172,6 +173,23 @@ pub enum Command {
         /// Who says so.
         who: String,
     },
+    /// Give a ticket to connect an account with: [`view::ConnectBegun`].
+    Connect {
+        /// Who says so.
+        who: String,
+    },
+    /// What came of a ticket: [`view::ConnectStanding`].
+    ConnectShow {
+        /// Its number.
+        flow: u64,
+    },
+    /// End the connection of the account: [`view::Done`].
+    Disconnect {
+        /// Although there are writes on their way.
+        abandon: bool,
+        /// Who says so.
+        who: String,
+    },
     /// Ask for a full scan: [`view::Done`].
     Scan {
         /// Who says so.
@@ -294,6 +312,9 @@ impl Engine {
             }
             Command::DeadRetry { which, who } => json(&self.retry_dead(which, &who).await?),
             Command::DeadDrop { which, who } => json(&self.drop_dead(which, &who).await?),
+            Command::Connect { who } => json(&self.begin_connecting(&who)?),
+            Command::ConnectShow { flow } => json(&self.connect_standing(flow)?),
+            Command::Disconnect { abandon, who } => json(&self.disconnect(abandon, &who).await?),
             Command::Scan { who } => json(&self.want_scan(&who).await?),
         }
     }

@@ -232,7 +232,7 @@ impl Engine {
             Class::Refused => return self.bury_intent(intent, reason, now).await,
             Class::Unauthorized => {
                 // The key is refused, not the change: it costs no attempt.
-                self.gate.park(failure.remote, &reason, now);
+                self.park(&failure);
                 intent = earlier.clone();
                 now.plus(PARKED_FOR)
             }

@@ -54,6 +54,14 @@ pub async fn run(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), Eng
         boxed(changes(Arc::clone(&engine), stop.clone())),
     );
     spawn(&mut loops, boxed(scan(Arc::clone(&engine), stop.clone())));
+    spawn(
+        &mut loops,
+        boxed(connection(Arc::clone(&engine), stop.clone())),
+    );
+    spawn(
+        &mut loops,
+        boxed(endpoint(Arc::clone(&engine), stop.clone())),
+    );
     spawn(&mut loops, boxed(janitor(engine, stop.clone())));
     let mut outcome = Ok(());
     while let Some(ended) = loops.join_next().await {
@@ -212,6 +220,10 @@ fn flatten(
 async fn poller(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), EngineError> {
     let mut found = 0_u64;
     while !stop.is_cancelled() {
+        if engine.gate.is_closed(Side::Stripe) {
+            wait(&engine, &stop, &engine.wake.poller, PERIOD_SLOW).await;
+            continue;
+        }
         let Some(pause) = engine.poll_pause(found)? else {
             wait(&engine, &stop, &engine.wake.poller, PERIOD).await;
             continue;
@@ -234,6 +246,10 @@ async fn poller(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), Engi
 async fn changes(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), EngineError> {
     let mut found = 0_u64;
     while !stop.is_cancelled() {
+        if engine.awaits_connection()? {
+            wait(&engine, &stop, &engine.wake.changes, PERIOD_SLOW).await;
+            continue;
+        }
         let Some(pause) = engine.changes_pause(found) else {
             wait(&engine, &stop, &engine.wake.changes, PERIOD).await;
             continue;
@@ -255,6 +271,10 @@ async fn changes(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), Eng
 
 async fn scan(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), EngineError> {
     while !stop.is_cancelled() {
+        if engine.gate.is_closed(Side::Stripe) {
+            wait(&engine, &stop, &engine.wake.scan, PERIOD_SLOW).await;
+            continue;
+        }
         match try_remote(engine.scan_page().await)? {
             Some(Scanned::Page) => {}
             Some(Scanned::Idle | Scanned::Finished | Scanned::Stopped) => {
@@ -264,6 +284,22 @@ async fn scan(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), Engine
                 wait(&engine, &stop, &engine.wake.scan, PAUSE_AFTER_FAILURE).await;
             }
         }
+    }
+    Ok(())
+}
+
+async fn connection(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), EngineError> {
+    while !stop.is_cancelled() {
+        let pause = engine.tend_connection().await?;
+        wait(&engine, &stop, &engine.wake.connection, pause).await;
+    }
+    Ok(())
+}
+
+async fn endpoint(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), EngineError> {
+    while !stop.is_cancelled() {
+        let pause = engine.tend_endpoint().await?;
+        wait(&engine, &stop, &engine.wake.endpoint, pause).await;
     }
     Ok(())
 }

@@ -1,11 +1,12 @@
 //! Whether a remote takes our calls at all.
 //!
 //! A key that is refused parks the remote: no work of it fails, nothing is lost, and one call a
-//! minute finds out whether a person has repaired it. New credentials open the gate at once.
+//! minute finds out whether a person has repaired it. New credentials open the gate at once. While
+//! no account is connected the gate is closed, and stays so until one is.
 
 use crate::model::link::Side;
 use crate::model::time::Timestamp;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How long a parked remote is left alone before it is tried again.
@@ -25,23 +26,29 @@ pub struct Parked {
 /// The gates to both remotes.
 #[derive(Debug, Default)]
 pub struct Gate {
-    stripe: Mutex<Option<Parked>>,
-    zenskar: Mutex<Option<Parked>>,
+    stripe: Mutex<State>,
+    zenskar: Mutex<State>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct State {
+    parked: Option<Parked>,
+    is_closed: bool,
 }
 
 impl Gate {
     /// Parks a remote, or leaves it parked for longer.
     pub fn park(&self, remote: Side, reason: &str, now: Timestamp) {
-        let mut parked = self
-            .of(remote)
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if parked.is_none() {
+        let mut state = self.of(remote);
+        if state.is_closed {
+            return;
+        }
+        if state.parked.is_none() {
             tracing::warn!(event = "remote_parked", %remote, "a key is refused; no work fails");
         }
-        let since = parked.as_ref().map_or(now, |parked| parked.since);
+        let since = state.parked.as_ref().map_or(now, |parked| parked.since);
         let until = now.plus(PARKED_FOR);
-        *parked = Some(Parked {
+        state.parked = Some(Parked {
             reason: reason.to_owned(),
             since,
             until,
@@ -50,32 +57,48 @@ impl Gate {
 
     /// A call was accepted, or credentials changed.
     pub fn open(&self, remote: Side) {
-        *self
-            .of(remote)
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = None;
+        self.of(remote).parked = None;
+    }
+
+    /// No account is connected: no calls are made until [`Gate::reopen`].
+    pub fn close(&self, remote: Side) {
+        *self.of(remote) = State {
+            parked: None,
+            is_closed: true,
+        };
+    }
+
+    /// An account is connected.
+    pub fn reopen(&self, remote: Side) {
+        *self.of(remote) = State::default();
     }
 
     /// Whether calls may be made now.
     #[must_use]
     pub fn is_open(&self, remote: Side, now: Timestamp) -> bool {
-        self.parked(remote).is_none_or(|parked| parked.until <= now)
+        let state = self.of(remote);
+        let parked = state.parked.as_ref();
+        !state.is_closed && parked.is_none_or(|parked| parked.until <= now)
+    }
+
+    /// Whether no account is connected.
+    #[must_use]
+    pub fn is_closed(&self, remote: Side) -> bool {
+        self.of(remote).is_closed
     }
 
     /// Why the remote is parked, if it is.
     #[must_use]
     pub fn parked(&self, remote: Side) -> Option<Parked> {
-        self.of(remote)
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.of(remote).parked.clone()
     }
 
-    const fn of(&self, remote: Side) -> &Mutex<Option<Parked>> {
-        match remote {
+    fn of(&self, remote: Side) -> MutexGuard<'_, State> {
+        let state = match remote {
             Side::Stripe => &self.stripe,
             Side::Zenskar => &self.zenskar,
-        }
+        };
+        state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -99,6 +122,21 @@ mod tests {
             Some(now)
         );
         gate.open(Side::Stripe);
+        assert!(gate.is_open(Side::Stripe, now));
+    }
+
+    #[test]
+    fn a_closed_gate_is_opened_by_a_connection_alone() {
+        let gate = Gate::default();
+        let now = Timestamp::from_seconds(100);
+        gate.park(Side::Stripe, "key revoked", now);
+        gate.close(Side::Stripe);
+        gate.open(Side::Stripe);
+        gate.park(Side::Stripe, "no account", now);
+        assert_eq!(gate.parked(Side::Stripe), None);
+        assert!(!gate.is_open(Side::Stripe, now.plus(PARKED_FOR)));
+        assert!(gate.is_closed(Side::Stripe) && !gate.is_closed(Side::Zenskar));
+        gate.reopen(Side::Stripe);
         assert!(gate.is_open(Side::Stripe, now));
     }
 }

@@ -8,6 +8,7 @@ use crate::engine::error::EngineError;
 use crate::model::work::Subject;
 use crate::store::{ReadTx, Sorted, StoreError};
 use crate::sync::subject;
+use std::sync::atomic::Ordering;
 
 /// Events sorted in one transaction. It holds the store's only writer for a few milliseconds, in
 /// which webhooks wait for their acknowledgement.
@@ -27,10 +28,16 @@ impl Engine {
         drop(read);
         let now = self.clock.now();
         let is_off = self.settings().policy.direction.is_none();
+        let doubt = self.connecting.doubt();
         let taken = self
             .writer
             .write("sort events", move |tx| {
                 tx.take_in(SORT_MAX, now, |read, stored| {
+                    // A hint, which can be late: Stripe is asked whether it is so.
+                    if stored.head.kind == subject::DEAUTHORISED {
+                        doubt.store(true, Ordering::SeqCst);
+                        return Ok(Sorted::Ignored);
+                    }
                     // While sync is off nothing moves, and what differs when it is switched on is
                     // a question for a person: no event asks for a look.
                     if is_off {
@@ -41,6 +48,9 @@ impl Engine {
                 })
             })
             .await?;
+        if self.connecting.doubt().load(Ordering::SeqCst) {
+            self.wake.connection.notify_one();
+        }
         if taken.work > 0 {
             self.wake.look.notify_one();
         }

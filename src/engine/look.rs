@@ -398,7 +398,7 @@ impl Engine {
         match failure.class {
             // A key that may not read customers at all is a matter of the key, not of the record.
             Class::Unauthorized | Class::Forbidden => {
-                self.gate.park(failure.remote, &reason, now);
+                self.park(&failure);
                 work.due_at = now.plus(crate::engine::gate::PARKED_FOR);
             }
             Class::Refused => return self.bury_work(work, reason).await,

@@ -167,7 +167,7 @@ impl Engine {
         open: PollWindow,
         (high, remote_now): (Timestamp, Timestamp),
     ) -> Result<Polled, EngineError> {
-        let settings = self.settings();
+        let (settings, has_ingress) = (self.settings(), self.has_ingress());
         let now = self.clock.now();
         let count = page.items.len();
         self.count_left_out(&page, settings.live);
@@ -183,7 +183,7 @@ impl Engine {
                 Ok(prepared) => {
                     events.push(prepared);
                     // The webhook of a younger one may be on its way.
-                    telling.push(!settings.ingress || event.created <= sure);
+                    telling.push(!has_ingress || event.created <= sure);
                 }
                 Err(error) => {
                     tracing::error!(event = %event.id, %error, "an event is too large to keep");
@@ -342,7 +342,7 @@ impl Engine {
         Ok(match settings.poll {
             Poll::Off => None,
             Poll::Every(period) => Some(period),
-            Poll::Adaptive => Some(adaptive(settings.ingress, found, used, days)),
+            Poll::Adaptive => Some(adaptive(self.has_ingress(), found, used, days)),
         })
     }
 

@@ -1,6 +1,5 @@
 //! The operator's configuration in the form the loops use.
 
-use crate::model::id::AccountId;
 use crate::sync::creation::Creates;
 use crate::sync::policy::Policy;
 use std::time::Duration;
@@ -23,9 +22,6 @@ pub struct Settings {
     pub poll: Poll,
     /// API version our calls and our endpoint use; a snapshot in another one is not used.
     pub api_version: String,
-    /// The connected account whose events are ours; `None` for the key's own account, whose events
-    /// name no account.
-    pub account: Option<AccountId>,
     /// Live mode; events of the other mode are not ours.
     pub live: bool,
     /// Whether webhooks can reach us. Without them polling is all there is.

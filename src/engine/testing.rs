@@ -82,6 +82,17 @@ impl Bench {
         self.run(self.engine.writer.write("test", story)).unwrap()
     }
 
+    /// Now, by the clock that stands.
+    pub(super) fn clock_now(&self) -> Timestamp {
+        crate::clock::Clock::now(&self.clock)
+    }
+
+    /// So many seconds later.
+    pub(super) fn later(&self, seconds: u64) {
+        self.clock
+            .set(self.clock_now().plus(Duration::from_secs(seconds)));
+    }
+
     /// What the journal says happened, newest first.
     pub(super) fn journal(&self) -> Vec<String> {
         let read = self.engine.store.read().unwrap();
@@ -134,7 +145,6 @@ fn settings() -> Settings {
         settle: Duration::from_secs(120),
         poll: Poll::Adaptive,
         api_version: "v1".to_owned(),
-        account: None,
         live: false,
         ingress: true,
         retention: Duration::from_secs(86_400),

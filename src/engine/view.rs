@@ -2,8 +2,10 @@
 //!
 //! Fields are added, never renamed or removed: scripts rely on them. Instants are RFC 3339 in UTC.
 
+mod connection;
 mod people;
 
+pub use connection::{ConnectBegun, ConnectStanding, ConnectionStatus, EndpointStatus};
 pub use people::{ConflictRow, DecisionRow, PlanRow, PlanSummary, PlanView, RunRow, RunView};
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +24,12 @@ pub struct Status {
     pub stripe: Remote,
     /// The two systems.
     pub zenskar: Remote,
+    /// Whether the Stripe account is connected.
+    #[serde(default)]
+    pub connection: ConnectionStatus,
+    /// Our webhook endpoint at Stripe.
+    #[serde(default)]
+    pub endpoint: EndpointStatus,
     /// Direction of customer sync as configured.
     pub sync: String,
     /// Queues by name: `inbox`, `work`, `parked`, `outbox`, `dead`.

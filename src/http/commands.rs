@@ -5,6 +5,7 @@
 //!
 //! Not here: what an action does, and who may give orders ([`crate::http::api`]).
 
+mod connection;
 mod people;
 mod who;
 
@@ -64,6 +65,7 @@ pub fn router(engine: Arc<Engine>, daemon: Arc<dyn Daemon>) -> Router {
         .route("/scan", post(scan))
         .route("/reload", post(reload))
         .route("/config", get(config))
+        .merge(connection::router())
         .merge(people::router())
         .with_state(Doors { engine, daemon })
 }
@@ -73,6 +75,10 @@ async fn status(State(doors): State<Doors>) -> Answer {
     let mut status: view::Status =
         serde_json::from_value(value).map_err(|error| Failure::internal(&error))?;
     status.daemon = doors.daemon.about();
+    // With OAuth it is the engine that knows.
+    if let Some(account) = &status.connection.account {
+        status.daemon.account.clone_from(account);
+    }
     let mut problems = doors.daemon.problems();
     if !problems.is_empty() {
         "degraded".clone_into(&mut status.state);

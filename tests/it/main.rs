@@ -12,9 +12,11 @@
 mod acceptance;
 mod both_ways;
 mod cli;
+mod connect;
 mod creation;
 mod customer;
 mod decisions;
+mod endpoint;
 mod hearing;
 mod kill;
 mod matching;

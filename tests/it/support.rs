@@ -1,5 +1,6 @@
 //! A world for one test: a sandbox that is served, customers in it, and a place for a daemon.
 
+pub(crate) mod browser;
 pub(crate) mod daemon;
 
 use daemon::{Daemon, Place, WEBHOOK_SECRET, until};

@@ -417,7 +417,6 @@ fn settings(setup: Setup, policy: Policy) -> Settings {
             Polling::Off
         },
         api_version: API_VERSION.to_owned(),
-        account: None,
         live: false,
         ingress: setup.webhooks,
         retention: Duration::from_secs(35 * 86_400),

@@ -6,13 +6,15 @@ use crate::cli::prepare::Prepared;
 use crate::cli::settings;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::model::connection::Way;
+use crate::model::id::AccountId;
 use crate::model::link::Side;
 use crate::model::time::Timestamp;
 use crate::remote::limiter::Priority;
 use crate::remote::outcome::{Class, Failure, Outcome};
 use crate::remote::transport::{HttpTransport, Transport};
-use crate::store::Mode;
 use crate::stripe::client::{Detail, EventWindow, StripeClient, StripeClientOptions};
+use crate::sync::connect::is_revoked;
 use crate::telemetry::chain;
 use crate::zenskar::client::{Mapping, ZenskarClient, ZenskarClientOptions};
 use std::sync::Arc;
@@ -24,7 +26,13 @@ const SKEW_WARNING: Duration = Duration::from_secs(30);
 const SKEW_MAX: Duration = Duration::from_secs(300);
 
 /// Asks both.
-pub(super) async fn checks(config: &Config, prepared: &Prepared) -> Vec<Check> {
+pub(super) async fn checks(
+    config: &Config,
+    prepared: &Prepared,
+    connected: Option<AccountId>,
+) -> Vec<Check> {
+    let demand = &prepared.demand;
+    let account = connected.or_else(|| demand.account.clone());
     let transport: Arc<dyn Transport> = match HttpTransport::new(None) {
         Ok(transport) => Arc::new(transport),
         Err(error) => {
@@ -37,9 +45,9 @@ pub(super) async fn checks(config: &Config, prepared: &Prepared) -> Vec<Check> {
         StripeClientOptions {
             api_base: config.stripe.api_base.as_str().to_owned(),
             key: prepared.stripe_key.clone(),
-            account: None,
+            account: account.clone().filter(|_| demand.way == Way::OAuth),
             api_version: config.stripe.api_version.clone(),
-            live: prepared.identity.mode == Mode::Live,
+            live: demand.is_live(),
             requests_per_second: config.stripe.requests_per_second,
         },
         Arc::clone(&transport),
@@ -49,20 +57,45 @@ pub(super) async fn checks(config: &Config, prepared: &Prepared) -> Vec<Check> {
         ZenskarClientOptions {
             api_base: config.zenskar.api_base.as_str().to_owned(),
             key: prepared.zenskar_key.clone(),
-            organisation: prepared.identity.organisation.clone(),
+            organisation: demand.organisation.clone(),
             rates: settings::zenskar_rates(config),
         },
         transport,
         clock,
     );
     let detail = Detail::of(&settings::engine(config).policy.fields);
-    let mut checks = of_stripe(&stripe, detail, prepared).await;
+    let mut checks = of_stripe(&stripe, detail, (demand.way, account.as_ref())).await;
+    if config.listen.public_url.is_some() {
+        let endpoints = stripe.endpoints_page(None, Priority::Sync).await;
+        checks.push(right(
+            "stripe webhooks",
+            "Webhook Endpoints: Write",
+            endpoints.map(drop_answer),
+        ));
+    }
     checks.extend(of_zenskar(&zenskar, prepared).await);
     checks
 }
 
-async fn of_stripe(stripe: &StripeClient, detail: Detail, prepared: &Prepared) -> Vec<Check> {
-    let mut checks = vec![account(stripe, prepared).await];
+async fn of_stripe(
+    stripe: &StripeClient,
+    detail: Detail,
+    (way, wanted): (Way, Option<&AccountId>),
+) -> Vec<Check> {
+    let mut checks = Vec::new();
+    if way == Way::OAuth {
+        checks.push(platform(stripe).await);
+    }
+    let Some(wanted) = wanted else {
+        checks.push(Check::failed(
+            "stripe account",
+            Exit::Unavailable,
+            "no account is connected, as far as the daemon says",
+            "run \"zenstripe connect\" and open the address that it shows",
+        ));
+        return checks;
+    };
+    checks.push(account(stripe, way, wanted).await);
     if checks.iter().any(|check| check.exit == Exit::Unavailable) {
         return checks;
     }
@@ -93,9 +126,17 @@ async fn of_stripe(stripe: &StripeClient, detail: Detail, prepared: &Prepared) -
     checks
 }
 
-async fn account(stripe: &StripeClient, prepared: &Prepared) -> Check {
+/// Whether the platform's key is one.
+async fn platform(stripe: &StripeClient) -> Check {
+    let name = "stripe platform";
+    match stripe.own_account(Priority::Sync).await {
+        Ok(answer) => Check::ok(name, format!("the key opens {}", answer.value.id)),
+        Err(failure) => failed(name, &failure),
+    }
+}
+
+async fn account(stripe: &StripeClient, way: Way, wanted: &AccountId) -> Check {
     let name = "stripe account";
-    let wanted = &prepared.identity.account;
     match stripe.account(Priority::Sync).await {
         Ok(answer) if answer.value.id == *wanted => {
             let label = answer
@@ -120,6 +161,12 @@ async fn account(stripe: &StripeClient, prepared: &Prepared) -> Check {
                 "give the restricted key the right to read the account",
             )
         }
+        Err(failure) if way == Way::OAuth && is_revoked(failure.code.as_deref()) => Check::failed(
+            name,
+            Exit::Unavailable,
+            format!("the platform may not act for {wanted}"),
+            "run \"zenstripe connect\" to connect it again, or use the key of its platform",
+        ),
         Err(failure) => failed(name, &failure),
     }
 }
@@ -142,7 +189,7 @@ fn right(name: &'static str, right: &str, outcome: Result<(), Failure>) -> Check
 
 async fn of_zenskar(zenskar: &ZenskarClient, prepared: &Prepared) -> Vec<Check> {
     let name = "zenskar organisation";
-    let organisation = &prepared.identity.organisation;
+    let organisation = &prepared.demand.organisation;
     let page = match zenskar.customers_page(None, Priority::Sync).await {
         Ok(answer) => answer.value,
         Err(failure) => return vec![failed(name, &failure)],

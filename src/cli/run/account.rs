@@ -5,7 +5,9 @@
 //! may lack the right to ask; then the operator's word counts.
 
 use crate::cli::error::{Exit, Failure};
+use crate::cli::prepare::Demand;
 use crate::engine::Engine;
+use crate::model::connection::Way;
 use crate::model::id::AccountId;
 use crate::remote::limiter::Priority;
 use crate::remote::outcome::Class;
@@ -29,10 +31,15 @@ pub(super) enum Verdict {
     NotTold,
     /// Stripe did not answer, or does not accept the key.
     NoAnswer,
+    /// It is asked elsewhere.
+    Elsewhere,
 }
 
-/// Asks Stripe, for a short while.
-pub(super) async fn prove(stripe: &StripeClient, account: &AccountId) -> Verdict {
+/// Asks Stripe, for a short while. What was connected by OAuth is proven by the engine.
+pub(super) async fn prove(stripe: &StripeClient, demand: &Demand) -> Verdict {
+    let (Way::Key, Some(account)) = (demand.way, &demand.account) else {
+        return Verdict::Elsewhere;
+    };
     let asked = tokio::time::timeout(START_DEADLINE, ask(stripe, account)).await;
     asked.unwrap_or(Verdict::NoAnswer)
 }
@@ -59,13 +66,18 @@ async fn ask(stripe: &StripeClient, account: &AccountId) -> Verdict {
 /// Asks until Stripe answers, if it has not; ends only with the failure that the key is foreign.
 pub(super) async fn keep_proving(
     engine: &Arc<Engine>,
-    account: &AccountId,
+    account: Option<&AccountId>,
     mut verdict: Verdict,
 ) -> Failure {
+    let Some(account) = account else {
+        return std::future::pending().await;
+    };
     loop {
         match verdict {
             Verdict::Other(found) => return refused(account, &found),
-            Verdict::Ours | Verdict::NotTold => std::future::pending::<()>().await,
+            Verdict::Ours | Verdict::NotTold | Verdict::Elsewhere => {
+                std::future::pending::<()>().await;
+            }
             Verdict::NoAnswer => {}
         }
         engine.clock.sleep(ASK_AGAIN).await;

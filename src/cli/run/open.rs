@@ -3,22 +3,25 @@
 use super::metered::Metered;
 use crate::cli::check::store_failed;
 use crate::cli::error::{Exit, Failure};
-use crate::cli::prepare::Prepared;
+use crate::cli::prepare::{Demand, Prepared};
 use crate::cli::settings;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{BaseUrl, Config};
+use crate::engine::site::{Platform, Site};
 use crate::http::listener::{self, BindError, Certificate, Limits, Listener, Socket};
-use crate::http::webhook::{Acceptance, Audience, ZenskarAcceptance};
+use crate::http::webhook::{self, ZenskarAcceptance};
+use crate::model::id::{AccountId, OrganisationId};
 use crate::model::time::Timestamp;
 use crate::remote::transport::Transport;
-use crate::store::{Identity, Mode, Store, StoreError, StoreOptions, Writer};
+use crate::store::{Identity, Mode, Sealer, Store, StoreError, StoreOptions, Writer};
 use crate::stripe::client::{StripeClient, StripeClientOptions};
-use crate::stripe::signature::SigningSecrets;
+use crate::stripe::oauth::OAuth;
 use crate::telemetry::metrics::{Door, Metrics};
 use crate::zenskar::client::{ZenskarClient, ZenskarClientOptions};
 use crate::zenskar::hook::HookSecret;
 use std::collections::BTreeMap;
 use std::io;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -37,47 +40,49 @@ pub(super) async fn store(path: &Path) -> Result<(Store, Writer), Failure> {
 }
 
 /// Binds a new store to an account, mode and organisation, and refuses one that is bound to others.
+/// Says which account it is bound to; with OAuth that is none before one was connected.
 pub(super) async fn bind(
     store: &Store,
     writer: &Writer,
-    identity: &Identity,
+    demand: &Demand,
     path: &Path,
-) -> Result<(), Failure> {
+) -> Result<Option<AccountId>, Failure> {
     let bound = store
         .read()
         .and_then(|read| read.identity())
         .map_err(|error| store_failed(path, &error))?;
     match bound {
-        Some(bound) if bound == *identity => Ok(()),
-        Some(bound) => Err(foreign(&bound, identity, path)),
+        Some(bound) if demand.fits(&bound) => Ok(Some(bound.account)),
+        Some(bound) => Err(foreign(&bound, demand, path)),
         None => {
-            let wanted = identity.clone();
+            let Some(wanted) = demand.identity() else {
+                return Ok(None);
+            };
+            let account = wanted.account.clone();
             let written = writer
                 .write("bind store", move |tx| tx.set_identity(&wanted))
                 .await;
-            written.map_err(|error| Failure::new(Exit::Io, "bind the store").because(Some(&error)))
+            written
+                .map_err(|error| Failure::new(Exit::Io, "bind the store").because(Some(&error)))?;
+            Ok(Some(account))
         }
     }
 }
 
-fn foreign(bound: &Identity, wanted: &Identity, path: &Path) -> Failure {
-    let words = |identity: &Identity| {
-        let mode = match identity.mode {
+fn foreign(bound: &Identity, wanted: &Demand, path: &Path) -> Failure {
+    let words = |account: Option<&AccountId>, mode: Mode, organisation: &OrganisationId| {
+        let mode = match mode {
             Mode::Live => "live",
             Mode::Test => "test",
         };
-        let Identity {
-            account,
-            organisation,
-            ..
-        } = identity;
+        let account = account.map_or("that is connected", AccountId::as_str);
         format!("Stripe account {account} in {mode} mode and Zenskar organisation {organisation}")
     };
     let message = format!(
         "the store {} belongs to {}; the configuration names {}",
         path.display(),
-        words(bound),
-        words(wanted)
+        words(Some(&bound.account), bound.mode, &bound.organisation),
+        words(wanted.account.as_ref(), wanted.mode, &wanted.organisation)
     );
     Failure::new(Exit::Config, message)
         .hint("undo the change, or give the other account a store of its own: `store.path`")
@@ -95,7 +100,7 @@ pub(super) fn clients(
     let zenskar = ZenskarClientOptions {
         api_base: config.zenskar.api_base.as_str().to_owned(),
         key: prepared.zenskar_key.clone(),
-        organisation: prepared.identity.organisation.clone(),
+        organisation: prepared.demand.organisation.clone(),
         rates: settings::zenskar_rates(config),
     };
     (
@@ -116,22 +121,45 @@ pub(super) fn stripe(
         key: prepared.stripe_key.clone(),
         account: None,
         api_version: config.stripe.api_version.clone(),
-        live: prepared.identity.mode == Mode::Live,
+        live: prepared.demand.is_live(),
         requests_per_second: config.stripe.requests_per_second,
     };
     StripeClient::new(options, Arc::clone(transport), Arc::clone(clock))
 }
 
-/// What the webhook accepts.
-pub(super) fn acceptance(prepared: &Prepared, config: &Config) -> Acceptance {
-    let secrets = prepared
-        .webhook_secrets
-        .iter()
-        .map(|resolved| resolved.secret.expose());
-    Acceptance {
-        secrets: SigningSecrets::new(secrets),
-        audience: Audience::Own(prepared.identity.account.clone()),
-        livemode: config.stripe.mode == crate::config::Mode::Live,
+/// What is particular to this installation.
+pub(super) fn site(
+    config: &Config,
+    prepared: &Prepared,
+    sealer: Sealer,
+    listeners: &Listeners,
+    transport: &Arc<Metered>,
+) -> Site {
+    let transport: Arc<dyn Transport> = Arc::<Metered>::clone(transport);
+    let public_url = config.listen.public_url.as_ref().map(BaseUrl::as_str);
+    let demand = &prepared.demand;
+    // Stripe sends browsers back over TLS alone in live mode ("OAuth reference", `redirect_uri`).
+    let pages = match public_url {
+        Some(url) => Some(url.to_owned()),
+        None if demand.is_live() => None,
+        None => listeners.console_url(),
+    };
+    let platform = config.stripe.client_id.as_ref().map(|client_id| Platform {
+        oauth: OAuth::new(
+            config.stripe.connect_base.as_str(),
+            client_id,
+            &config.stripe.api_version,
+            transport,
+        ),
+        pages,
+    });
+    Site {
+        sealer,
+        platform,
+        webhook_url: public_url.map(|url| format!("{url}{}", webhook::PATH)),
+        account: demand.account.clone(),
+        mode: demand.mode,
+        organisation: demand.organisation.clone(),
     }
 }
 
@@ -140,7 +168,7 @@ pub(super) fn zenskar_acceptance(prepared: &Prepared) -> ZenskarAcceptance {
     let secret = prepared.zenskar_webhook_secret.as_ref();
     ZenskarAcceptance {
         secret: secret.and_then(|resolved| HookSecret::new(resolved.secret.expose())),
-        organisation: prepared.identity.organisation.clone(),
+        organisation: prepared.demand.organisation.clone(),
     }
 }
 
@@ -205,6 +233,18 @@ impl Listeners {
     /// The certificate of the public listener, to be replaced by a reload.
     pub(super) fn certificate(&self) -> Option<Arc<Certificate>> {
         self.certificate.clone()
+    }
+
+    /// How a browser on this machine reaches the console's listener.
+    pub(super) fn console_url(&self) -> Option<String> {
+        let address = self.console.socket().address()?;
+        let port = address.port();
+        let host = match address.ip() {
+            IpAddr::V6(ip) if !ip.is_unspecified() => format!("[{ip}]"),
+            ip if ip.is_unspecified() => "127.0.0.1".to_owned(),
+            ip => ip.to_string(),
+        };
+        Some(format!("http://{host}:{port}"))
     }
 
     /// What listens, and where.

@@ -6,6 +6,7 @@
 //! - A new Stripe key is used only if Stripe does not say that it opens another account.
 //! - What needs a restart stays as it is, and is named.
 
+use super::accepting::Accepting;
 use super::account::{self, Verdict};
 use super::metered::Metered;
 use super::open;
@@ -19,7 +20,7 @@ use crate::config::{Config, LoadError, Loaded, changes, with_restart_settings_of
 use crate::engine::Engine;
 use crate::engine::view::Reloaded;
 use crate::http::listener::Certificate;
-use crate::http::webhook::{Acceptance, ZenskarAcceptance};
+use crate::http::webhook::ZenskarAcceptance;
 use crate::model::link::Side;
 use crate::remote::client::ApiKey;
 use crate::remote::transport::Transport;
@@ -37,7 +38,7 @@ pub(super) struct Reloader {
     pub(super) running: Config,
     pub(super) engine: Arc<Engine>,
     pub(super) state: Arc<State>,
-    pub(super) acceptance: watch::Sender<Acceptance>,
+    pub(super) accepting: Arc<Accepting>,
     pub(super) zenskar_acceptance: watch::Sender<ZenskarAcceptance>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) transport: Arc<Metered>,
@@ -188,10 +189,10 @@ impl Reloader {
         }
         let transport: Arc<dyn Transport> = Arc::<Metered>::clone(&self.transport);
         let client = open::stripe(config, prepared, &transport, &self.engine.clock);
-        let account = &prepared.identity.account;
-        match account::prove(&client, account).await {
-            Verdict::Other(found) => Err(account::refusal(account, &found)),
-            Verdict::Ours | Verdict::NotTold | Verdict::NoAnswer => Ok(()),
+        let demand = &prepared.demand;
+        match (account::prove(&client, demand).await, &demand.account) {
+            (Verdict::Other(found), Some(account)) => Err(account::refusal(account, &found)),
+            _ => Ok(()),
         }
     }
 
@@ -201,7 +202,7 @@ impl Reloader {
         let engine = &self.engine;
         if keys.stripe != prepared.stripe_key {
             engine.stripe.set_key(prepared.stripe_key.clone());
-            engine.gate.open(Side::Stripe);
+            engine.credentials_changed();
             renewed.push("the Stripe key");
         }
         if keys.zenskar != prepared.zenskar_key {
@@ -217,8 +218,7 @@ impl Reloader {
             .stripe
             .set_requests_per_second(config.stripe.requests_per_second);
         engine.zenskar.set_rates(settings::zenskar_rates(config));
-        self.acceptance
-            .send_replace(open::acceptance(prepared, config));
+        self.accepting.set(prepared);
         self.zenskar_acceptance
             .send_replace(open::zenskar_acceptance(prepared));
         if let (Some(certificate), Some(tls)) = (&self.certificate, &prepared.tls) {

@@ -3,10 +3,13 @@
 use super::open::Listeners;
 use super::state::State;
 use crate::clock::Random;
+use crate::config::{Config, Mode};
 use crate::engine::Engine;
 use crate::http::api::{self, Tokens};
 use crate::http::commands::{self, Daemon};
+use crate::http::connect;
 use crate::http::health::{Check, Health};
+use crate::http::host::Hosts;
 use crate::http::listener::{Handler, Listener};
 use crate::http::public::Public;
 use crate::http::reply::RequestIds;
@@ -14,13 +17,38 @@ use crate::http::webhook::{
     Acceptance, BodyBudget, LogThrottles, StripeWebhook, ZenskarAcceptance, ZenskarWebhook,
 };
 use crate::model::event::{ZENSKAR_DELETED, ZENSKAR_UPDATED};
-use crate::sync::subject::EVENT_TYPES;
+use crate::sync::subject::{DEAUTHORISED, EVENT_TYPES};
 use crate::telemetry::metrics::Metrics;
 use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{self, Next};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+
+/// Where browsers find the pages that connect an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pages {
+    /// On the public listener.
+    Public,
+    /// On the console's.
+    Console,
+    /// Nowhere: they are of no use.
+    Nowhere,
+}
+
+impl Pages {
+    pub(super) fn of(config: &Config) -> Self {
+        let stripe = &config.stripe;
+        match (&stripe.client_id, &config.listen.public_url, stripe.mode) {
+            (Some(_), Some(_), _) => Self::Public,
+            (Some(_), None, Mode::Test) => Self::Console,
+            (Some(_), None, Mode::Live) | (None, _, _) => Self::Nowhere,
+        }
+    }
+}
 
 /// What is behind the doors.
 pub(super) struct Doors<'a> {
@@ -29,6 +57,7 @@ pub(super) struct Doors<'a> {
     pub(super) metrics: &'a Arc<Metrics>,
     pub(super) acceptance: watch::Receiver<Acceptance>,
     pub(super) zenskar_acceptance: watch::Receiver<ZenskarAcceptance>,
+    pub(super) pages: Pages,
 }
 
 impl Listeners {
@@ -40,10 +69,27 @@ impl Listeners {
         stop: &CancellationToken,
     ) {
         let health = health(doors);
-        if let Some(public) = self.public {
-            spawn(tasks, public, webhooks(doors), stop);
+        let console = self.console_url().unwrap_or_default();
+        let pages = || connect::router(Arc::clone(doors.engine), &console);
+        let (public, local) = match doors.pages {
+            Pages::Public => (pages(), Router::new()),
+            Pages::Console => (Router::new(), pages()),
+            Pages::Nowhere => (Router::new(), Router::new()),
+        };
+        if let Some(listener) = self.public {
+            spawn(tasks, listener, webhooks(doors, public), stop);
         }
-        spawn(tasks, self.console, health.clone().router(), stop);
+        // A name of another site's that leads here is not ours.
+        let hosts = Hosts::new(watch::channel(BTreeSet::new()).1);
+        let local = local.layer(middleware::from_fn(move |request: Request, next: Next| {
+            hosts.clone().guard(request, next)
+        }));
+        spawn(
+            tasks,
+            self.console,
+            health.clone().router().merge(local),
+            stop,
+        );
         let commands = commands(doors).merge(health.router());
         spawn(tasks, self.socket, commands, stop);
     }
@@ -64,7 +110,7 @@ fn spawn<H: Handler>(
     });
 }
 
-fn webhooks(doors: &Doors<'_>) -> Public {
+fn webhooks(doors: &Doors<'_>, rest: Router) -> Public {
     let engine = doors.engine;
     // Both take memory for bodies from one budget.
     let budget = BodyBudget::default();
@@ -72,7 +118,7 @@ fn webhooks(doors: &Doors<'_>) -> Public {
         stripe: StripeWebhook {
             acceptance: doors.acceptance.clone(),
             writer: engine.writer.clone(),
-            known_type: |kind| EVENT_TYPES.contains(&kind),
+            known_type: |kind| EVENT_TYPES.contains(&kind) || kind == DEAUTHORISED,
             wake: Arc::clone(&engine.wake.intake),
             budget: budget.clone(),
             clock: Arc::clone(&engine.clock),
@@ -89,7 +135,7 @@ fn webhooks(doors: &Doors<'_>) -> Public {
             metrics: Arc::clone(doors.metrics),
             log: LogThrottles::default(),
         },
-        rest: Router::new(),
+        rest,
     }
 }
 

@@ -5,7 +5,7 @@ use crate::clock::{BoxFuture, Clock, SystemClock};
 use crate::config::{Change, Config, Loaded};
 use crate::engine::view;
 use crate::http::commands::Daemon;
-use crate::store::{Mode, Sealer};
+use crate::store::Mode;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +19,6 @@ pub(super) type Reload = Result<view::Reloaded, String>;
 #[derive(Debug)]
 pub(super) struct State {
     fixed: view::Daemon,
-    sealer: Sealer,
     ready: AtomicBool,
     asked: Arc<Notify>,
     /// Who waits for a reload.
@@ -45,21 +44,21 @@ impl State {
     pub(super) fn new(
         loaded: &Loaded,
         prepared: &Prepared,
-        sealer: Sealer,
         listeners: BTreeMap<String, String>,
         path: &Path,
     ) -> Self {
         let now = SystemClock.now().to_string();
-        let mode = match prepared.identity.mode {
+        let mode = match prepared.demand.mode {
             Mode::Live => "live",
             Mode::Test => "test",
         };
+        let account = prepared.demand.account.as_ref();
         let fixed = view::Daemon {
             pid: std::process::id(),
             started_at: now.clone(),
-            account: prepared.identity.account.to_string(),
+            account: account.map(ToString::to_string).unwrap_or_default(),
             mode: mode.to_owned(),
-            organisation: prepared.identity.organisation.to_string(),
+            organisation: prepared.demand.organisation.to_string(),
             listeners,
             config: view::ConfigStatus {
                 path: path.display().to_string(),
@@ -68,7 +67,6 @@ impl State {
         };
         Self {
             fixed,
-            sealer,
             ready: AtomicBool::new(false),
             asked: Arc::default(),
             waiting: Mutex::default(),
@@ -82,11 +80,6 @@ impl State {
                 watch: None,
             }),
         }
-    }
-
-    /// Seals and opens what the store keeps secret.
-    pub(super) const fn sealer(&self) -> &Sealer {
-        &self.sealer
     }
 
     /// Whether the daemon does its work: not while it starts or drains.

@@ -1,12 +1,13 @@
 //! The whole state at one glance.
 
-use super::{CommandError, show_time};
+use super::{CommandError, connection, show_time};
 use crate::engine::Engine;
 use crate::engine::poller::{READS_DAYS, READS_FLOOR};
 use crate::engine::settings::Poll;
 use crate::engine::view::{
     ChangesStatus, Daemon, PollStatus, Problem, Remote, ScanStatus, Status, StoreStatus,
 };
+use crate::model::connection::Way;
 use crate::model::cursor::{ChangeFilter, ScanCounts, ScanCursor, ScanPhase};
 use crate::model::link::Side;
 use crate::model::time::Timestamp;
@@ -47,6 +48,8 @@ impl Engine {
             problems: Vec::new(),
             stripe: self.remote(Side::Stripe, &self.stripe.limiters()),
             zenskar: self.remote(Side::Zenskar, &self.zenskar.limiters()),
+            connection: self.connection_status(&read)?,
+            endpoint: self.endpoint.status(),
             sync: match settings.policy.direction {
                 None => "off",
                 Some(Direction::From(Side::Stripe)) => "import-only",
@@ -114,6 +117,8 @@ impl Engine {
         Remote {
             state: if parked.is_some() {
                 "parked"
+            } else if self.gate.is_closed(side) {
+                "closed"
             } else {
                 "connected"
             }
@@ -235,7 +240,7 @@ fn scan_status(cursor: &ScanCursor, links: u64, now: Timestamp) -> ScanStatus {
 
 /// What needs attention, most urgent first.
 fn problems(status: &Status) -> Vec<Problem> {
-    let mut problems = Vec::new();
+    let mut problems = connection::problems(status);
     let mut add = |what: String, hint: &str| {
         problems.push(Problem {
             what,
@@ -243,7 +248,8 @@ fn problems(status: &Status) -> Vec<Problem> {
         });
     };
     for (name, remote) in [("stripe", &status.stripe), ("zenskar", &status.zenskar)] {
-        if let Some(reason) = &remote.reason {
+        let is_said = name == "stripe" && status.connection.way == Way::OAuth.as_str();
+        if let Some(reason) = remote.reason.as_ref().filter(|_| !is_said) {
             let hint = "put a valid key into the key file; it is read again by itself";
             add(format!("{name} refuses our key: {reason}"), hint);
         }

@@ -278,7 +278,7 @@ impl Engine {
         let asked = match failure.class {
             Class::Unauthorized => {
                 // The key is refused, not the customer: it costs no attempt.
-                self.gate.park(failure.remote, &reason, now);
+                self.park(&failure);
                 tried.attempts = earlier.attempts;
                 Some(PARKED_FOR)
             }

@@ -105,6 +105,36 @@ impl Place {
         )
     }
 
+    /// The same for a platform, which connects accounts by OAuth. Its key has to be in the key's file;
+    /// `named` is the account that may be connected, and with `is_public` Stripe reaches the daemon.
+    pub(crate) fn oauth_config_text(
+        &self,
+        more: &str,
+        is_public: bool,
+        named: Option<&str>,
+    ) -> String {
+        let account = format!("account = \"{}\"\n", zenstripe_sandbox::ACCOUNT);
+        let named = named.map(|named| format!("account = \"{named}\"\n"));
+        let platform = format!(
+            "connect_base = \"http://{}\"\nclient_id = \"{}\"\n{}",
+            self.remotes.0,
+            zenstripe_sandbox::CLIENT_ID,
+            named.unwrap_or_default()
+        );
+        let text = self
+            .config_text(more)
+            .replace(&account, &platform)
+            .replace("webhook_secret_files = [\"webhook-secret\"]\n", "");
+        if !is_public {
+            return text;
+        }
+        let url = format!(
+            "[listen]\npublic_url = \"http://127.0.0.1:{}\"\n",
+            self.port
+        );
+        text.replace("[listen]\n", &url)
+    }
+
     /// Puts a configuration in place as most editors do: written beside, renamed over.
     pub(crate) fn put_config(&self, text: &str) -> io::Result<()> {
         let draft = self.directory.join("zenstripe.toml.new");
