@@ -9,6 +9,10 @@ mod lively;
 mod scenario;
 mod stage;
 
+// The same browser that the integration tests use.
+#[path = "../../it/support/browser.rs"]
+mod browser;
+
 // The same daemon in a directory of its own that the integration tests use.
 #[path = "../../it/support/daemon.rs"]
 mod daemon;

@@ -1,8 +1,9 @@
 //! The scenario: what the product promises, one step each, seen from outside.
 
+mod connect;
 mod people;
 
-use crate::daemon::{Daemon, until};
+use crate::daemon::{Daemon, Place, until};
 use crate::stage::{Pair, Stage};
 use crate::{Outcome, tell};
 use serde::Serialize;
@@ -79,7 +80,21 @@ pub(crate) async fn run(stage: &Stage) -> Outcome<Vec<Step>> {
     if !ended.success() {
         return Err(format!("the daemon ended with {ended}"));
     }
+    let connected = connect::connected_by_oauth(stage, pair(&pairs, 8)?).await;
+    record(&mut steps, "connected-by-oauth", connected);
     Ok(steps)
+}
+
+/// Runs a command and gives its JSON. A status that is degraded is one all the same.
+async fn ask(place: &Place, arguments: &[&str]) -> Outcome<Value> {
+    let said = place
+        .run(&[arguments, &["--json"]].concat())
+        .await
+        .map_err(|error| error.to_string())?;
+    serde_json::from_slice(&said.stdout).map_err(|_| {
+        let words = String::from_utf8_lossy(&said.stderr);
+        format!("{arguments:?}: {words}")
+    })
 }
 
 /// The steps of people.
