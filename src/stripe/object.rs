@@ -107,12 +107,6 @@ pub(crate) struct Identified {
     pub(crate) id: String,
 }
 
-/// Any object that belongs to a customer.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Owned {
-    pub(crate) customer: String,
-}
-
 /// The account that a key belongs to.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Account {
