@@ -107,12 +107,6 @@ pub(crate) struct Identified {
     pub(crate) id: String,
 }
 
-/// Any object that belongs to a customer.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Owned {
-    pub(crate) customer: String,
-}
-
 /// A webhook endpoint. Its secret is shown when it is made alone.
 #[derive(Deserialize)]
 pub(crate) struct WebhookEndpoint {

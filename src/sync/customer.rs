@@ -137,9 +137,8 @@ fn merge_fields(state: &State<'_>, policy: &Policy, stripe: &Customer, zenskar: 
             continue;
         }
         let base = plan.base.get(&field);
-        let base = base.map(|agreed| base_of_sides(state.held, &proven, policy, (field, agreed)));
         let sides = Sides {
-            base,
+            base: base.map(|agreed| base_of_sides(state.held, &proven, policy, held, agreed)),
             stripe,
             zenskar,
         };
@@ -292,23 +291,25 @@ fn held_back(
 }
 
 /// What each side holds if nobody changed it. A target that a write waits for has not changed while
-/// it holds what it held when the write was decided; what may not be written any more waits no
-/// more.
+/// it holds what it held when the write was decided. What may not be written any more waits no
+/// more, and neither does what its source took back: what the target held then was a change of it.
 fn base_of_sides<'a>(
-    held: &'a [Difference],
+    shown: &'a [Difference],
     intents: &'a [Intent],
     policy: &Policy,
-    (field, agreed): (Field, &'a Value),
+    (field, stripe, zenskar): (Field, &Value, &Value),
+    agreed: &'a Value,
 ) -> Base<'a> {
-    let mut base = own_forms(held, field, agreed).unwrap_or_else(|| Base::same(agreed));
-    let of = |side: Side| {
-        let allowed = policy.allows(field, side);
-        waiting(intents, side, field).filter(move |_| allowed)
+    let before = own_forms(shown, field, agreed).unwrap_or_else(|| Base::same(agreed));
+    let of = |side: Side, source: &Value| {
+        let counts = policy.allows(field, side) && before.value(side.other()) != source;
+        waiting(intents, side, field).filter(move |_| counts)
     };
-    for change in of(Side::Stripe) {
+    let mut base = before;
+    for change in of(Side::Stripe, zenskar) {
         base.stripe = &change.from;
     }
-    for change in of(Side::Zenskar) {
+    for change in of(Side::Zenskar, stripe) {
         base.zenskar = &change.from;
     }
     base

@@ -75,6 +75,27 @@ fn renderings_of_every_version_are_read() {
             None,
             "",
         ),
+        (
+            r#"{"id":"evt_1","type":"customer.updated","livemode":true,"created":5,
+               "data":{"object":{"id":{"deep":[1]},"customer":7}}}"#,
+            None,
+            None,
+            "",
+        ),
+        (
+            r#"{"id":"evt_1","type":"customer.tax_id.created","livemode":true,"created":5,
+               "data":{"object":{"id":"txi_1","customer":"cus_1"}}}"#,
+            None,
+            None,
+            "cus_1",
+        ),
+        (
+            r#"{"id":"evt_1","type":"customer.tax_id.created","livemode":true,"created":5,
+               "data":{"object":{"id":"txi_1","customer":{"id":"cus_1"}}}}"#,
+            None,
+            None,
+            "",
+        ),
     ] {
         let envelope = parse(json.as_bytes()).unwrap();
         assert!(envelope.livemode);

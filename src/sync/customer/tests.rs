@@ -631,3 +631,26 @@ fn one_edited_side_always_arrives_whatever_is_lost() {
     }
     assert_eq!(runs, 19_683);
 }
+
+/// Stripe took its change back while the write of it waited. What a person had put into Zenskar
+/// before was then shown as a form that Zenskar gives values of its own, and when the write did
+/// arrive late, the difference it left stood as a conflict of nobody's.
+#[test]
+fn a_change_that_was_taken_back_while_its_write_waited_leaves_drift() {
+    let mut case = Case::agreed("Ann");
+    case.zenskar = customer("Zoe");
+    case.stripe = customer("Bea");
+    let plan = case.plan();
+    case.apply(&plan);
+    case.intents[0].progress = Progress::Unknown(case.now);
+    case.stripe = customer("Ann");
+    let plan = case.plan();
+    assert_eq!(
+        (plan.writes.len(), plan.differences[0].why),
+        (0, Held::Drift)
+    );
+    case.apply(&plan);
+    // The write arrives after all, and is put right.
+    case.zenskar = customer("Bea");
+    assert_eq!(case.name_to_write(), Some(Value::text("Ann")));
+}

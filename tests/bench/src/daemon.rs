@@ -106,6 +106,7 @@ sync = "{sync}"
             store = self.store().display(),
             sync = self.sync,
         );
+        fs::create_dir_all(self.dir.join("etc"))?;
         fs::write(self.config(), text)?;
         Ok((public, console))
     }
@@ -123,8 +124,9 @@ sync = "{sync}"
         Ok(String::from_utf8(output.stdout)?)
     }
 
+    /// In a directory of its own, as it is installed: the daemon watches that.
     fn config(&self) -> PathBuf {
-        self.dir.join("zenstripe.toml")
+        self.dir.join("etc/zenstripe.toml")
     }
 }
 
