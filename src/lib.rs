@@ -106,6 +106,18 @@
 //! link of the customer: step 5, where both sides are read. A customer without link is asked for
 //! its mapping, and its events wait until there is one. What was heard is a hint alone.
 //!
+//! # Walkthrough: an account is connected by OAuth
+//!
+//! 1. A person asks for a ticket ([`cli::connect`], [`engine::command::Command::Connect`]).
+//! 2. [`http::connect`]: the browser that brings it is given a secret and sent to Stripe with a state
+//!    ([`sync::flows`]). It comes back with a code.
+//! 3. [`engine::connect`]: that the code is being redeemed is written down; [`stripe::oauth`] redeems
+//!    it; [`sync::connect`] judges what was granted.
+//! 4. One transaction records the grant, seals the tokens and binds a new store, or records that the
+//!    grant is to be taken back.
+//! 5. Calls are made for the account from then on, whatever waited is woken, and the webhook endpoint
+//!    is made ([`sync::endpoint`]).
+//!
 //! Killed anywhere, the process opens the store and finds: events that were acknowledged, work
 //! that was not taken off, intents with their attempts. An intent with an attempt and no outcome
 //! is unknown: step 8 begins with a look. What was not committed was not acknowledged, so Stripe

@@ -64,6 +64,8 @@ pub(super) struct Connecting {
 /// Something to be done about the connection.
 enum Job {
     Redeem {
+        /// Of the flow that it belongs to.
+        state: Digest,
         code: Zeroizing<String>,
         who: String,
         tell: oneshot::Sender<Landing>,
@@ -243,7 +245,12 @@ impl Engine {
             (Ok((_, who)), None, Some(code)) if !code.is_empty() => {
                 let (tell, told) = oneshot::channel();
                 let code = Zeroizing::new(code);
-                let job = Job::Redeem { code, who, tell };
+                let job = Job::Redeem {
+                    state,
+                    code,
+                    who,
+                    tell,
+                };
                 self.connecting.jobs().push_back(job);
                 self.wake.connection.notify_one();
                 told.await.unwrap_or_else(|_| {
@@ -281,8 +288,14 @@ impl Engine {
     async fn carry_out(&self, job: Job) -> Result<(), EngineError> {
         // Whoever asked may have gone away meanwhile; what was done still holds.
         match job {
-            Job::Redeem { code, who, tell } => {
+            Job::Redeem {
+                state,
+                code,
+                who,
+                tell,
+            } => {
                 let landing = self.redeem(&code, &who).await?;
+                self.connecting.flows().end(&state, landing.end());
                 drop(tell.send(landing));
             }
             Job::Disconnect { abandon, who, tell } => match self.end_grant(abandon, &who).await {

@@ -514,3 +514,25 @@ async fn what_stripe_says_about_a_code_is_explained() {
     world.until_connection("not-connected").await;
     world.connected().await;
 }
+
+#[tokio::test]
+async fn a_browser_that_goes_away_in_the_middle_changes_nothing() {
+    let world = World::new().await;
+    let _daemon = world.oauth(IMPORT, Reach::Public).await;
+    let slow = FaultKind::Delay { ms: 1_500 };
+    let _fault = world
+        .sandbox
+        .order_fault(Fault::next(Remote::Stripe, slow).prefix("/oauth/token"));
+    let (url, flow) = world.ticket().await;
+    let mut browser = Browser::default();
+    let asked = until(LONGEST, || {
+        (!world.exchanges_of("/oauth/token").is_empty()).then_some(())
+    });
+    tokio::select! {
+        _ = browser.connect(&url, ACCOUNT) => panic!("the answer was held back"),
+        asked = asked => assert!(asked.is_some(), "{}", world.place.log()),
+    }
+    world.until_connection("connected").await;
+    let standing = world.json_of_api("GET", &format!("/connect/{flow}")).await;
+    assert_eq!(standing["state"], "connected", "{standing}");
+}

@@ -22,7 +22,7 @@ use crate::telemetry::metrics::Metrics;
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{self, Next};
-use std::collections::BTreeSet;
+use http::uri::Authority;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -80,7 +80,9 @@ impl Listeners {
             spawn(tasks, listener, webhooks(doors, public), stop);
         }
         // A name of another site's that leads here is not ours.
-        let hosts = Hosts::new(watch::channel(BTreeSet::new()).1);
+        let own = console.trim_start_matches("http://").parse::<Authority>();
+        let own = own.into_iter().map(|own| own.host().to_owned()).collect();
+        let hosts = Hosts::new(watch::channel(own).1);
         let local = local.layer(middleware::from_fn(move |request: Request, next: Next| {
             hosts.clone().guard(request, next)
         }));
