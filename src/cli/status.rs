@@ -79,7 +79,7 @@ fn account(status: &Status, out: &Out) -> String {
     } else {
         parts.push(format!("{} ({})", daemon.account, daemon.mode));
     }
-    let by = if connection.way == "oauth" {
+    let by = if connection.way == "oauth" && connection.state == "connected" {
         " by OAuth"
     } else {
         ""

@@ -24,7 +24,7 @@ impl Landing {
     pub(super) fn refused(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self {
             connected: false,
-            title: "Stripe is not connected",
+            title: "Stripe was not connected",
             message: message.into(),
             hint: hint.into(),
         }
