@@ -144,6 +144,20 @@ impl Run {
         wrong
     }
 
+    /// Whether what a person decided about a field waits to be carried out.
+    pub(crate) fn is_undecided(&self, stripe: &str, field: Field) -> bool {
+        let id = StripeCustomerId::parse(stripe).unwrap();
+        let read = self.world.process.engine.store.read().unwrap();
+        let runs = read.runs(None, usize::MAX).unwrap().into_iter();
+        let mut decided =
+            runs.flat_map(|run| read.decided_by(run.number, None, usize::MAX).unwrap());
+        decided.any(|decided| {
+            let mut decisions = decided.decisions.iter();
+            decided.link == id
+                && decisions.any(|one| one.field == field && one.state == DecisionState::Waiting)
+        })
+    }
+
     fn is_in_force(&self, id: &StripeCustomerId) -> bool {
         let read = self.world.process.engine.store.read().unwrap();
         let link = read.link(id).unwrap();

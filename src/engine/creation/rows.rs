@@ -175,7 +175,7 @@ pub(super) fn begin(
     if !unmoved || is_linked(tx, &before.subject)? {
         return Ok(None);
     }
-    let repeats = before.request.as_ref() == Some(sent);
+    let repeats = before.request.as_ref() == Some(sent) && repeats_under_its_key();
     let number = match before.number {
         number if repeats => number,
         _ => tx.next_creation_number(&before.subject)?,
@@ -189,6 +189,15 @@ pub(super) fn begin(
     };
     tx.put_creation(&begun)?;
     Ok(Some(begun))
+}
+
+/// Whether a repeat goes under the key of the first request.
+fn repeats_under_its_key() -> bool {
+    #[cfg(feature = "mutants")]
+    if crate::mutants::is_on(crate::mutants::Mutant::MadeUnderAnotherKey) {
+        return false;
+    }
+    true
 }
 
 /// Writes a creation in place of what it was, unless it was taken away meanwhile.
