@@ -317,3 +317,6 @@ fn invalid(error: &impl ToString) -> CommandError {
 fn show_time(at: Timestamp) -> Option<String> {
     (at > Timestamp::MIN).then(|| at.to_string())
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,7 @@ mod hearing;
 mod kill;
 mod matching;
 mod reload;
+mod runs;
 mod start;
 mod support;
 mod webhook;
