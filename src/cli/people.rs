@@ -170,6 +170,14 @@ fn plan_row(row: &PlanRow) -> Vec<String> {
     ]
 }
 
+/// When all customers of a side were last listed, behind how many of them are alone.
+fn listed(summary: &PlanSummary, side: &str, out: &Out) -> String {
+    match summary.listed_at.get(side).and_then(Option::as_ref) {
+        Some(at) => format!(" (listed {})", out.when(at)),
+        None => " (known of; not listed yet)".to_owned(),
+    }
+}
+
 fn sum_up(summary: &PlanSummary, out: &Out) {
     let counts = |counts: &BTreeMap<String, u64>| -> String {
         let parts: Vec<String> = counts
@@ -188,8 +196,13 @@ fn sum_up(summary: &PlanSummary, out: &Out) {
         (
             "customers",
             format!(
-                "{} linked, {} ambiguous, {} in Stripe alone, {} in Zenskar alone",
-                summary.linked, summary.ambiguous, summary.only_in_stripe, summary.only_in_zenskar
+                "{} linked, {} ambiguous, {} in Stripe alone{}, {} in Zenskar alone{}",
+                summary.linked,
+                summary.ambiguous,
+                summary.only_in_stripe,
+                listed(summary, "stripe", out),
+                summary.only_in_zenskar,
+                listed(summary, "zenskar", out)
             ),
         ),
         (

@@ -189,6 +189,8 @@ pub enum Customers {
     Unlinked,
     /// Linked ones with fields that differ.
     Differing,
+    /// Linked ones that were deleted on one side.
+    Deleted,
 }
 
 /// Which dead letters an action is about.

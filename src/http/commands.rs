@@ -104,6 +104,7 @@ enum Which {
     Linked,
     Unlinked,
     Differing,
+    Deleted,
 }
 
 async fn customers(
@@ -115,6 +116,7 @@ async fn customers(
         Which::Linked => Customers::Linked,
         Which::Unlinked => Customers::Unlinked,
         Which::Differing => Customers::Differing,
+        Which::Deleted => Customers::Deleted,
     };
     let limit = rows(query.limit)?;
     answer(

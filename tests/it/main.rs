@@ -12,6 +12,7 @@
 mod acceptance;
 mod both_ways;
 mod cli;
+mod counts;
 mod creation;
 mod customer;
 mod decisions;

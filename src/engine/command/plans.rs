@@ -11,7 +11,7 @@ pub use apply::Apply;
 
 use self::whole::Whole;
 use super::runs::LINKS_STEP;
-use super::{CommandError, invalid};
+use super::{CommandError, invalid, show_time};
 use crate::engine::Engine;
 use crate::engine::creation::rows::offered;
 use crate::engine::linking::AMBIGUOUS;
@@ -122,7 +122,7 @@ impl Engine {
         let read = self.store.read()?;
         let used = read.reads_since(self.today().saturating_sub(READS_DAYS))?;
         let mut summary = PlanSummary {
-            linked: read.link_count()?,
+            linked: read.link_counts()?.active,
             stripe_reads_left: READS_FLOOR.saturating_sub(used),
             incomplete: incomplete(&read)?,
             ..whole.into_summary()
@@ -223,8 +223,15 @@ fn incomplete(read: &ReadTx<'_>) -> Result<Option<String>, StoreError> {
     })
 }
 
-/// Counts the customers that are known to have no partner.
+/// Counts the customers that are known to have no partner, apart from those that may be one of
+/// several others.
 fn count_unlinked(read: &ReadTx<'_>, summary: &mut PlanSummary) -> Result<(), StoreError> {
+    summary.only_in_stripe = read.alone_count(Side::Stripe)?;
+    summary.only_in_zenskar = read.alone_count(Side::Zenskar)?;
+    for side in [Side::Stripe, Side::Zenskar] {
+        let at = read.alone_counted_at(side)?.and_then(show_time);
+        summary.listed_at.insert(side.to_string(), at);
+    }
     let mut after: Option<Subject> = None;
     loop {
         let parked = read.parked_list(after.as_ref(), LINKS_STEP)?;
@@ -234,13 +241,15 @@ fn count_unlinked(read: &ReadTx<'_>, summary: &mut PlanSummary) -> Result<(), St
         after = Some(last.subject.clone());
         for work in &parked {
             let reason = work.last_error.as_deref().unwrap_or_default();
-            let count = match &work.subject {
-                Subject::Customer(id) if read.link(id)?.is_some() => continue,
-                _ if reason.starts_with(AMBIGUOUS) => &mut summary.ambiguous,
+            if !reason.starts_with(AMBIGUOUS) || !read.is_alone(&work.subject)? {
+                continue;
+            }
+            summary.ambiguous = summary.ambiguous.saturating_add(1);
+            let alone = match &work.subject {
                 Subject::Customer(_) => &mut summary.only_in_stripe,
                 Subject::Unlinked(_) => &mut summary.only_in_zenskar,
             };
-            *count = count.saturating_add(1);
+            *alone = alone.saturating_sub(1);
         }
     }
 }
