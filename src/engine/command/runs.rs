@@ -3,16 +3,19 @@
 use super::{CommandError, invalid};
 use crate::engine::Engine;
 use crate::engine::decisions::{UnderWay, decide, put_decided};
-use crate::engine::view::{DecisionRow, Page, RunRow, RunView};
+use crate::engine::view::{DecisionRow, Page, Problem, RunRow, RunView};
 use crate::model::customer::Fields;
 use crate::model::id::StripeCustomerId;
 use crate::model::run::{Decided, Decision, DecisionState, Run, RunCounts, RunKind};
 use crate::model::time::Timestamp;
-use crate::store::{StoreError, WriteTx};
+use crate::store::{ReadTx, StoreError, WriteTx};
 use crate::sync::decision;
 
 /// Links about which is decided in one transaction: it holds the writer for some milliseconds.
 pub(super) const LINKS_STEP: usize = 100;
+
+/// Newest runs among which `status` looks for undoings that were interrupted; `runs` shows all.
+const RUNS_WATCHED: usize = 50;
 
 /// Why what a run still had to write is not written.
 const BY_UNDOING: &str = "the run was undone";
@@ -185,6 +188,24 @@ impl Engine {
             .await?;
         let run = run.ok_or_else(|| no_run(number))?;
         Ok(self.run_row(&run))
+    }
+
+    /// Undoings that were interrupted: they leave a run taken back in part until somebody goes on.
+    pub(super) fn cut_undoings(&self, read: &ReadTx<'_>) -> Result<Vec<Problem>, StoreError> {
+        let runs = read.runs(None, RUNS_WATCHED)?;
+        let cut = runs.iter().filter_map(|run| match run.kind {
+            RunKind::Undo(of) if run.decided_at.is_none() && !self.is_deciding(run) => {
+                Some(Problem {
+                    what: format!(
+                        "run {} was interrupted: run {of} is taken back in part",
+                        run.number
+                    ),
+                    hint: format!("run \"zenstripe undo {of}\": it goes on where it was"),
+                })
+            }
+            _ => None,
+        });
+        Ok(cut.collect())
     }
 
     fn is_deciding(&self, run: &Run) -> bool {

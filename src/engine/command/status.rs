@@ -70,6 +70,7 @@ impl Engine {
             store: self.store_status(&read)?,
             daemon: Daemon::default(),
         };
+        status.notices.extend(self.cut_undoings(&read)?);
         status.problems = problems(&status);
         if !status.problems.is_empty() {
             "degraded".clone_into(&mut status.state);

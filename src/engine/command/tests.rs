@@ -153,6 +153,8 @@ fn an_undoing_that_was_interrupted_goes_on_where_it_was() {
         let first = bench.decided(2);
         // What was decided before is left as it is, also where it was carried out meanwhile.
         bench.is_refused(undo(2), "zenstripe undo 1");
+        let notice = bench.does(Command::Status)["notices"][0]["hint"].clone();
+        assert!(notice.as_str().unwrap().contains("zenstripe undo 1"));
         bench.clock.set(Timestamp::from_seconds(2_000_000));
         let row = bench.does(undo(1));
         assert_eq!(row["run"], 2, "{row}");
@@ -162,6 +164,7 @@ fn an_undoing_that_was_interrupted_goes_on_where_it_was() {
         let all = bench.decided(2);
         assert_eq!(&all[..first.len()], &first[..]);
         bench.is_refused(undo(1), "undone already, by run 2");
+        assert_eq!(bench.does(Command::Status)["notices"], json!([]));
         assert_eq!(bench.run_row(1)["undone_by"], 2);
     }
 }
