@@ -12,6 +12,7 @@
 mod acceptance;
 mod both_ways;
 mod cli;
+mod counts;
 mod creation;
 mod customer;
 mod decisions;
@@ -19,6 +20,7 @@ mod hearing;
 mod kill;
 mod matching;
 mod reload;
+mod runs;
 mod start;
 mod support;
 mod webhook;

@@ -84,17 +84,21 @@ impl Run {
         self.world.act(Act::Command(command)).await;
     }
 
-    /// A person takes a run back that was not taken back before.
+    /// A person takes a run back that was not taken back before, or not wholly.
     pub(crate) async fn undo(&mut self) {
-        let runs = {
-            let read = self.world.process.engine.store.read().unwrap();
-            read.runs(None, RUNS_SEEN).unwrap()
+        let read = self.world.process.engine.store.read().unwrap();
+        let is_cut = |by: u64| {
+            let by = read.run(by).unwrap();
+            by.is_some_and(|by| by.decided_at.is_none())
         };
-        let runs: Vec<u64> = runs
+        let runs: Vec<u64> = read
+            .runs(None, RUNS_SEEN)
+            .unwrap()
             .into_iter()
-            .filter(|run| run.undone_by.is_none())
+            .filter(|run| run.undone_by.is_none_or(is_cut))
             .map(|run| run.number)
             .collect();
+        drop(read);
         if runs.is_empty() {
             return;
         }

@@ -11,7 +11,7 @@ use zenstripe::model::customer::{Field, Value};
 use zenstripe::model::difference::Difference;
 use zenstripe::model::id::{EventId, StripeCustomerId};
 use zenstripe::model::intent::{Intent, Progress};
-use zenstripe::model::link::LinkState;
+use zenstripe::model::link::{Link, LinkState};
 use zenstripe::model::time::Timestamp;
 use zenstripe::model::work::{DeadWork, Subject, Work};
 
@@ -238,6 +238,7 @@ impl Run {
         let mut wrong = self.reference(|reference| reference.wrong.clone());
         wrong.extend(lost);
         wrong.extend(self.unrest());
+        wrong.extend(self.miscounted());
         wrong.extend(self.lost_events());
         wrong.extend(self.unlinked());
         wrong.extend(self.unequal(Asked::AtTheEnd));
@@ -499,6 +500,43 @@ impl Run {
                 format!("{name}: {count} counted, {rows} there"),
             );
         }
+        wrong
+    }
+
+    /// Links that are counted under another state than theirs, and linked customers that count as
+    /// alone.
+    fn miscounted(&self) -> Vec<String> {
+        let read = self.world.process.engine.store.read().unwrap();
+        let links = read.links(None, usize::MAX).unwrap();
+        let of = |is: fn(&LinkState) -> bool| {
+            let found = links.iter().filter(|link| is(&link.state)).count();
+            u64::try_from(found).unwrap()
+        };
+        let found = (
+            of(|state| *state == LinkState::Active),
+            of(|state| matches!(state, LinkState::Deleted(_))),
+            of(|state| *state == LinkState::Unlinked),
+        );
+        let counts = read.link_counts().unwrap();
+        let counted = (counts.active, counts.deleted(), counts.unlinked);
+        let mut wrong = Vec::new();
+        if found != counted {
+            wrong.push(format!(
+                "links by state: {counted:?} counted, {found:?} there"
+            ));
+        }
+        let is_alone = |link: &Link| {
+            let both = [
+                Subject::Customer(link.stripe.clone()),
+                Subject::Unlinked(link.zenskar.clone()),
+            ];
+            both.iter().any(|subject| read.is_alone(subject).unwrap())
+        };
+        let held = links
+            .iter()
+            .filter(|link| link.state != LinkState::Unlinked);
+        let alone = held.filter(|link| is_alone(link));
+        wrong.extend(alone.map(|link| format!("{} is linked and alone", link.stripe)));
         wrong
     }
 

@@ -144,6 +144,7 @@ pub(in crate::engine) fn close(
 /// Drops the creation for a customer that is gone, unless it is on its way: then what a request may
 /// have done is found out first.
 pub(in crate::engine) fn forget(tx: &mut WriteTx<'_>, subject: &Subject) -> Result<(), StoreError> {
+    tx.forget_alone(subject)?;
     match tx.creation(subject)? {
         Some(row) if is_dead(&row) => {
             tx.remove_creation(subject)?;
