@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
+use tokio_util::task::TaskTracker;
 
 /// What of the daemon is not the engine's.
 pub trait Daemon: Send + Sync + fmt::Debug {
@@ -43,12 +44,13 @@ pub trait Daemon: Send + Sync + fmt::Debug {
 struct Doors {
     engine: Arc<Engine>,
     daemon: Arc<dyn Daemon>,
+    actions: TaskTracker,
 }
 
 type Answer = Result<Json<Value>, Failure>;
 
-/// The routes, for [`crate::http::api::shell`].
-pub fn router(engine: Arc<Engine>, daemon: Arc<dyn Daemon>) -> Router {
+/// The routes, for [`crate::http::api::shell`]; what they have done runs among `actions`.
+pub fn router(engine: Arc<Engine>, daemon: Arc<dyn Daemon>, actions: TaskTracker) -> Router {
     Router::new()
         .route("/status", get(status))
         .route("/customers", get(customers))
@@ -67,7 +69,11 @@ pub fn router(engine: Arc<Engine>, daemon: Arc<dyn Daemon>) -> Router {
         .route("/config", get(config))
         .merge(connection::router())
         .merge(people::router())
-        .with_state(Doors { engine, daemon })
+        .with_state(Doors {
+            engine,
+            daemon,
+            actions,
+        })
 }
 
 async fn status(State(doors): State<Doors>) -> Answer {
@@ -104,6 +110,7 @@ enum Which {
     Linked,
     Unlinked,
     Differing,
+    Deleted,
 }
 
 async fn customers(
@@ -115,6 +122,7 @@ async fn customers(
         Which::Linked => Customers::Linked,
         Which::Unlinked => Customers::Unlinked,
         Which::Differing => Customers::Differing,
+        Which::Deleted => Customers::Deleted,
     };
     let limit = rows(query.limit)?;
     answer(
@@ -302,12 +310,21 @@ async fn config(State(doors): State<Doors>) -> Answer {
     shown(&doors.daemon.config())
 }
 
+/// Has a command carried out. It comes to its end whether or not whoever asked stays to hear of it:
+/// a connection that breaks must not leave a run half decided.
 async fn run(doors: &Doors, command: Command) -> Result<Value, Failure> {
-    doors
-        .engine
-        .command(command)
-        .await
-        .map_err(|error| refusal(&error))
+    let engine = Arc::clone(&doors.engine);
+    let done = doors.actions.spawn(async move {
+        let done = engine.command(command).await;
+        done.map_err(|error| refusal(&error))
+    });
+    match done.await {
+        Ok(answer) => answer,
+        Err(ended) => match ended.try_into_panic() {
+            Ok(reason) => std::panic::resume_unwind(reason),
+            Err(cut) => Err(Failure::internal(&cut)),
+        },
+    }
 }
 
 async fn answer(doors: &Doors, command: Command) -> Answer {
