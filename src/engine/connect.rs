@@ -55,10 +55,18 @@ const SECRET_BYTES: usize = 32;
 #[derive(Debug, Default)]
 pub(super) struct Connecting {
     flows: Mutex<Flows>,
-    jobs: Mutex<VecDeque<Job>>,
+    jobs: Mutex<Jobs>,
     /// Something says that the connection may not be what we take it for.
     doubt: Arc<AtomicBool>,
     pace: Mutex<watch::Pace>,
+}
+
+/// What is to be done about the connection, in this order.
+#[derive(Debug, Default)]
+struct Jobs {
+    waiting: VecDeque<Job>,
+    /// The loop has ended: nothing is done about it, and whoever waits is told so.
+    is_closed: bool,
 }
 
 /// Something to be done about the connection.
@@ -121,8 +129,13 @@ impl Connecting {
         self.flows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn jobs(&self) -> MutexGuard<'_, VecDeque<Job>> {
+    fn jobs(&self) -> MutexGuard<'_, Jobs> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next job; `None` when there is none.
+    fn next_job(&self) -> Option<Job> {
+        self.jobs().waiting.pop_front()
     }
 
     /// Whoever sets it has the connection looked at.
@@ -251,8 +264,7 @@ impl Engine {
                     who,
                     tell,
                 };
-                self.connecting.jobs().push_back(job);
-                self.wake.connection.notify_one();
+                self.order(job);
                 told.await.unwrap_or_else(|_| {
                     Landing::refused("zenstripe is going down.", "Connect again in a minute.")
                 })
@@ -272,16 +284,29 @@ impl Engine {
         self.platform()?;
         let (tell, told) = oneshot::channel();
         let who = who.to_owned();
-        self.connecting
-            .jobs()
-            .push_back(Job::Disconnect { abandon, who, tell });
-        self.wake.connection.notify_one();
+        self.order(Job::Disconnect { abandon, who, tell });
         told.await.unwrap_or_else(|_| {
             Err(CommandError::Refused {
                 message: "zenstripe is going down".to_owned(),
                 hint: "try again once it runs".to_owned(),
             })
         })
+    }
+
+    /// Leaves a job to the loop. Once that has ended the job is dropped, and with it whoever waits.
+    fn order(&self, job: Job) {
+        let mut jobs = self.connecting.jobs();
+        if !jobs.is_closed {
+            jobs.waiting.push_back(job);
+            self.wake.connection.notify_one();
+        }
+    }
+
+    /// The loop has ended.
+    pub(super) fn end_jobs(&self) {
+        let mut jobs = self.connecting.jobs();
+        jobs.is_closed = true;
+        jobs.waiting.clear();
     }
 
     /// Does what is to be done about the connection; the store's failure alone is an error.

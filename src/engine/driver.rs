@@ -293,6 +293,7 @@ async fn connection(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), 
         let pause = engine.tend_connection().await?;
         wait(&engine, &stop, &engine.wake.connection, pause).await;
     }
+    engine.end_jobs();
     Ok(())
 }
 

@@ -80,12 +80,8 @@ impl Engine {
 
     /// Does everything there is to do about the connection; says when to look again.
     pub(in crate::engine) async fn tend_connection(&self) -> Result<Duration, EngineError> {
-        loop {
-            let job = self.connecting.jobs().pop_front();
-            match job {
-                Some(job) => self.carry_out(job).await?,
-                None => break,
-            }
+        while let Some(job) = self.connecting.next_job() {
+            self.carry_out(job).await?;
         }
         self.take_back().await?;
         self.resolve_doubt().await?;
