@@ -8,7 +8,7 @@ use crate::engine::Engine;
 use crate::engine::creation::{Considered, rows};
 use crate::engine::error::EngineError;
 use crate::engine::unlinked::hand_over;
-use crate::model::customer::{Field, Fields, Presence, Value};
+use crate::model::customer::{Customer, Field, Fields, Presence, Value};
 use crate::model::event::Event;
 use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
 use crate::model::journal::Entry;
@@ -17,9 +17,7 @@ use crate::model::time::Timestamp;
 use crate::model::work::{Subject, Work};
 use crate::remote::limiter::Priority;
 use crate::remote::outcome::Class;
-use crate::store::Placed;
-use crate::store::StoreError;
-use crate::store::WriteTx;
+use crate::store::{Clue, Placed, StoreError, WriteTx};
 use crate::stripe;
 use crate::stripe::convert::Observed;
 use crate::sync::matching::{Candidate, METADATA_KEY, Mapping, Search, Verdict, judge};
@@ -49,7 +47,9 @@ impl Engine {
         let now = self.clock.now();
         let seen = self.stripe_for_search(id, events).await?;
         let search = self.search(id, &seen, Priority::Scan).await?;
-        let considered = match judge(id, &search) {
+        let verdict = judge(id, &search);
+        let clues = self.clues(&seen, &verdict);
+        let considered = match verdict {
             Verdict::Link(zenskar, proof) => {
                 let link = new_link(id, &zenskar, proof, now);
                 let row = link.clone();
@@ -74,7 +74,7 @@ impl Engine {
                 self.consider_in_zenskar(&seen, &search, &why)?
             }
         };
-        self.note_named(id, &seen).await?;
+        self.note_clues(id, &seen, clues).await?;
         if !self.park_considered(work, considered).await? {
             // An event came while we searched: look again with it.
             self.wake.look.notify_one();
@@ -167,16 +167,39 @@ impl Engine {
         }
     }
 
-    /// Remembers whom the metadata of a customer of Stripe name that is not linked.
-    async fn note_named(&self, id: &StripeCustomerId, seen: &Observed) -> Result<(), EngineError> {
+    /// By what the partner of a customer of Stripe would show itself, beside what names it: the
+    /// address, where that proves, and that it is one of several that may be it.
+    fn clues(&self, seen: &Observed, verdict: &Verdict) -> Vec<Clue> {
+        let mut clues = Vec::new();
+        if self.settings().match_email {
+            clues.extend(seen.presence.customer().and_then(email_of));
+        }
+        if let Verdict::Ambiguous(several) = verdict {
+            clues.extend(several.iter().cloned().map(Clue::Candidate));
+        }
+        clues
+    }
+
+    /// Remembers by what the partner of a customer of Stripe that is not linked would show itself,
+    /// and whom its metadata name.
+    async fn note_clues(
+        &self,
+        id: &StripeCustomerId,
+        seen: &Observed,
+        clues: Vec<Clue>,
+    ) -> Result<(), EngineError> {
         let named = stripe::convert::metadata(&seen.payload, METADATA_KEY);
-        let Some(Ok(named)) = named.map(|text| ZenskarCustomerId::parse(&text)) else {
+        let named = named.and_then(|text| ZenskarCustomerId::parse(&text).ok());
+        if named.is_none() && clues.is_empty() {
             return Ok(());
-        };
+        }
         let id = id.clone();
         self.writer
-            .write("remember who names a customer", move |tx| {
-                tx.note_named(&named, &id)
+            .write("remember who is sought", move |tx| {
+                if let Some(named) = &named {
+                    tx.note_named(named, &id)?;
+                }
+                clues.iter().try_for_each(|clue| tx.note_clue(clue, &id))
             })
             .await?;
         Ok(())
@@ -193,6 +216,14 @@ impl Engine {
             Err(failure) if failure.class == Class::Missing => Ok(Mapping::NoAnswer),
             Err(failure) => Err(failure.into()),
         }
+    }
+}
+
+/// The address of a customer, as a clue.
+pub(super) fn email_of(customer: &Customer) -> Option<Clue> {
+    match customer.value(Field::Email)? {
+        Value::Text(email) => Some(Clue::Email(email.clone())),
+        _ => None,
     }
 }
 

@@ -74,6 +74,9 @@ pub(super) const CREATIONS_DUE: Table = Table("creations_due");
 /// (Zenskar id, Stripe id) → nothing. Customers of Stripe that were seen with metadata that name a
 /// customer of Zenskar.
 pub(super) const NAMED: Table = Table("named");
+/// (mark of a clue, Stripe id) → nothing. Customers of Stripe that wait for a link, by what their
+/// partner in Zenskar would show.
+pub(super) const CLUES: Table = Table("clues");
 /// Number → dead letter, for a person to decide.
 pub(super) const DEAD: Table = Table("dead");
 
@@ -102,7 +105,7 @@ pub(super) const SECRETS: Table = Table("secrets");
 pub(super) const READS: Table = Table("reads");
 
 /// All tables; a migration makes those that a file lacks.
-pub(super) const ALL: [Table; 24] = [
+pub(super) const ALL: [Table; 25] = [
     META,
     COUNTERS,
     EVENTS,
@@ -118,6 +121,7 @@ pub(super) const ALL: [Table; 24] = [
     CREATIONS,
     CREATIONS_DUE,
     NAMED,
+    CLUES,
     DEAD,
     DIFFERENCES,
     RUNS,

@@ -535,12 +535,12 @@ fn a_newer_store_is_refused_unless_it_says_otherwise() {
     });
     assert_eq!(schema::check(&store.read().unwrap()).unwrap(), 9);
     write(&store, |tx| {
-        tx.put(tables::META, meta::SCHEMA, &newer(3)).unwrap();
+        tx.put(tables::META, meta::SCHEMA, &newer(4)).unwrap();
     });
     let error = schema::check(&store.read().unwrap()).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the store has schema 9, readable from schema 3 on; this release knows schema 2"
+        "the store has schema 9, readable from schema 4 on; this release knows schema 3"
     );
 }
 
@@ -827,6 +827,8 @@ fn fill(store: &Store) {
         tx.put_creation(&creation("cus_4", Stage::Waiting, 6))
             .unwrap();
         tx.note_named(&zen("z-4"), &cus("cus_4")).unwrap();
+        tx.note_clue(&Clue::Candidate(zen("z-5")), &cus("cus_5"))
+            .unwrap();
     });
 }
 
@@ -896,6 +898,34 @@ fn creations_are_due_while_they_are_open_and_are_counted_by_side_and_stage() {
 }
 
 #[test]
+fn who_waits_for_a_partner_is_found_by_what_that_shows() {
+    let store = memory();
+    let email = |text: &str| Clue::Email(text.to_owned());
+    let candidate = |id: &str| Clue::Candidate(zen(id));
+    write(&store, move |tx| {
+        for (clue, stripe) in [
+            (email("Ann@example.com"), "cus_1"),
+            (email("ann@example.com "), "cus_2"),
+            (email("bea@example.com"), "cus_3"),
+            (candidate("z-1"), "cus_1"),
+            (candidate("ann@example.com"), "cus_4"),
+        ] {
+            tx.note_clue(&clue, &cus(stripe)).unwrap();
+        }
+        let gone = tx.forget_clue(&candidate("z-1"), &cus("cus_1"));
+        assert!(gone.unwrap());
+        let gone = tx.forget_clue(&candidate("z-1"), &cus("cus_1"));
+        assert!(!gone.unwrap());
+    });
+    let read = store.read().unwrap();
+    let sought = |clue: &Clue, limit| read.sought_by(clue, limit).unwrap();
+    let both = [cus("cus_1"), cus("cus_2")];
+    assert_eq!(sought(&email("ANN@example.com"), 9), both);
+    assert_eq!(sought(&email("ann@example.com"), 1), both[..1]);
+    assert_eq!(sought(&candidate("z-1"), 9), []);
+}
+
+#[test]
 fn who_names_a_customer_is_found_by_its_name_alone() {
     let store = memory();
     let mirror = Mirror {
@@ -924,13 +954,14 @@ fn who_names_a_customer_is_found_by_its_name_alone() {
 }
 
 /// Tables by the schema that brought them; the others are of the first.
-const LATER_TABLES: [(u32, &str); 6] = [
+const LATER_TABLES: [(u32, &str); 7] = [
     (2, "runs"),
     (2, "decided"),
     (2, "decided_by_run"),
     (2, "creations"),
     (2, "creations_due"),
     (2, "named"),
+    (3, "clues"),
 ];
 
 /// A store that a release wrote stays in the repository as it was, and every later release opens

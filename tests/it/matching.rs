@@ -1,7 +1,7 @@
 //! Which customers are found to be the same, and by what.
 
 use crate::support::daemon::Daemon;
-use crate::support::{WEBHOOKS, World};
+use crate::support::{POLLING, WEBHOOKS, World};
 use serde_json::{Value, json};
 
 const BY_EMAIL: &str = "[customers]\nsync = \"import-only\"\nmatch_email = true\n\
@@ -124,4 +124,87 @@ async fn two_that_may_be_it_are_a_question_and_a_person_answers_it() {
     two.until_linked_by("person").await;
     let found = two.candidates().await;
     assert_eq!(found["verdict"], "linked", "{found}");
+}
+
+const BY_EMAIL_POLLING: &str = "[customers]\nsync = \"import-only\"\nmatch_email = true\n\
+    [events]\npoll = \"1s\"\n";
+
+/// A customer of Stripe that waits for a partner, since Zenskar has none for it.
+async fn parked(more: &str, ours: &Value) -> (World, String, Daemon) {
+    let world = World::new().await;
+    world.configure(more);
+    let daemon = world.start().await;
+    let stripe = world.sandbox.stripe_create_customer(ours);
+    let waits = |status: &Value| status["queues"]["parked"] == 1;
+    world.until_status(waits).await;
+    (world, stripe, daemon)
+}
+
+#[tokio::test]
+async fn a_counterpart_made_later_is_found_by_its_external_id() {
+    for (more, scan) in [(POLLING, false), (WEBHOOKS, true)] {
+        let (world, stripe, daemon) = parked(more, &json!({ "name": "Ann" })).await;
+        let theirs = json!({ "customer_name": "Ann", "external_id": stripe });
+        let zenskar = world.sandbox.zenskar_create_customer(&theirs).unwrap();
+        if scan {
+            assert!(world.output(&["scan"]).await.status.success());
+        }
+        let two = Two {
+            world,
+            stripe,
+            zenskar,
+            _daemon: daemon,
+        };
+        two.until_linked_by("external-id").await;
+    }
+}
+
+#[tokio::test]
+async fn a_counterpart_made_later_is_found_by_an_address_that_nobody_shares() {
+    for (more, scan) in [(BY_EMAIL_POLLING, false), (BY_EMAIL, true)] {
+        let ours = json!({ "name": "Ann", "email": "ann@example.com" });
+        let (world, stripe, daemon) = parked(more, &ours).await;
+        let theirs = json!({ "customer_name": "Ann", "email": "ann@example.com" });
+        let zenskar = world.sandbox.zenskar_create_customer(&theirs).unwrap();
+        if scan {
+            assert!(world.output(&["scan"]).await.status.success());
+        }
+        let two = Two {
+            world,
+            stripe,
+            zenskar,
+            _daemon: daemon,
+        };
+        two.until_linked_by("email").await;
+    }
+}
+
+#[tokio::test]
+async fn a_question_that_was_answered_in_zenskar_is_taken_up() {
+    let world = World::new().await;
+    world.configure(POLLING);
+    let ours = json!({ "name": "Ann" });
+    let stripe = world.sandbox.stripe_create_customer(&ours);
+    let theirs = json!({ "customer_name": "Ann", "external_id": stripe });
+    let zenskar = world.sandbox.zenskar_create_customer(&theirs).unwrap();
+    let twin = world.sandbox.zenskar_create_customer(&theirs).unwrap();
+    let daemon = world.start().await;
+    let asked = |status: &Value| {
+        let queues = &status["queues"];
+        queues["parked"] == 3 && queues["work"] == 0 && queues["inbox"] == 0
+    };
+    world.until_status(asked).await;
+    let waits = world.json(&["customers", "list", "--unlinked"]).await;
+    let note = waits["rows"][0]["note"].as_str().unwrap_or_default();
+    assert!(note.contains("several customers"), "{waits}");
+    let corrected = json!({ "external_id": "another" });
+    let updated = world.sandbox.zenskar_update_customer(&twin, &corrected);
+    updated.unwrap();
+    let two = Two {
+        world,
+        stripe,
+        zenskar,
+        _daemon: daemon,
+    };
+    two.until_linked_by("external-id").await;
 }

@@ -1,7 +1,7 @@
 //! The half of a scan that lists Zenskar, which alone is a sweep.
 
 use crate::engine::Engine;
-use crate::engine::changes::{OVERLAP, insert_news};
+use crate::engine::changes::{LAG, OVERLAP, insert_news};
 use crate::engine::error::EngineError;
 use crate::engine::linking::{make_link, new_link, proof};
 use crate::engine::scan::roll::Roll;
@@ -172,8 +172,17 @@ impl Engine {
             .iter()
             .position(|seen| handled.as_ref() == Some(&seen.id))
             .map_or(0, |at| at.saturating_add(1));
+        // A scan that lists Stripe was asked for; else what changed since the last one counts.
+        let asked = cursor.stripe_started_at.is_some();
+        let swept_at = cursor.zenskar_swept_at.map(|at| at.minus(LAG));
+        let is_news = |seen: &ZenskarCustomer| {
+            asked
+                || seen
+                    .updated_at
+                    .is_none_or(|at| swept_at.is_none_or(|swept| at >= swept))
+        };
         for seen in rows.iter().skip(seen_to) {
-            let taken = self.ask_mapping(&mut cursor.found, seen, observed_at);
+            let taken = self.ask_mapping(&mut cursor.found, seen, (observed_at, is_news(seen)));
             match taken.await {
                 Ok(()) => cursor.handled = Some(seen.id.clone()),
                 Err(EngineError::Remote(failure)) => {
@@ -196,7 +205,7 @@ impl Engine {
         &self,
         found: &mut ScanCounts,
         seen: &ZenskarCustomer,
-        observed_at: Timestamp,
+        (observed_at, is_news): (Timestamp, bool),
     ) -> Result<(), EngineError> {
         let now = self.clock.now();
         match self.mapping_for_scan(&seen.id).await? {
@@ -230,7 +239,7 @@ impl Engine {
                 if answer == Mapping::NoAnswer {
                     found.unanswered = found.unanswered.saturating_add(1);
                 }
-                self.ask_for_named(seen).await?;
+                self.ask_for_sought(seen, is_news).await?;
                 self.know_unlinked(seen, &answer).await?;
             }
         }
