@@ -2,6 +2,7 @@
 
 mod apply;
 mod proof;
+mod unknown;
 
 pub(super) use apply::remove_dead_letter;
 
@@ -33,6 +34,7 @@ use crate::zenskar::client::Found;
 use apply::{Decision, SeenAt, bury, pass_over, unsettled};
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use unknown::is_unknown;
 
 /// What became of a piece of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +88,10 @@ impl Engine {
             return Ok(Looked::Skipped);
         };
         match self.examine(&work).await {
-            Err(EngineError::Remote(failure)) => self.postpone(work, failure).await,
+            Err(EngineError::Remote(failure)) => match is_unknown(&failure, subject) {
+                Some(id) => self.examine_unknown(work, id, &failure).await,
+                None => self.postpone(work, failure).await,
+            },
             Err(error) if !error.is_fatal() => self.bury_work(work, chain(&error)).await,
             outcome => outcome,
         }

@@ -30,6 +30,9 @@ pub struct Status {
     pub oldest_work_seconds: u64,
     /// Linked customers.
     pub links: u64,
+    /// Those of them that Stripe does not know.
+    #[serde(default)]
+    pub unknown_in_stripe: u64,
     /// Differences that wait for a person, by reason.
     pub differences: BTreeMap<String, u64>,
     /// Customers made on the side that lacks them.
@@ -244,7 +247,8 @@ pub struct CustomerRow {
     pub stripe: String,
     /// Its id in Zenskar, when it is linked or has no id in Stripe.
     pub zenskar: Option<String>,
-    /// `linked`, `unlinked`, `deleted in stripe`, `deleted in zenskar` or `unlinked by a person`.
+    /// `linked`, `unlinked`, `deleted in stripe`, `deleted in zenskar`, `unknown in stripe` or
+    /// `unlinked by a person`.
     pub state: String,
     /// Fields that differ.
     pub differences: Vec<String>,

@@ -3,12 +3,16 @@
 //! # Invariants
 //!
 //! - `links_by_zenskar` holds exactly the reverse of `links`, so no id occurs in two links.
+//! - The links whose customer Stripe does not know are counted with every change.
 
 use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
-use crate::model::link::Link;
+use crate::model::link::{Link, LinkState};
 use crate::store::error::{RecordError, StoreError};
-use crate::store::tables::{LINKS, LINKS_BY_ZENSKAR};
+use crate::store::tables::{COUNTERS, LINKS, LINKS_BY_ZENSKAR};
 use crate::store::tx::{Order, ReadTx, WriteTx, after};
+
+/// How many links are of a customer that Stripe does not know.
+const UNKNOWN: &[u8] = b"links/unknown";
 
 /// What became of a link that was to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +75,15 @@ impl ReadTx<'_> {
     pub fn link_count(&self) -> Result<u64, StoreError> {
         self.count(LINKS)
     }
+
+    /// How many links are of a customer that Stripe does not know.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read.
+    pub fn unknown_count(&self) -> Result<u64, StoreError> {
+        self.counter(UNKNOWN)
+    }
 }
 
 impl WriteTx<'_> {
@@ -93,6 +106,7 @@ impl WriteTx<'_> {
             let row = link.zenskar.as_str().as_bytes();
             self.put(LINKS_BY_ZENSKAR, row, &link.stripe)?;
         }
+        self.count_unknown(known.as_ref(), Some(link))?;
         self.put(LINKS, link.stripe.as_str().as_bytes(), link)?;
         Ok(Placed::Stored)
     }
@@ -105,9 +119,26 @@ impl WriteTx<'_> {
     pub fn remove_link(&mut self, stripe: &StripeCustomerId) -> Result<Option<Link>, StoreError> {
         let known = self.link(stripe)?;
         if let Some(known) = &known {
+            self.count_unknown(Some(known), None)?;
             self.delete(LINKS_BY_ZENSKAR, known.zenskar.as_str().as_bytes())?;
             self.delete(LINKS, stripe.as_str().as_bytes())?;
         }
         Ok(known)
+    }
+
+    fn count_unknown(
+        &mut self,
+        before: Option<&Link>,
+        now: Option<&Link>,
+    ) -> Result<(), StoreError> {
+        let is_unknown =
+            |link: Option<&Link>| link.is_some_and(|link| link.state == LinkState::Unknown);
+        let count = self.counter(UNKNOWN)?;
+        let count = match (is_unknown(before), is_unknown(now)) {
+            (false, true) => count.saturating_add(1),
+            (true, false) => count.saturating_sub(1),
+            (true, true) | (false, false) => return Ok(()),
+        };
+        self.put(COUNTERS, UNKNOWN, &count)
     }
 }

@@ -18,7 +18,7 @@ use crate::store::tx::{ReadTx, WriteTx};
 pub const SCHEMA_VERSION: u32 = 3;
 
 /// The oldest schema whose releases can work with what this release writes.
-const OLDEST_READER: u32 = 2;
+const OLDEST_READER: u32 = 3;
 
 const _: () = assert!(OLDEST_READER <= SCHEMA_VERSION);
 
@@ -48,7 +48,7 @@ pub(super) fn migrate(
         // Runs and what they decided, and creations, which a release that does not know of them
         // would not carry out.
         1 => make_tables(tx)?,
-        // Clues.
+        // Clues; and states of links of which an older release does not know.
         2 => make_tables(tx)?,
         _ => {}
     }

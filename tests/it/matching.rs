@@ -208,3 +208,30 @@ async fn a_question_that_was_answered_in_zenskar_is_taken_up() {
     };
     two.until_linked_by("external-id").await;
 }
+
+#[tokio::test]
+async fn a_mapping_that_names_a_customer_unknown_to_stripe_is_a_question_at_one_read() {
+    let world = World::new().await;
+    world.configure(POLLING);
+    let theirs = json!({ "customer_name": "Ann" });
+    let zenskar = world.sandbox.zenskar_create_customer(&theirs).unwrap();
+    assert!(world.sandbox.map_customer(&zenskar, "cus_foreign"));
+    let _daemon = world.start().await;
+    let status = world
+        .until_status(|status| status["unknown_in_stripe"] == 1)
+        .await;
+    assert_eq!(status["state"], "degraded");
+    let problem = status["problems"][0]["what"].as_str().unwrap_or_default();
+    assert!(problem.contains("stripe does not know"), "{status}");
+    let listed = world.json(&["customers", "list"]).await;
+    assert_eq!(listed["rows"][0]["state"], "unknown in stripe", "{listed}");
+    let shown = world.json(&["customers", "show", "cus_foreign"]).await;
+    let note = shown["row"]["note"].as_str().unwrap_or_default();
+    assert!(note.contains("stripe does not know it"), "{shown}");
+    let looked = |exchange: &zenstripe_sandbox::Exchange| {
+        exchange.path.starts_with("/v1/customers/cus_foreign")
+    };
+    let exchanges = world.sandbox.exchanges();
+    let looks = exchanges.iter().filter(|one| looked(one)).count();
+    assert!(looks <= 2, "{looks} reads");
+}

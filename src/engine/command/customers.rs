@@ -81,7 +81,10 @@ impl Engine {
         let differences = read.differences(&stripe)?;
         let parked = read.parked(&subject)?;
         let row = match (&link, &parked) {
-            (Some(link), _) => link_row(link, &differences),
+            (Some(link), waits) => CustomerRow {
+                note: waits.as_ref().and_then(|work| work.last_error.clone()),
+                ..link_row(link, &differences)
+            },
             (None, Some(work)) => parked_row(work),
             (None, None) => {
                 let message = format!("no customer {id} is linked or waits for a link");
@@ -263,6 +266,7 @@ fn link_row(link: &Link, differences: &[Difference]) -> CustomerRow {
         state: match link.state {
             LinkState::Active => "linked".to_owned(),
             LinkState::Deleted(side) => format!("deleted in {side}"),
+            LinkState::Unknown => format!("unknown in {}", Side::Stripe),
             LinkState::Unlinked => "unlinked by a person".to_owned(),
         },
         differences: differences

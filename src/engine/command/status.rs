@@ -59,6 +59,7 @@ impl Engine {
                 .first()
                 .map_or(0, |work| now.since(work.since).as_secs()),
             links: read.link_count()?,
+            unknown_in_stripe: read.unknown_count()?,
             differences,
             creations: self.creations_status(&read)?,
             poll: self.poll_status(&read)?,
@@ -247,6 +248,16 @@ fn problems(status: &Status) -> Vec<Problem> {
             let hint = "put a valid key into the key file; it is read again by itself";
             add(format!("{name} refuses our key: {reason}"), hint);
         }
+    }
+    if status.unknown_in_stripe > 0 {
+        add(
+            format!(
+                "linked customers that stripe does not know: {}",
+                status.unknown_in_stripe
+            ),
+            "put right the key of another account, or the mapping in Zenskar, and run \"zenstripe \
+             scan\"; unlink those that were deleted for good: \"zenstripe customers list\"",
+        );
     }
     let dead = status.queues.get("dead").copied().unwrap_or(0);
     if dead > 0 {

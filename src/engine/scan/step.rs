@@ -214,7 +214,7 @@ pub(super) fn take_listed(
             differing = seen.differing;
             seen.is_news
         });
-        if is_news || matches!(link.state, LinkState::Deleted(_)) {
+        if is_news || matches!(link.state, LinkState::Deleted(_) | LinkState::Unknown) {
             ask(tx, id, now)?;
         }
         if link.state != LinkState::Active {
