@@ -6,7 +6,9 @@
 
 use crate::engine::Engine;
 use crate::engine::creation::{Considered, rows};
+use crate::engine::decisions;
 use crate::engine::error::EngineError;
+use crate::engine::look::remove_dead_letter;
 use crate::engine::unlinked::hand_over;
 use crate::model::customer::{Customer, Field, Fields, Presence, Value};
 use crate::model::event::Event;
@@ -17,10 +19,10 @@ use crate::model::time::Timestamp;
 use crate::model::work::{Subject, Work};
 use crate::remote::limiter::Priority;
 use crate::remote::outcome::Class;
-use crate::store::{Clue, Placed, StoreError, WriteTx};
+use crate::store::{Clue, Placed, ReadTx, StoreError, WriteTx};
 use crate::stripe;
 use crate::stripe::convert::Observed;
-use crate::sync::matching::{Candidate, METADATA_KEY, Mapping, Search, Verdict, judge};
+use crate::sync::matching::{Candidate, METADATA_KEY, Mapping, Search, Verdict, gives_way, judge};
 use crate::zenskar::client;
 use std::collections::BTreeMap;
 
@@ -92,12 +94,16 @@ impl Engine {
     ) -> Result<Search, EngineError> {
         let mut clues: BTreeMap<ZenskarCustomerId, (bool, bool, bool)> = BTreeMap::new();
         let named = stripe::convert::metadata(&seen.payload, METADATA_KEY);
-        if let Some(named) = named.and_then(|text| ZenskarCustomerId::parse(&text).ok()) {
-            let found = self.zenskar.customer(&named, priority).await?.value;
-            if found.presence() != Presence::Deleted {
-                clues.entry(named).or_default().0 = true;
-            }
-        }
+        let names_nobody = match &named {
+            Some(named) => match self.named(named, priority).await? {
+                Some(named) => {
+                    clues.entry(named).or_default().0 = true;
+                    false
+                }
+                None => true,
+            },
+            None => false,
+        };
         let by_id = self
             .zenskar
             .customers_by_external_id(id.as_str(), priority)
@@ -139,7 +145,26 @@ impl Engine {
             candidates,
             complete,
             email_proves,
+            names_nobody,
         })
+    }
+
+    /// The customer of Zenskar that metadata name, where there is one. People write metadata:
+    /// what cannot be an id there is refused, and proves as little as the id of nobody.
+    async fn named(
+        &self,
+        named: &str,
+        priority: Priority,
+    ) -> Result<Option<ZenskarCustomerId>, EngineError> {
+        let Ok(named) = ZenskarCustomerId::parse(named) else {
+            return Ok(None);
+        };
+        match self.zenskar.customer(&named, priority).await {
+            Ok(found) if found.value.presence() == Presence::Deleted => Ok(None),
+            Ok(_) => Ok(Some(named)),
+            Err(failure) if matches!(failure.status, Some(400 | 404 | 422)) => Ok(None),
+            Err(failure) => Err(failure.into()),
+        }
     }
 
     /// The Stripe customer whose partner is searched: as its newest event shows it, or read anew.
@@ -205,6 +230,29 @@ impl Engine {
         Ok(())
     }
 
+    /// Links the customer of Zenskar whose link is not in force, where its mapping names another
+    /// customer of Stripe by now; whether it did.
+    pub(super) async fn follow_mapping(&self, link: &Link) -> Result<bool, EngineError> {
+        let stripe = match self.mapping(&link.zenskar, Priority::Scan).await? {
+            Mapping::Names(stripe) if stripe != link.stripe => stripe,
+            Mapping::Names(_) | Mapping::Nothing | Mapping::NoAnswer => return Ok(false),
+        };
+        let now = self.clock.now();
+        let moved = new_link(&stripe, &link.zenskar, LinkProof::Mapping, now);
+        let made = self
+            .writer
+            .write("link customer", move |tx| {
+                make_link(tx, &moved, "engine", now)
+            })
+            .await?;
+        if let Placed::Claimed(other) = &made {
+            self.note_second_claim(&link.zenskar, &stripe, other)
+                .await?;
+        }
+        self.wake.look.notify_one();
+        Ok(made == Placed::Stored)
+    }
+
     /// What Zenskar's mapping says of one of its customers; a customer that is gone says nothing.
     pub(super) async fn mapping(
         &self,
@@ -229,6 +277,14 @@ pub(super) fn email_of(customer: &Customer) -> Option<Clue> {
 
 /// Why no link follows from a search, for people.
 pub(super) fn why_not(verdict: &Verdict, search: &Search) -> String {
+    let why = why_no_link(verdict, search);
+    if search.names_nobody {
+        return format!("{why}; its metadata \"{METADATA_KEY}\" name no customer of Zenskar");
+    }
+    why
+}
+
+fn why_no_link(verdict: &Verdict, search: &Search) -> String {
     let no_answer = |one: &Candidate| one.mapping == Mapping::NoAnswer;
     match verdict {
         Verdict::Ambiguous(several) => {
@@ -247,6 +303,54 @@ pub(super) fn why_not(verdict: &Verdict, search: &Search) -> String {
         }
         _ => "no customer of Zenskar is mapped to it".to_owned(),
     }
+}
+
+/// The links that have one of these two customers.
+pub(super) fn holders(
+    read: &ReadTx<'_>,
+    stripe: &StripeCustomerId,
+    zenskar: &ZenskarCustomerId,
+) -> Result<Vec<Link>, StoreError> {
+    let mut holders: Vec<Link> = read.link(stripe)?.into_iter().collect();
+    let other = read.link_by_zenskar(zenskar)?;
+    holders.extend(other.filter(|other| other.stripe != *stripe));
+    Ok(holders)
+}
+
+/// Takes a link away over which nothing moves, with all that was to become of it.
+pub(super) fn make_way(
+    tx: &mut WriteTx<'_>,
+    known: &Link,
+    link: &Link,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let subject = Subject::Customer(known.stripe.clone());
+    let entry = Entry::engine(now, "link gave way", &subject)
+        .with("zenskar", &known.zenskar)
+        .with("to", &format!("{} = {}", link.stripe, link.zenskar));
+    tx.append_journal(&entry)?;
+    take_apart(tx, &known.stripe, now)?;
+    tx.remove_link(&known.stripe)?;
+    // Stripe has nothing to say of a customer that is gone, nor is a partner to be found for it.
+    if known.stripe != link.stripe && known.state != LinkState::Unlinked {
+        tx.remove_parked(&subject)?;
+        tx.remove_work(&subject)?;
+    }
+    Ok(())
+}
+
+/// Drops everything that was to become of a link.
+pub(super) fn take_apart(
+    tx: &mut WriteTx<'_>,
+    stripe: &StripeCustomerId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for intent in tx.intents(stripe)? {
+        tx.remove_intent(stripe, intent.number)?;
+        remove_dead_letter(tx, &intent)?;
+    }
+    tx.put_differences(stripe, &[])?;
+    decisions::unlink(tx, stripe, now)
 }
 
 /// What the mapping proves.
@@ -278,13 +382,27 @@ pub(super) fn new_link(
     }
 }
 
-/// Stores a new link and takes up the events that waited for it.
+/// Stores a new link and takes up the events that waited for it. A link over which nothing moves
+/// gives way to it ([`gives_way`]).
 pub(super) fn make_link(
     tx: &mut WriteTx<'_>,
     link: &Link,
     who: &str,
     now: Timestamp,
 ) -> Result<Placed, StoreError> {
+    for known in holders(tx, &link.stripe, &link.zenskar)? {
+        let is_same = known.stripe == link.stripe && known.zenskar == link.zenskar;
+        if is_same && known.state == LinkState::Active {
+            // Somebody else was quicker, and what was agreed since stands.
+            return Ok(Placed::Stored);
+        }
+        if !gives_way(&known, (&link.stripe, &link.zenskar)) {
+            return Ok(Placed::Claimed(Box::new(known)));
+        }
+    }
+    for known in holders(tx, &link.stripe, &link.zenskar)? {
+        make_way(tx, &known, link, now)?;
+    }
     let placed = tx.put_link(link)?;
     if placed == Placed::Stored {
         let subject = Subject::Customer(link.stripe.clone());

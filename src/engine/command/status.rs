@@ -288,7 +288,8 @@ fn problems(status: &Status) -> Vec<Problem> {
     }
     let claimed = status.scan.found.get("claimed_twice").copied().unwrap_or(0);
     if claimed > 0 {
-        let hint = "run \"zenstripe customers list\" and unlink the wrong one";
+        let hint = "correct the mapping in Zenskar, or unlink the wrong one, and run \"zenstripe \
+                    scan\"; \"zenstripe customers list\" shows the links";
         add(
             format!("customers of Zenskar mapped to a linked customer of Stripe: {claimed}"),
             hint,

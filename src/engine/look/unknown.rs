@@ -47,7 +47,9 @@ impl Engine {
         let link = read.link(id)?;
         let was_seen = has_events || read.mirror_seen_at(Side::Stripe, id.as_str())?.is_some();
         drop(read);
-        let is_marked = link.is_some_and(|link| link.state == LinkState::Unknown);
+        let is_marked = link
+            .as_ref()
+            .is_some_and(|link| link.state == LinkState::Unknown);
         let was_asked = work.last_error.as_deref() == Some(UNKNOWN);
         tracing::debug!(customer = %id, failure = %reason(failure), "stripe does not know a customer");
         if was_seen && !is_marked && !was_asked {
@@ -59,6 +61,15 @@ impl Engine {
                 mark_unknown(tx, &id, &work, now)
             })
             .await?;
+        if let Some(link) = link {
+            match self.follow_mapping(&link).await {
+                // The next scan asks the mapping again.
+                Err(EngineError::Remote(failure)) => {
+                    tracing::debug!(zenskar = %link.zenskar, %failure, "no mapping");
+                }
+                followed => drop(followed?),
+            }
+        }
         Ok(Looked::Parked)
     }
 

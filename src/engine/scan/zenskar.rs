@@ -11,7 +11,7 @@ use crate::model::cursor::{ScanCounts, ScanCursor, ScanPhase};
 use crate::model::customer::Field;
 use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
 use crate::model::journal::Entry;
-use crate::model::link::{Link, LinkProof, Side};
+use crate::model::link::{Link, LinkProof, LinkState, Side};
 use crate::model::mark::Mark;
 use crate::model::mirror::Mirror;
 use crate::model::time::Timestamp;
@@ -99,7 +99,8 @@ impl Engine {
         })
     }
 
-    /// The linked customers of a page; gives the others, and the fields that are not as agreed.
+    /// The linked customers of a page; gives the others, with those whose mapping may name another
+    /// customer by now, and the fields that are not as agreed.
     async fn take_linked(
         &self,
         rows: Vec<ZenskarCustomer>,
@@ -119,6 +120,9 @@ impl Engine {
         for seen in rows {
             match read.link_by_zenskar(&seen.id)? {
                 Some(link) => {
+                    if may_follow(&link) {
+                        unlinked.push(seen.clone());
+                    }
                     let seen = Seen::new(&read, &link, &seen, (observed_at, &rules))?;
                     differing.extend_from_slice(seen.differing());
                     linked.extend(seen.is_to_be_taken().then_some(seen));
@@ -209,6 +213,8 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let now = self.clock.now();
         match self.mapping_for_scan(&seen.id).await? {
+            // It is not in force, which its mapping does not change.
+            Mapping::Names(stripe) if self.is_linked_with(&seen.id, &stripe)? => {}
             Mapping::Names(stripe) => {
                 let link = new_link(&stripe, &seen.id, LinkProof::Mapping, now);
                 let mirror = Mirror {
@@ -244,6 +250,15 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    fn is_linked_with(
+        &self,
+        zenskar: &ZenskarCustomerId,
+        stripe: &StripeCustomerId,
+    ) -> Result<bool, EngineError> {
+        let link = self.store.read()?.link_by_zenskar(zenskar)?;
+        Ok(link.is_some_and(|link| link.stripe == *stripe))
     }
 
     /// Makes work of the linked customers that Zenskar's listing did not hold, unless they are more
@@ -307,6 +322,14 @@ impl Engine {
             .write("note second claim", move |tx| tx.append_journal(&entry))
             .await?;
         Ok(())
+    }
+}
+
+/// Whether a link gives way where Zenskar's mapping names another customer of Stripe.
+const fn may_follow(link: &Link) -> bool {
+    match link.state {
+        LinkState::Active | LinkState::Deleted(Side::Zenskar) => false,
+        LinkState::Deleted(Side::Stripe) | LinkState::Unknown | LinkState::Unlinked => true,
     }
 }
 

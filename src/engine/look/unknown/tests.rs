@@ -5,6 +5,7 @@ use crate::engine::testing::{Bench, Script, says};
 use crate::model::id::ZenskarCustomerId;
 use crate::model::link::LinkProof;
 use crate::model::mirror::Mirror;
+use crate::remote::transport::{Response, TransportError};
 use crate::store::PreparedMirror;
 
 const NOW: i64 = 2_000_000;
@@ -42,6 +43,10 @@ fn bench(stripe: Script, zenskar: Script, was_seen: bool) -> Bench {
     bench
 }
 
+fn mapped_to(id: &str) -> Result<Response, TransportError> {
+    says(200, NOW, &format!(r#"{{"reference_id":"{id}"}}"#))
+}
+
 impl Bench {
     fn look(&self) -> Looked {
         self.run(self.engine.look_at(&subject())).unwrap()
@@ -60,7 +65,7 @@ impl Bench {
 #[test]
 fn a_customer_that_stripe_does_not_know_is_asked_for_twice_and_then_told_of() {
     let missing = || says(404, NOW, UNKNOWN_ID);
-    let bench = bench(vec![missing(), missing()], Vec::new(), true);
+    let bench = bench(vec![missing(), missing()], vec![mapped_to("cus_1")], true);
     assert_eq!(bench.look(), Looked::Postponed);
     assert_eq!(bench.state(), LinkState::Active);
     let read = bench.engine.store.read().unwrap();
@@ -95,7 +100,8 @@ fn a_failure_in_between_is_no_second_answer() {
 #[test]
 fn a_customer_that_stripe_shows_again_is_linked_again() {
     let answers = vec![says(404, NOW, UNKNOWN_ID), says(200, NOW, IN_STRIPE)];
-    let bench = bench(answers, vec![says(200, NOW, IN_ZENSKAR)], false);
+    let in_zenskar = vec![mapped_to("cus_1"), says(200, NOW, IN_ZENSKAR)];
+    let bench = bench(answers, in_zenskar, false);
     assert_eq!(bench.look(), Looked::Parked);
     assert_eq!(bench.state(), LinkState::Unknown);
     bench.write(|tx| ask(tx, &cus(), Timestamp::from_seconds(NOW)));
@@ -104,4 +110,18 @@ fn a_customer_that_stripe_shows_again_is_linked_again() {
     assert_eq!(bench.unknown(), 0);
     let read = bench.engine.store.read().unwrap();
     assert_eq!(read.parked(&subject()).unwrap(), None);
+}
+
+#[test]
+fn a_mapping_that_was_put_right_is_followed() {
+    let missing = vec![says(404, NOW, UNKNOWN_ID)];
+    let bench = bench(missing, vec![mapped_to("cus_2")], false);
+    assert_eq!(bench.look(), Looked::Parked);
+    let read = bench.engine.store.read().unwrap();
+    let zenskar = ZenskarCustomerId::parse("z1").unwrap();
+    let link = read.link_by_zenskar(&zenskar).unwrap().unwrap();
+    assert_eq!(link.stripe.as_str(), "cus_2");
+    assert_eq!(read.link(&cus()).unwrap(), None);
+    assert_eq!(read.parked(&subject()).unwrap(), None);
+    assert_eq!(read.unknown_count().unwrap(), 0);
 }
