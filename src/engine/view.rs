@@ -33,9 +33,12 @@ pub struct Status {
     pub oldest_work_seconds: u64,
     /// Linked customers whose link is in force.
     pub links: u64,
-    /// Links by state: `active`, `deleted in stripe`, `deleted in zenskar`, `unlinked`.
+    /// Links by state: `active`, `deleted in stripe`, `deleted in zenskar`, `unknown in stripe`, `unlinked`.
     #[serde(default)]
     pub links_by_state: BTreeMap<String, u64>,
+    /// Those of them that Stripe does not know.
+    #[serde(default)]
+    pub unknown_in_stripe: u64,
     /// Differences that wait for a person, by reason.
     pub differences: BTreeMap<String, u64>,
     /// Customers made on the side that lacks them.
@@ -250,7 +253,8 @@ pub struct CustomerRow {
     pub stripe: String,
     /// Its id in Zenskar, when it is linked or has no id in Stripe.
     pub zenskar: Option<String>,
-    /// `linked`, `unlinked`, `deleted in stripe`, `deleted in zenskar` or `unlinked by a person`.
+    /// `linked`, `unlinked`, `deleted in stripe`, `deleted in zenskar`, `unknown in stripe` or
+    /// `unlinked by a person`.
     pub state: String,
     /// Fields that differ.
     pub differences: Vec<String>,

@@ -74,6 +74,9 @@ impl Call {
     }
 }
 
+/// Whether a write that waited for its turn is still wanted; asked right before it is sent.
+pub type Wanted<'a> = &'a (dyn Fn() -> bool + Sync);
+
 /// What may be done after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
@@ -154,6 +157,15 @@ impl Failure {
             message: error.to_string(),
             source: Some(Box::new(error)),
             ..Self::new(remote, call, class)
+        }
+    }
+
+    /// Nothing was sent: the write was not wanted any more when its turn came.
+    #[must_use]
+    pub fn unwanted(remote: Side, call: Call) -> Self {
+        Self {
+            message: "the rules changed while the write waited for its turn".to_owned(),
+            ..Self::new(remote, call, Class::Retry { after: None })
         }
     }
 

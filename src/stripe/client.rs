@@ -19,8 +19,8 @@ use crate::model::id::{AccountId, EventId, StripeCustomerId};
 use crate::model::link::Side;
 use crate::model::time::Timestamp;
 use crate::remote::client::{ApiKey, Base, Limiter, Reply, permits};
-use crate::remote::limiter::{LimiterStats, Priority, Rates};
-use crate::remote::outcome::{Answer, Call, Failure, Outcome, Page, Repeat};
+use crate::remote::limiter::{LimiterStats, Permit, Priority, Rates};
+use crate::remote::outcome::{Answer, Call, Failure, Outcome, Page, Repeat, Wanted};
 use crate::remote::text::{form, path_segment, query};
 use crate::remote::transport::{HeaderText, Request, Transport};
 use crate::stripe::convert::{Observed, observed};
@@ -239,12 +239,13 @@ impl StripeClient {
         &self,
         id: &StripeCustomerId,
         changes: &[(String, String)],
-        key: &str,
+        (key, wanted): (&str, Wanted<'_>),
         priority: Priority,
     ) -> Outcome<Observed> {
         let path = format!("/v1/customers/{}", path_segment(id.as_str()));
+        let sent = (form(changes), key);
         let reply = self
-            .post(UPDATE_CUSTOMER, &path, form(changes), key, priority)
+            .post(UPDATE_CUSTOMER, &path, sent, wanted, priority)
             .await?;
         let seen = observed(reply.response.body.to_vec())
             .map_err(|_| unreadable(UPDATE_CUSTOMER, &reply, "not a customer"))?;
@@ -420,8 +421,8 @@ impl StripeClient {
         &self,
         call: Call,
         path: &str,
-        form: String,
-        key: &str,
+        (form, key): (String, &str),
+        wanted: Wanted<'_>,
         priority: Priority,
     ) -> Result<Reply, Failure> {
         let mut headers = self.headers();
@@ -430,7 +431,11 @@ impl StripeClient {
         headers.push(("idempotency-key", HeaderText::plain(key)));
         let mut request = self.base.request(Method::POST, path, headers);
         request.body = form.into();
-        self.send(call, &self.customers, request, priority).await
+        let permits = permits(&[&self.customers, &self.whole], priority).await;
+        if !wanted() {
+            return Err(Failure::unwanted(Side::Stripe, call));
+        }
+        self.send_now(call, permits, request).await
     }
 
     async fn send(
@@ -441,6 +446,15 @@ impl StripeClient {
         priority: Priority,
     ) -> Result<Reply, Failure> {
         let permits = permits(&[endpoint, &self.whole], priority).await;
+        self.send_now(call, permits, request).await
+    }
+
+    async fn send_now(
+        &self,
+        call: Call,
+        permits: Vec<Permit<'_>>,
+        request: Request,
+    ) -> Result<Reply, Failure> {
         let reply = self
             .base
             .send(request)

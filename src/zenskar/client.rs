@@ -20,7 +20,7 @@ use crate::model::link::Side;
 use crate::model::time::Timestamp;
 use crate::remote::client::{ApiKey, Base, Limiter, Reply};
 use crate::remote::limiter::{LimiterStats, Permit, Priority, Rates};
-use crate::remote::outcome::{Answer, Call, Class, Failure, Outcome, Page, Repeat};
+use crate::remote::outcome::{Answer, Call, Class, Failure, Outcome, Page, Repeat, Wanted};
 use crate::remote::text::{path_segment, query};
 use crate::remote::transport::{HeaderText, Transport};
 use crate::zenskar::convert::patch_body;
@@ -307,10 +307,14 @@ impl ZenskarClient {
         &self,
         look: Look,
         changes: &Changes,
+        wanted: Wanted<'_>,
         priority: Priority,
     ) -> Outcome<Option<ZenskarCustomer>> {
         let permit = self.limiter.acquire(priority).await;
         self.still_serves(UPDATE_CUSTOMER, look.came_at)?;
+        if !wanted() {
+            return Err(Failure::unwanted(Side::Zenskar, UPDATE_CUSTOMER));
+        }
         let seen = look.seen;
         let path = format!("/customers/{}", path_segment(seen.id.as_str()));
         let body = patch_body(changes, &seen).to_string();

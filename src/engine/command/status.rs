@@ -62,6 +62,7 @@ impl Engine {
                 .map_or(0, |work| now.since(work.since).as_secs()),
             links: links.active,
             links_by_state: links_by_state(links),
+            unknown_in_stripe: links.unknown_in_stripe,
             differences,
             creations: self.creations_status(&read)?,
             poll: self.poll_status(&read)?,
@@ -242,6 +243,7 @@ fn links_by_state(links: LinkCounts) -> BTreeMap<String, u64> {
         ("active", links.active),
         ("deleted in stripe", links.deleted_in_stripe),
         ("deleted in zenskar", links.deleted_in_zenskar),
+        ("unknown in stripe", links.unknown_in_stripe),
         ("unlinked", links.unlinked),
     ]
     .map(|(state, count)| (state.to_owned(), count))
@@ -281,6 +283,16 @@ fn problems(status: &Status) -> Vec<Problem> {
             add(format!("{name} refuses our key: {reason}"), hint);
         }
     }
+    if status.unknown_in_stripe > 0 {
+        add(
+            format!(
+                "linked customers that stripe does not know: {}",
+                status.unknown_in_stripe
+            ),
+            "put right the key of another account, or the mapping in Zenskar, and run \"zenstripe \
+             scan\"; unlink those that were deleted for good: \"zenstripe customers list\"",
+        );
+    }
     let dead = status.queues.get("dead").copied().unwrap_or(0);
     if dead > 0 {
         add(
@@ -310,7 +322,8 @@ fn problems(status: &Status) -> Vec<Problem> {
     }
     let claimed = status.scan.found.get("claimed_twice").copied().unwrap_or(0);
     if claimed > 0 {
-        let hint = "run \"zenstripe customers list\" and unlink the wrong one";
+        let hint = "correct the mapping in Zenskar, or unlink the wrong one, and run \"zenstripe \
+                    scan\"; \"zenstripe customers list\" shows the links";
         add(
             format!("customers of Zenskar mapped to a linked customer of Stripe: {claimed}"),
             hint,
