@@ -18,6 +18,7 @@ mod decisions;
 mod hearing;
 mod kill;
 mod matching;
+mod outage;
 mod reload;
 mod start;
 mod support;
