@@ -15,6 +15,7 @@
 //!
 //! Not here: what is to be stored and when (`engine`), and time: instants are handed in.
 
+mod alone;
 mod aside;
 mod codec;
 mod creations;
@@ -47,7 +48,7 @@ pub use error::{Cause, QueueFull, RecordError, StoreError, WriteError};
 pub use inbox::{EventHead, Inserted, PreparedEvent, StoredEvent, StoredHead};
 pub use janitor::Prunable;
 pub use journal::{JournalPage, Numbered};
-pub use links::Placed;
+pub use links::{LinkCounts, Placed};
 pub use meta::{Identity, Mode};
 pub use mirrors::PreparedMirror;
 pub use outbox::Scheduled;

@@ -41,6 +41,10 @@ fn show(status: &Status, out: &Out) {
             out.line(&format!("     hint: {}", problem.hint));
         }
     }
+    for notice in &status.notices {
+        out.line(&format!("  notice: {}", notice.what));
+        out.line(&format!("     hint: {}", notice.hint));
+    }
     out.line("");
     let row = |name: &str, text: &str| {
         if !text.is_empty() {
@@ -91,7 +95,10 @@ fn remote(remote: &Remote, out: &Out) -> String {
 }
 
 fn customers(status: &Status) -> String {
-    let linked = format!("{} linked", status.links);
+    let others = status.links_by_state.iter();
+    let others = others.filter(|(state, count)| *state != "active" && **count > 0);
+    let others = others.map(|(state, count)| format!(", {count} {state}"));
+    let linked = format!("{} linked{}", status.links, others.collect::<String>());
     let differing: u64 = status.differences.values().sum();
     if differing == 0 {
         return format!("{linked}, no differences");

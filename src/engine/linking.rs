@@ -79,6 +79,14 @@ impl Engine {
             // An event came while we searched: look again with it.
             self.wake.look.notify_one();
         }
+        if seen.presence == Presence::Deleted {
+            let subject = work.subject.clone();
+            self.writer
+                .write("forget a customer that is gone", move |tx| {
+                    tx.forget_alone(&subject)
+                })
+                .await?;
+        }
         Ok(Found::Parked)
     }
 

@@ -12,6 +12,7 @@
 //! A sweep is the second half alone. It comes more often than a scan where Zenskar cannot be asked
 //! for what changed ([`crate::engine::changes`]).
 
+mod alone;
 pub(super) mod roll;
 pub(super) mod step;
 mod zenskar;
@@ -263,7 +264,12 @@ impl Engine {
         })?;
         drop(read);
         cursor.found.missed = count(missed.links.len());
-        self.look_for(missed).await
+        let too_many = self.look_for(missed).await?;
+        if too_many.is_none() && began > Timestamp::MIN {
+            let listing = (Side::Stripe, cursor.started_at);
+            self.forget_gone(listing, &roll).await?;
+        }
+        Ok(too_many)
     }
 
     /// Makes work of linked customers that were not listed, unless they are too many.

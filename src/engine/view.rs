@@ -18,6 +18,9 @@ pub struct Status {
     pub state: String,
     /// What is wrong and what to do, most urgent first; empty when all is well.
     pub problems: Vec<Problem>,
+    /// What a person may want to see to, and what to do; nothing is wrong because of it.
+    #[serde(default)]
+    pub notices: Vec<Problem>,
     /// The two systems.
     pub stripe: Remote,
     /// The two systems.
@@ -29,8 +32,11 @@ pub struct Status {
     pub queues: BTreeMap<String, u64>,
     /// Age in seconds of the oldest piece of work, 0 when there is none.
     pub oldest_work_seconds: u64,
-    /// Linked customers.
+    /// Linked customers whose link is in force.
     pub links: u64,
+    /// Links by state: `active`, `deleted in stripe`, `deleted in zenskar`, `unlinked`.
+    #[serde(default)]
+    pub links_by_state: BTreeMap<String, u64>,
     /// Differences that wait for a person, by reason.
     pub differences: BTreeMap<String, u64>,
     /// Customers made on the side that lacks them.

@@ -35,6 +35,11 @@ fn to_instant(bytes: [u8; 8]) -> Timestamp {
     )
 }
 
+/// The instant that `bytes`, made by [`instant`], stand for.
+pub(super) fn to_instant_of(bytes: &[u8]) -> Option<Timestamp> {
+    bytes.try_into().ok().map(to_instant)
+}
+
 /// The key of something that is due: the instant, then what.
 pub(super) fn due(at: Timestamp, what: &[u8]) -> Vec<u8> {
     let mut key = instant(at).to_vec();

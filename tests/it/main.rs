@@ -12,6 +12,7 @@
 mod acceptance;
 mod both_ways;
 mod cli;
+mod counts;
 mod creation;
 mod customer;
 mod decisions;
@@ -20,6 +21,7 @@ mod kill;
 mod matching;
 mod outage;
 mod reload;
+mod runs;
 mod start;
 mod support;
 mod webhook;

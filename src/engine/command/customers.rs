@@ -27,6 +27,9 @@ use std::collections::BTreeSet;
 const HISTORY_ROWS: usize = 20;
 const HISTORY_SEARCHED: usize = 20_000;
 
+/// Links read at once while some are searched.
+const LINKS_STEP: usize = 1_000;
+
 impl Engine {
     pub(super) fn customers(
         &self,
@@ -44,6 +47,10 @@ impl Engine {
                     let differences = read.differences(&link.stripe)?;
                     rows.push(link_row(&link, &differences));
                 }
+            }
+            Customers::Deleted => {
+                let deleted = deleted(&read, after, limit)?;
+                rows.extend(deleted.iter().map(|link| link_row(link, &[])));
             }
             Customers::Differing => {
                 for (stripe, differences) in read.differences_list(after, limit)? {
@@ -245,6 +252,27 @@ pub(super) fn find(
     let stripe = StripeCustomerId::parse(id).map_err(|e| invalid(&e))?;
     let link = read.link(&stripe)?;
     Ok((stripe, link))
+}
+
+/// Links one of whose customers is deleted, after `after`.
+fn deleted(
+    read: &ReadTx<'_>,
+    after: Option<&StripeCustomerId>,
+    limit: usize,
+) -> Result<Vec<Link>, StoreError> {
+    let is_deleted = |link: &Link| matches!(link.state, LinkState::Deleted(_));
+    let all = usize::try_from(read.link_counts()?.deleted()).unwrap_or(usize::MAX);
+    let mut found = Vec::new();
+    let mut after = after.cloned();
+    // Once as many are found as there are, no more links need be read.
+    while found.len() < limit.min(all) {
+        let links = read.links(after.as_ref(), LINKS_STEP)?;
+        let Some(last) = links.last() else { break };
+        after = Some(last.stripe.clone());
+        found.extend(links.into_iter().filter(is_deleted));
+    }
+    found.truncate(limit);
+    Ok(found)
 }
 
 /// Where a page begins: a customer of Stripe, or one of Zenskar without link, after the others.

@@ -11,7 +11,7 @@ use crate::engine::view::{
 use crate::model::cursor::{ChangeFilter, ScanCounts, ScanCursor, ScanPhase};
 use crate::model::link::Side;
 use crate::model::time::Timestamp;
-use crate::store::ReadTx;
+use crate::store::{LinkCounts, ReadTx};
 use crate::sync::policy::Direction;
 use std::collections::BTreeMap;
 
@@ -42,10 +42,12 @@ impl Engine {
         let now = self.clock.now();
         let oldest = read.due_work(now, 1)?;
         let settings = self.settings();
+        let links = read.link_counts()?;
         let mut status = Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             state: "ok".to_owned(),
             problems: Vec::new(),
+            notices: notices(links),
             stripe: self.remote(Side::Stripe),
             zenskar: self.remote(Side::Zenskar),
             sync: match settings.policy.direction {
@@ -59,15 +61,17 @@ impl Engine {
             oldest_work_seconds: oldest
                 .first()
                 .map_or(0, |work| now.since(work.since).as_secs()),
-            links: read.link_count()?,
+            links: links.active,
+            links_by_state: links_by_state(links),
             differences,
             creations: self.creations_status(&read)?,
             poll: self.poll_status(&read)?,
             changes: self.changes_status(&read)?,
-            scan: scan_status(&read.scan_cursor()?, read.link_count()?, now),
+            scan: scan_status(&read.scan_cursor()?, links.active, now),
             store: self.store_status(&read)?,
             daemon: Daemon::default(),
         };
+        status.notices.extend(self.cut_undoings(&read)?);
         status.problems = problems(&status);
         if !status.problems.is_empty() {
             "degraded".clone_into(&mut status.state);
@@ -211,6 +215,35 @@ fn scan_status(cursor: &ScanCursor, links: u64, now: Timestamp) -> ScanStatus {
         .map(|(name, count)| (name.to_owned(), count))
         .into(),
     }
+}
+
+fn links_by_state(links: LinkCounts) -> BTreeMap<String, u64> {
+    [
+        ("active", links.active),
+        ("deleted in stripe", links.deleted_in_stripe),
+        ("deleted in zenskar", links.deleted_in_zenskar),
+        ("unlinked", links.unlinked),
+    ]
+    .map(|(state, count)| (state.to_owned(), count))
+    .into()
+}
+
+/// What a person may want to see to.
+fn notices(links: LinkCounts) -> Vec<Problem> {
+    let deleted = [
+        (Side::Stripe, links.deleted_in_stripe),
+        (Side::Zenskar, links.deleted_in_zenskar),
+    ];
+    let deleted = deleted.into_iter().filter(|(_, count)| *count > 0);
+    let notice = |(side, count): (Side, u64)| Problem {
+        what: format!(
+            "linked customers that were deleted in {side}: {count}; nothing is deleted in {}",
+            side.other()
+        ),
+        hint: "run \"zenstripe customers list --deleted\"; \"customers unlink\" takes one off it"
+            .to_owned(),
+    };
+    deleted.map(notice).collect()
 }
 
 /// What needs attention, most urgent first.

@@ -198,6 +198,9 @@ pub(super) fn take_listed(
             ask(tx, id, now)?;
         }
     }
+    if link.is_none() && seen.presence.customer().is_some() {
+        tx.note_alone(&Subject::Customer(id.clone()), now)?;
+    }
     let mut differing = Vec::new();
     if let Some(link) = link {
         let known = tx.differences(id)?;
@@ -323,7 +326,7 @@ impl Missed {
         read: &ReadTx<'_>,
         is_missed: impl Fn(&Link) -> Result<bool, StoreError>,
     ) -> Result<Self, StoreError> {
-        let most = usize::try_from(read.link_count()? / 100)
+        let most = usize::try_from(read.link_counts()?.active / 100)
             .unwrap_or(usize::MAX)
             .max(MISSED_MAX);
         let mut missed = Self {

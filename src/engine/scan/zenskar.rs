@@ -52,6 +52,7 @@ impl Engine {
             .map(|seen| Mark::of(seen.id.as_str()))
             .collect();
         let (unlinked, differing) = self.take_linked(page.items, observed_at).await?;
+        let alone = subjects(&unlinked);
         if cursor.is_sweep {
             self.take_changed(unlinked).await?;
         } else {
@@ -81,13 +82,7 @@ impl Engine {
         } else {
             cursor.phase = ScanPhase::Zenskar(page.next);
         }
-        self.writer
-            .write("scan page done", move |tx| {
-                tx.put_listed(Side::Zenskar, cursor.zenskar_pages, &marks)?;
-                cursor.zenskar_pages = cursor.zenskar_pages.saturating_add(1);
-                put_place(tx, cursor)
-            })
-            .await?;
+        self.end_page(cursor, marks, alone).await?;
         if finished {
             self.roll.drop();
         }
@@ -97,6 +92,28 @@ impl Engine {
         } else {
             Scanned::Page
         })
+    }
+
+    /// Writes down that a page was read: who was on it, and who has no partner.
+    async fn end_page(
+        &self,
+        mut cursor: ScanCursor,
+        marks: Vec<Mark>,
+        alone: Vec<Subject>,
+    ) -> Result<(), EngineError> {
+        let now = self.clock.now();
+        self.writer
+            .write("scan page done", move |tx| {
+                // Those whose mapping proved a link have one by now.
+                alone
+                    .iter()
+                    .try_for_each(|subject| tx.note_alone(subject, now))?;
+                tx.put_listed(Side::Zenskar, cursor.zenskar_pages, &marks)?;
+                cursor.zenskar_pages = cursor.zenskar_pages.saturating_add(1);
+                put_place(tx, cursor)
+            })
+            .await?;
+        Ok(())
     }
 
     /// The linked customers of a page; gives the others, and the fields that are not as agreed.
@@ -262,7 +279,12 @@ impl Engine {
         })?;
         drop(read);
         cursor.found.missed_in_zenskar = count(missed.links.len());
-        self.look_for(missed).await
+        let too_many = self.look_for(missed).await?;
+        if too_many.is_none() {
+            let listing = (Side::Zenskar, cursor.started_at);
+            self.forget_gone(listing, &roll).await?;
+        }
+        Ok(too_many)
     }
 
     /// What the mapping says. A refusal that is about this customer alone says nothing, and must
@@ -299,6 +321,11 @@ impl Engine {
             .await?;
         Ok(())
     }
+}
+
+fn subjects(rows: &[ZenskarCustomer]) -> Vec<Subject> {
+    let ids = rows.iter().map(|seen| seen.id.clone());
+    ids.map(Subject::Unlinked).collect()
 }
 
 /// Whether a failure says something of one customer only: it is an answer, and neither the key nor
