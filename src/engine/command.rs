@@ -8,6 +8,7 @@ mod customers;
 mod dead;
 mod events;
 mod plans;
+mod remotes;
 mod runs;
 mod status;
 

@@ -479,9 +479,5 @@ pub(super) fn describe(now: Timestamp, what: &str, intent: &Intent) -> Entry {
 
 /// A failure in words for a person: what, and what the remote said.
 pub(super) fn reason(failure: &Failure) -> String {
-    if failure.message.is_empty() {
-        failure.to_string()
-    } else {
-        format!("{failure}: {}", failure.message)
-    }
+    failure.in_words()
 }

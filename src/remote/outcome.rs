@@ -202,6 +202,16 @@ impl Failure {
         self.status.is_some() && self.code.as_deref() != Some("idempotency_key_in_use")
     }
 
+    /// The failure for a person: what, and what the remote said. May name a customer.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        if self.message.is_empty() {
+            self.to_string()
+        } else {
+            format!("{self}: {}", self.message)
+        }
+    }
+
     /// The wait that the remote asks for.
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {

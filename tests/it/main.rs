@@ -19,6 +19,7 @@ mod decisions;
 mod hearing;
 mod kill;
 mod matching;
+mod outage;
 mod reload;
 mod runs;
 mod start;

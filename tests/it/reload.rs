@@ -277,3 +277,31 @@ async fn a_field_that_leaves_the_selection_is_not_written_by_what_was_under_way(
             .all(|write| !format!("{write:?}").contains("Stays in Stripe"))
     );
 }
+
+#[tokio::test]
+async fn what_was_learnt_of_a_rate_is_kept_by_a_reload_that_does_not_change_it() {
+    let world = World::new().await;
+    world.pairs(1);
+    let _daemon = world.linked(POLLING, 1).await;
+    let limited = FaultKind::TooManyRequests {
+        reason: None,
+        retry_after: None,
+    };
+    for _ in 0..4 {
+        let _id = world
+            .sandbox
+            .order_fault(Fault::next(Remote::Zenskar, limited.clone()).times(1));
+    }
+    let rate = |status: &Value| status["zenskar"]["rates"]["zenskar"].as_u64().unwrap();
+    world.until_status(|status| rate(status) < 400).await;
+    world.configure(EMAIL_ALONE);
+    assert!(world.output(&["reload"]).await.status.success());
+    let status = world.json(&["status"]).await;
+    assert!(rate(&status) < 450, "{status}");
+    let text = world.place.config_text(EMAIL_ALONE);
+    let text = text.replace("start = 500", "start = 600");
+    world.place.put_config(&text).unwrap();
+    assert!(world.output(&["reload"]).await.status.success());
+    let status = world.json(&["status"]).await;
+    assert!(rate(&status) >= 600, "{status}");
+}

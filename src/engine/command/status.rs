@@ -1,16 +1,16 @@
 //! The whole state at one glance.
 
+use super::remotes::{for_people, problems_for_people, problems_of_remotes};
 use super::{CommandError, show_time};
 use crate::engine::Engine;
 use crate::engine::poller::{READS_DAYS, READS_FLOOR};
 use crate::engine::settings::Poll;
 use crate::engine::view::{
-    ChangesStatus, Daemon, PollStatus, Problem, Remote, ScanStatus, Status, StoreStatus,
+    ChangesStatus, Daemon, PollStatus, Problem, ScanStatus, Status, StoreStatus,
 };
 use crate::model::cursor::{ChangeFilter, ScanCounts, ScanCursor, ScanPhase};
 use crate::model::link::Side;
 use crate::model::time::Timestamp;
-use crate::remote::limiter::LimiterStats;
 use crate::store::{LinkCounts, ReadTx};
 use crate::sync::policy::Direction;
 use std::collections::BTreeMap;
@@ -21,7 +21,8 @@ const RATE_SAMPLE: usize = 256;
 impl Engine {
     pub(super) fn status(&self) -> Result<Status, CommandError> {
         let read = self.store.read()?;
-        let queues: BTreeMap<String, u64> = [
+        let differences = read.difference_counts()?;
+        let mut queues: BTreeMap<String, u64> = [
             (
                 "inbox",
                 read.last_seq()?.saturating_sub(read.intake_cursor()?),
@@ -33,8 +34,8 @@ impl Engine {
         ]
         .map(|(name, count)| (name.to_owned(), count))
         .into();
-        let differences = read
-            .difference_counts()?
+        queues.extend(for_people(&differences));
+        let differences = differences
             .into_iter()
             .map(|(why, count)| (why.as_str().to_owned(), count))
             .collect();
@@ -47,8 +48,8 @@ impl Engine {
             state: "ok".to_owned(),
             problems: Vec::new(),
             notices: notices(links),
-            stripe: self.remote(Side::Stripe, &self.stripe.limiters()),
-            zenskar: self.remote(Side::Zenskar, &self.zenskar.limiters()),
+            stripe: self.remote(Side::Stripe),
+            zenskar: self.remote(Side::Zenskar),
             sync: match settings.policy.direction {
                 None => "off",
                 Some(Direction::From(Side::Stripe)) => "import-only",
@@ -110,31 +111,9 @@ impl Engine {
         })
     }
 
-    fn remote(&self, side: Side, limiters: &[LimiterStats]) -> Remote {
-        let parked = self.gate.parked(side);
-        let last_answer = match side {
-            Side::Stripe => self.stripe.remote_now(),
-            Side::Zenskar => self.zenskar.remote_now(),
-        };
-        Remote {
-            state: if parked.is_some() {
-                "parked"
-            } else {
-                "connected"
-            }
-            .to_owned(),
-            reason: parked.map(|parked| parked.reason),
-            last_answer: last_answer.and_then(show_time),
-            rates: limiters
-                .iter()
-                .map(|limiter| (limiter.name.clone(), limiter.milli_rate / 1_000))
-                .collect(),
-        }
-    }
-
     fn poll_status(&self, read: &ReadTx<'_>) -> Result<PollStatus, CommandError> {
         let cursor = read.poll_cursor()?;
-        let remote_now = self.stripe.remote_now();
+        let remote_now = self.stripe.remote_about();
         let lag = cursor
             .high
             .zip(remote_now)
@@ -151,12 +130,13 @@ impl Engine {
             reads_floor: READS_FLOOR,
             unreadable: self.left_out.unreadable(),
             other_mode: self.left_out.other_mode(),
+            other_account: self.left_out.other_account(),
         })
     }
 
     fn changes_status(&self, read: &ReadTx<'_>) -> Result<ChangesStatus, CommandError> {
         let cursor = read.change_cursor()?;
-        let remote_now = self.zenskar.remote_now();
+        let remote_now = self.zenskar.remote_about();
         let lag = cursor
             .high
             .zip(remote_now)
@@ -270,19 +250,14 @@ fn notices(links: LinkCounts) -> Vec<Problem> {
 
 /// What needs attention, most urgent first.
 fn problems(status: &Status) -> Vec<Problem> {
-    let mut problems = Vec::new();
+    let mut problems = problems_of_remotes(status);
+    problems.extend(problems_for_people(status));
     let mut add = |what: String, hint: &str| {
         problems.push(Problem {
             what,
             hint: hint.to_owned(),
         });
     };
-    for (name, remote) in [("stripe", &status.stripe), ("zenskar", &status.zenskar)] {
-        if let Some(reason) = &remote.reason {
-            let hint = "put a valid key into the key file; it is read again by itself";
-            add(format!("{name} refuses our key: {reason}"), hint);
-        }
-    }
     if status.unknown_in_stripe > 0 {
         add(
             format!(
