@@ -2,7 +2,7 @@
 //!
 //! [`Store`] opens the file and gives snapshots to read from ([`ReadTx`]); [`Writer`] writes, one
 //! named story at a time, many to a commit. The verbs of both are grouped by noun: inbox, work,
-//! links, listings, outbox, creations, dead letters, differences, runs, mirrors, cursors, journal,
+//! links, clues, listings, outbox, creations, dead letters, differences, runs, mirrors, cursors, journal,
 //! secrets, reads, meta.
 //!
 //! # Invariants
@@ -17,6 +17,7 @@
 
 mod alone;
 mod aside;
+mod clues;
 mod codec;
 mod creations;
 mod cursors;
@@ -42,6 +43,7 @@ mod tx;
 mod work;
 mod writer;
 
+pub use clues::Clue;
 pub use codec::survey;
 pub use creations::CreationCounts;
 pub use error::{Cause, QueueFull, RecordError, StoreError, WriteError};

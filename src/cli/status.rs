@@ -111,6 +111,9 @@ fn endpoint(status: &Status) -> String {
 
 fn remote(remote: &Remote, out: &Out) -> String {
     let mut parts = vec![remote.state.clone()];
+    if let Some(since) = &remote.since {
+        parts.push(format!("since {}", out.when(since)));
+    }
     parts.extend(remote.reason.clone());
     parts.push(match &remote.last_answer {
         Some(at) => format!("answered {}", out.ago(at)),
@@ -119,6 +122,10 @@ fn remote(remote: &Remote, out: &Out) -> String {
     // The limiter of the whole comes first by name; those of single endpoints are for `--json`.
     if let Some((_, rate)) = remote.rates.first_key_value() {
         parts.push(format!("at most {rate} requests a second"));
+    }
+    if let Some(error) = &remote.last_error {
+        let (class, at) = (&error.class, out.ago(&error.at));
+        parts.push(format!("last error {at} ({class}): {}", error.message));
     }
     parts.join(", ")
 }

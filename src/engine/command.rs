@@ -9,6 +9,7 @@ mod customers;
 mod dead;
 mod events;
 mod plans;
+mod remotes;
 mod runs;
 mod status;
 

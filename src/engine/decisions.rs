@@ -131,8 +131,18 @@ pub(super) fn unlink(
     link: &StripeCustomerId,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    end(tx, link, BY_UNLINKING, now)
+}
+
+/// Ends what was decided about a link over which nothing moves, for this reason.
+pub(super) fn end(
+    tx: &mut WriteTx<'_>,
+    link: &StripeCustomerId,
+    why: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let mut decided = tx.decided(link)?;
-    decision::overtake(&mut decided, BY_UNLINKING, |_, _| true);
+    decision::overtake(&mut decided, why, |_, _| true);
     put_decided(tx, &decided, now)
 }
 

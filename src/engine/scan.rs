@@ -114,6 +114,10 @@ impl Engine {
             Err(failure) if after.is_none() && cannot_list(&failure) => {
                 return self.pass_over_stripe(cursor, &failure).await;
             }
+            Err(failure) if after.is_none() && is_refused(&failure) => {
+                let why = format!("stripe refuses to list customers: {failure}");
+                return self.stop_scan(cursor, why).await;
+            }
             Err(failure) => return Err(self.refused(failure)),
         };
         self.gate.open(Side::Stripe);
@@ -346,12 +350,15 @@ fn is_gone(failure: &Failure) -> bool {
     matches!(failure.class, Class::CursorGone | Class::Missing)
 }
 
-/// Whether the key, or the server, does not list customers at all.
+/// Whether the key has not the right to list customers. Whatever else is refused may not be another
+/// time, and a read for every linked customer is no answer to it.
 fn cannot_list(failure: &Failure) -> bool {
-    matches!(
-        failure.class,
-        Class::Forbidden | Class::Refused | Class::Missing
-    )
+    failure.class == Class::Forbidden
+}
+
+/// Whether Stripe would say the same of the first page another time.
+fn is_refused(failure: &Failure) -> bool {
+    matches!(failure.class, Class::Refused | Class::Missing)
 }
 
 fn count(items: usize) -> u64 {

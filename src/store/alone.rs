@@ -117,7 +117,7 @@ impl WriteTx<'_> {
     }
 
     /// The customers of a link are, or are not, alone from here on. Of a link that ended because a
-    /// customer was deleted only the other one is there.
+    /// customer was deleted, or is unknown, only the other one is there.
     pub(super) fn move_alone(
         &mut self,
         link: &Link,
@@ -128,12 +128,17 @@ impl WriteTx<'_> {
             Subject::Customer(link.stripe.clone()),
             Subject::Unlinked(link.zenskar.clone()),
         ];
+        let is_there = |side: Side| match before {
+            Some(LinkState::Deleted(gone)) => gone != side,
+            Some(LinkState::Unknown) => side != Side::Stripe,
+            Some(LinkState::Active | LinkState::Unlinked) | None => true,
+        };
         let is_apart = |state: Option<LinkState>| state.is_none_or(|at| at == LinkState::Unlinked);
         for subject in both {
             let (side, id) = place(&subject);
             match (is_apart(before), is_apart(now)) {
                 (true, false) => self.forget_alone(&subject)?,
-                (false, true) if before != Some(LinkState::Deleted(side)) => {
+                (false, true) if is_there(side) => {
                     let since = key::instant(link.made_at);
                     self.put_bytes(table(side), id.as_bytes(), &since)?;
                 }

@@ -24,6 +24,8 @@ pub struct LinkCounts {
     pub deleted_in_stripe: u64,
     /// Their customer in Zenskar is deleted.
     pub deleted_in_zenskar: u64,
+    /// Stripe does not know their customer.
+    pub unknown_in_stripe: u64,
     /// A person took them apart.
     pub unlinked: u64,
 }
@@ -101,6 +103,7 @@ impl ReadTx<'_> {
             active: count(LinkState::Active)?,
             deleted_in_stripe: count(LinkState::Deleted(Side::Stripe))?,
             deleted_in_zenskar: count(LinkState::Deleted(Side::Zenskar))?,
+            unknown_in_stripe: count(LinkState::Unknown)?,
             unlinked: count(LinkState::Unlinked)?,
         })
     }
@@ -213,6 +216,7 @@ const fn counter_name(state: LinkState) -> &'static [u8] {
         LinkState::Active => b"links/active",
         LinkState::Deleted(Side::Stripe) => b"links/deleted in stripe",
         LinkState::Deleted(Side::Zenskar) => b"links/deleted in zenskar",
+        LinkState::Unknown => b"links/unknown in stripe",
         LinkState::Unlinked => b"links/unlinked",
     }
 }

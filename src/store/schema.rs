@@ -48,7 +48,8 @@ pub(super) fn migrate(
         // Runs and what they decided, and creations, which a release that does not know of them
         // would not carry out.
         1 => make_tables(tx)?,
-        // Who is on one side alone, and the counts of links, which an older release would not keep.
+        // Clues, who is on one side alone, and the counts of links, which an older release would not
+        // keep; and states of links of which it does not know.
         2 => {
             make_tables(tx)?;
             tx.count_links()?;

@@ -79,6 +79,9 @@ pub(super) const NAMED: Table = Table("named");
 pub(super) const ALONE_IN_STRIPE: Table = Table("alone_in_stripe");
 /// Zenskar id → since when that is known. Customers of Zenskar that are known to have no partner.
 pub(super) const ALONE_IN_ZENSKAR: Table = Table("alone_in_zenskar");
+/// (mark of a clue, Stripe id) → nothing. Customers of Stripe that wait for a link, by what their
+/// partner in Zenskar would show.
+pub(super) const CLUES: Table = Table("clues");
 /// Number → dead letter, for a person to decide.
 pub(super) const DEAD: Table = Table("dead");
 
@@ -107,7 +110,7 @@ pub(super) const SECRETS: Table = Table("secrets");
 pub(super) const READS: Table = Table("reads");
 
 /// All tables; a migration makes those that a file lacks.
-pub(super) const ALL: [Table; 26] = [
+pub(super) const ALL: [Table; 27] = [
     META,
     COUNTERS,
     EVENTS,
@@ -125,6 +128,7 @@ pub(super) const ALL: [Table; 26] = [
     NAMED,
     ALONE_IN_STRIPE,
     ALONE_IN_ZENSKAR,
+    CLUES,
     DEAD,
     DIFFERENCES,
     RUNS,

@@ -829,6 +829,8 @@ fn fill(store: &Store) {
         tx.note_named(&zen("z-4"), &cus("cus_4")).unwrap();
         let alone = Subject::Unlinked(zen("z-5"));
         tx.note_alone(&alone, at(7)).unwrap();
+        tx.note_clue(&Clue::Candidate(zen("z-5")), &cus("cus_5"))
+            .unwrap();
     });
 }
 
@@ -967,6 +969,34 @@ fn links_are_counted_by_state_and_whom_none_holds_is_alone() {
 }
 
 #[test]
+fn who_waits_for_a_partner_is_found_by_what_that_shows() {
+    let store = memory();
+    let email = |text: &str| Clue::Email(text.to_owned());
+    let candidate = |id: &str| Clue::Candidate(zen(id));
+    write(&store, move |tx| {
+        for (clue, stripe) in [
+            (email("Ann@example.com"), "cus_1"),
+            (email("ann@example.com "), "cus_2"),
+            (email("bea@example.com"), "cus_3"),
+            (candidate("z-1"), "cus_1"),
+            (candidate("ann@example.com"), "cus_4"),
+        ] {
+            tx.note_clue(&clue, &cus(stripe)).unwrap();
+        }
+        let gone = tx.forget_clue(&candidate("z-1"), &cus("cus_1"));
+        assert!(gone.unwrap());
+        let gone = tx.forget_clue(&candidate("z-1"), &cus("cus_1"));
+        assert!(!gone.unwrap());
+    });
+    let read = store.read().unwrap();
+    let sought = |clue: &Clue, limit| read.sought_by(clue, limit).unwrap();
+    let both = [cus("cus_1"), cus("cus_2")];
+    assert_eq!(sought(&email("ANN@example.com"), 9), both);
+    assert_eq!(sought(&email("ann@example.com"), 1), both[..1]);
+    assert_eq!(sought(&candidate("z-1"), 9), []);
+}
+
+#[test]
 fn who_names_a_customer_is_found_by_its_name_alone() {
     let store = memory();
     let mirror = Mirror {
@@ -995,7 +1025,7 @@ fn who_names_a_customer_is_found_by_its_name_alone() {
 }
 
 /// Tables by the schema that brought them; the others are of the first.
-const LATER_TABLES: [(u32, &str); 8] = [
+const LATER_TABLES: [(u32, &str); 9] = [
     (2, "runs"),
     (2, "decided"),
     (2, "decided_by_run"),
@@ -1004,6 +1034,7 @@ const LATER_TABLES: [(u32, &str); 8] = [
     (2, "named"),
     (3, "alone_in_stripe"),
     (3, "alone_in_zenskar"),
+    (3, "clues"),
 ];
 
 /// The links of an older file, and who waits in it, are counted when it is opened.

@@ -11,8 +11,10 @@
 //! - Reads are counted: Stripe rations them (500 per transaction, at least 10,000 a month).
 //! - Every write carries an idempotency key, so that Stripe recognises a repeat.
 
+mod acting;
 mod create;
 mod endpoints;
+mod rights;
 
 use crate::clock::Clock;
 use crate::model::customer::Field;
@@ -20,8 +22,9 @@ use crate::model::id::{AccountId, EventId, StripeCustomerId};
 use crate::model::link::Side;
 use crate::model::time::Timestamp;
 use crate::remote::client::{ApiKey, Base, Limiter, Reply, permits};
-use crate::remote::limiter::{LimiterStats, Priority, Rates};
-use crate::remote::outcome::{Answer, Call, Class, Failure, Outcome, Page, Repeat};
+use crate::remote::health::Health;
+use crate::remote::limiter::{LimiterStats, Permit, Priority, Rates};
+use crate::remote::outcome::{Answer, Call, Failure, Outcome, Page, Repeat, Wanted};
 use crate::remote::text::{form, path_segment, query};
 use crate::remote::transport::{HeaderText, Request, Transport};
 use crate::stripe::convert::{Observed, observed};
@@ -29,9 +32,12 @@ use crate::stripe::error::{Limited, failure, limited};
 use crate::stripe::event::{self, Envelope};
 use crate::stripe::{object, page};
 use http::Method;
+use rights::Missed;
 use std::collections::BTreeSet;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 
+pub use acting::Acting;
+use acting::{Headers, named};
 pub use endpoints::{Made, form_of};
 
 /// Most objects on one page (API reference, "Pagination").
@@ -99,19 +105,6 @@ pub struct EventWindow {
     pub to: Option<Timestamp>,
 }
 
-/// For whom calls are made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Acting {
-    /// The key's own account.
-    Own,
-    /// An account connected to the key's platform (Stripe's documentation, "Making API calls for
-    /// connected accounts").
-    For(AccountId),
-    /// Nobody: no account is connected, and the platform's own is none of our business. Calls for an
-    /// account fail without being sent.
-    Nobody,
-}
-
 /// How much of a customer is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
@@ -145,6 +138,7 @@ pub struct StripeClient {
     customers: Limiter,
     events: Limiter,
     others: Limiter,
+    tax_ids: Missed,
 }
 
 impl StripeClient {
@@ -166,6 +160,7 @@ impl StripeClient {
             customers: endpoint("stripe/v1/customers"),
             events: endpoint("stripe/v1/events"),
             others: endpoint("stripe/others"),
+            tax_ids: Missed::default(),
             live: options.live,
             acting: RwLock::new(options.account.map_or(Acting::Own, Acting::For)),
             api_version: options.api_version,
@@ -245,12 +240,23 @@ impl StripeClient {
         self.customer_in(id, Detail::Plain, priority).await
     }
 
-    /// As [`customer`](Self::customer), in this detail.
+    /// As [`customer`](Self::customer), in this detail, as far as the key's rights go: a customer
+    /// that may be read without its tax ids is.
     ///
     /// # Errors
     ///
     /// The call failed.
     pub async fn customer_in(
+        &self,
+        id: &StripeCustomerId,
+        detail: Detail,
+        priority: Priority,
+    ) -> Outcome<Observed> {
+        self.within_rights(detail, |detail| self.read_customer(id, detail, priority))
+            .await
+    }
+
+    async fn read_customer(
         &self,
         id: &StripeCustomerId,
         detail: Detail,
@@ -285,12 +291,13 @@ impl StripeClient {
         &self,
         id: &StripeCustomerId,
         changes: &[(String, String)],
-        key: &str,
+        (key, wanted): (&str, Wanted<'_>),
         priority: Priority,
     ) -> Outcome<Observed> {
         let path = format!("/v1/customers/{}", path_segment(id.as_str()));
+        let sent = (form(changes), key);
         let reply = self
-            .post(UPDATE_CUSTOMER, &path, form(changes), key, priority)
+            .post(UPDATE_CUSTOMER, &path, sent, wanted, priority)
             .await?;
         let seen = observed(reply.response.body.to_vec())
             .map_err(|_| unreadable(UPDATE_CUSTOMER, &reply, "not a customer"))?;
@@ -300,13 +307,25 @@ impl StripeClient {
         Ok(answer(&reply, seen))
     }
 
-    /// A page of the account's customers, newest first, after `after`. Deleted customers are not
-    /// listed.
+    /// A page of the account's customers, newest first, after `after`, in this detail as far as the
+    /// key's rights go. Deleted customers are not listed.
     ///
     /// # Errors
     ///
     /// The call failed.
     pub async fn customers_page(
+        &self,
+        after: Option<&StripeCustomerId>,
+        detail: Detail,
+        priority: Priority,
+    ) -> Outcome<Page<Observed, StripeCustomerId>> {
+        self.within_rights(detail, |detail| {
+            self.list_customers(after, detail, priority)
+        })
+        .await
+    }
+
+    async fn list_customers(
         &self,
         after: Option<&StripeCustomerId>,
         detail: Detail,
@@ -405,26 +424,10 @@ impl StripeClient {
         Ok(answer(&reply, seen))
     }
 
-    /// Makes calls for somebody else from the next request on.
-    pub fn set_acting(&self, acting: Acting) {
-        *self.acting.write().unwrap_or_else(PoisonError::into_inner) = acting;
-    }
-
-    /// For whom calls are made.
-    #[must_use]
-    pub fn acting(&self) -> Acting {
-        let acting = self.acting.read();
-        acting.unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// The key in use.
-    pub(super) fn key(&self) -> ApiKey {
-        self.base.key()
-    }
-
     /// Uses another key from the next request on.
     pub fn set_key(&self, key: ApiKey) {
         self.base.set_key(key);
+        self.tax_ids.forget();
     }
 
     /// Changes the rate per endpoint, in requests per second.
@@ -446,6 +449,18 @@ impl StripeClient {
     #[must_use]
     pub fn remote_about(&self) -> Option<Timestamp> {
         self.base.remote_about()
+    }
+
+    /// Whether the key was found to lack the right to read tax ids.
+    #[must_use]
+    pub fn lacks_tax_ids(&self) -> bool {
+        self.tax_ids.at().is_some()
+    }
+
+    /// What the last calls came to.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.base.health()
     }
 
     /// Reads sent since the start, for Stripe's read allowance.
@@ -483,8 +498,8 @@ impl StripeClient {
         &self,
         call: Call,
         path: &str,
-        form: String,
-        key: &str,
+        (form, key): (String, &str),
+        wanted: Wanted<'_>,
         priority: Priority,
     ) -> Result<Reply, Failure> {
         let mut headers = self.headers(call)?;
@@ -493,7 +508,11 @@ impl StripeClient {
         headers.push(("idempotency-key", HeaderText::plain(key)));
         let mut request = self.base.request(Method::POST, path, headers);
         request.body = form.into();
-        self.send(call, &self.customers, request, priority).await
+        let permits = permits(&[&self.customers, &self.whole], priority).await;
+        if !wanted() {
+            return Err(Failure::unwanted(Side::Stripe, call));
+        }
+        self.send_now(call, permits, request).await
     }
 
     async fn send(
@@ -504,13 +523,26 @@ impl StripeClient {
         priority: Priority,
     ) -> Result<Reply, Failure> {
         let permits = permits(&[endpoint, &self.whole], priority).await;
-        let reply = self
-            .base
-            .send(request)
-            .await
-            .map_err(|error| Failure::unanswered(Side::Stripe, call, error))?;
-        let failed =
-            (!reply.response.is_success()).then(|| failure(call, &reply.response, reply.date));
+        self.send_now(call, permits, request).await
+    }
+
+    async fn send_now(
+        &self,
+        call: Call,
+        permits: Vec<Permit<'_>>,
+        request: Request,
+    ) -> Result<Reply, Failure> {
+        let reply = self.base.send(request).await.map_err(|error| {
+            let failure = Failure::unanswered(Side::Stripe, call, error);
+            self.base.note(Some(&failure));
+            failure
+        })?;
+        let failed = match reply.response.is_success() {
+            true if reply.response.is_markup() => Some(unreadable(call, &reply, "not JSON")),
+            true => None,
+            false => Some(failure(call, &reply.response, reply.date)),
+        };
+        self.base.note(failed.as_ref());
         let limit = limited(&reply.response, failed.as_ref());
         for (permit, which) in permits
             .into_iter()
@@ -527,37 +559,6 @@ impl StripeClient {
         }
         failed.map_or(Ok(reply), Err)
     }
-
-    /// Headers of a call for the account.
-    fn headers(&self, call: Call) -> Result<Headers, Failure> {
-        let mut headers = self.own_headers();
-        match self.acting() {
-            Acting::Own => {}
-            Acting::For(account) => headers.push(named(&account)),
-            Acting::Nobody => {
-                let mut failure = Failure::new(Side::Stripe, call, Class::Unauthorized);
-                "no account is connected".clone_into(&mut failure.message);
-                return Err(failure);
-            }
-        }
-        Ok(headers)
-    }
-
-    /// Headers of a call for the key's own account.
-    fn own_headers(&self) -> Headers {
-        let bearer = format!("Bearer {}", self.base.key().expose());
-        vec![
-            ("authorization", HeaderText::secret(bearer)),
-            ("stripe-version", HeaderText::plain(&self.api_version)),
-        ]
-    }
-}
-
-type Headers = Vec<(&'static str, HeaderText)>;
-
-/// The header that says for which account a platform calls.
-fn named(account: &AccountId) -> (&'static str, HeaderText) {
-    ("stripe-account", HeaderText::plain(account.as_str()))
 }
 
 /// The account's rate. A rate per endpoint above it says that this is not Stripe's own server.

@@ -140,7 +140,10 @@ async fn who_is_linked_unlinked_or_deleted_leaves_one_count_for_another() {
     assert_eq!(status["scan"]["expected"], 3);
     assert_eq!(
         status["links_by_state"],
-        json!({ "active": 3, "deleted in stripe": 0, "deleted in zenskar": 0, "unlinked": 1 })
+        json!({
+            "active": 3, "deleted in stripe": 0, "deleted in zenskar": 0,
+            "unknown in stripe": 0, "unlinked": 1
+        })
     );
     assert_eq!(status["notices"], json!([]));
     // One that nobody is linked with goes: Stripe tells, Zenskar is listed again.

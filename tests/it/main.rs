@@ -21,6 +21,7 @@ mod endpoint;
 mod hearing;
 mod kill;
 mod matching;
+mod outage;
 mod reload;
 mod runs;
 mod start;

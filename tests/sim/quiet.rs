@@ -516,9 +516,15 @@ impl Run {
             of(|state| *state == LinkState::Active),
             of(|state| matches!(state, LinkState::Deleted(_))),
             of(|state| *state == LinkState::Unlinked),
+            of(|state| *state == LinkState::Unknown),
         );
         let counts = read.link_counts().unwrap();
-        let counted = (counts.active, counts.deleted(), counts.unlinked);
+        let counted = (
+            counts.active,
+            counts.deleted(),
+            counts.unlinked,
+            counts.unknown_in_stripe,
+        );
         let mut wrong = Vec::new();
         if found != counted {
             wrong.push(format!(

@@ -1,17 +1,16 @@
 //! The whole state at one glance.
 
+use super::remotes::{for_people, problems_for_people, problems_of_remotes};
 use super::{CommandError, connection, show_time};
 use crate::engine::Engine;
 use crate::engine::poller::{READS_DAYS, READS_FLOOR};
 use crate::engine::settings::Poll;
 use crate::engine::view::{
-    ChangesStatus, Daemon, PollStatus, Problem, Remote, ScanStatus, Status, StoreStatus,
+    ChangesStatus, Daemon, PollStatus, Problem, ScanStatus, Status, StoreStatus,
 };
-use crate::model::connection::Way;
 use crate::model::cursor::{ChangeFilter, ScanCounts, ScanCursor, ScanPhase};
 use crate::model::link::Side;
 use crate::model::time::Timestamp;
-use crate::remote::limiter::LimiterStats;
 use crate::store::{LinkCounts, ReadTx};
 use crate::sync::policy::Direction;
 use std::collections::BTreeMap;
@@ -22,7 +21,8 @@ const RATE_SAMPLE: usize = 256;
 impl Engine {
     pub(super) fn status(&self) -> Result<Status, CommandError> {
         let read = self.store.read()?;
-        let queues: BTreeMap<String, u64> = [
+        let differences = read.difference_counts()?;
+        let mut queues: BTreeMap<String, u64> = [
             (
                 "inbox",
                 read.last_seq()?.saturating_sub(read.intake_cursor()?),
@@ -34,8 +34,8 @@ impl Engine {
         ]
         .map(|(name, count)| (name.to_owned(), count))
         .into();
-        let differences = read
-            .difference_counts()?
+        queues.extend(for_people(&differences));
+        let differences = differences
             .into_iter()
             .map(|(why, count)| (why.as_str().to_owned(), count))
             .collect();
@@ -48,8 +48,8 @@ impl Engine {
             state: "ok".to_owned(),
             problems: Vec::new(),
             notices: notices(links),
-            stripe: self.remote(Side::Stripe, &self.stripe.limiters()),
-            zenskar: self.remote(Side::Zenskar, &self.zenskar.limiters()),
+            stripe: self.remote(Side::Stripe),
+            zenskar: self.remote(Side::Zenskar),
             connection: self.connection_status(&read)?,
             endpoint: self.endpoint.status(),
             sync: match settings.policy.direction {
@@ -65,6 +65,7 @@ impl Engine {
                 .map_or(0, |work| now.since(work.since).as_secs()),
             links: links.active,
             links_by_state: links_by_state(links),
+            unknown_in_stripe: links.unknown_in_stripe,
             differences,
             creations: self.creations_status(&read)?,
             poll: self.poll_status(&read)?,
@@ -112,33 +113,9 @@ impl Engine {
         })
     }
 
-    fn remote(&self, side: Side, limiters: &[LimiterStats]) -> Remote {
-        let parked = self.gate.parked(side);
-        let last_answer = match side {
-            Side::Stripe => self.stripe.remote_now(),
-            Side::Zenskar => self.zenskar.remote_now(),
-        };
-        Remote {
-            state: if parked.is_some() {
-                "parked"
-            } else if self.gate.is_closed(side) {
-                "closed"
-            } else {
-                "connected"
-            }
-            .to_owned(),
-            reason: parked.map(|parked| parked.reason),
-            last_answer: last_answer.and_then(show_time),
-            rates: limiters
-                .iter()
-                .map(|limiter| (limiter.name.clone(), limiter.milli_rate / 1_000))
-                .collect(),
-        }
-    }
-
     fn poll_status(&self, read: &ReadTx<'_>) -> Result<PollStatus, CommandError> {
         let cursor = read.poll_cursor()?;
-        let remote_now = self.stripe.remote_now();
+        let remote_now = self.stripe.remote_about();
         let lag = cursor
             .high
             .zip(remote_now)
@@ -155,12 +132,13 @@ impl Engine {
             reads_floor: READS_FLOOR,
             unreadable: self.left_out.unreadable(),
             other_mode: self.left_out.other_mode(),
+            other_account: self.left_out.other_account(),
         })
     }
 
     fn changes_status(&self, read: &ReadTx<'_>) -> Result<ChangesStatus, CommandError> {
         let cursor = read.change_cursor()?;
-        let remote_now = self.zenskar.remote_now();
+        let remote_now = self.zenskar.remote_about();
         let lag = cursor
             .high
             .zip(remote_now)
@@ -247,6 +225,7 @@ fn links_by_state(links: LinkCounts) -> BTreeMap<String, u64> {
         ("active", links.active),
         ("deleted in stripe", links.deleted_in_stripe),
         ("deleted in zenskar", links.deleted_in_zenskar),
+        ("unknown in stripe", links.unknown_in_stripe),
         ("unlinked", links.unlinked),
     ]
     .map(|(state, count)| (state.to_owned(), count))
@@ -274,18 +253,23 @@ fn notices(links: LinkCounts) -> Vec<Problem> {
 /// What needs attention, most urgent first.
 fn problems(status: &Status) -> Vec<Problem> {
     let mut problems = connection::problems(status);
+    problems.extend(problems_of_remotes(status));
+    problems.extend(problems_for_people(status));
     let mut add = |what: String, hint: &str| {
         problems.push(Problem {
             what,
             hint: hint.to_owned(),
         });
     };
-    for (name, remote) in [("stripe", &status.stripe), ("zenskar", &status.zenskar)] {
-        let is_said = name == "stripe" && status.connection.way == Way::OAuth.as_str();
-        if let Some(reason) = remote.reason.as_ref().filter(|_| !is_said) {
-            let hint = "put a valid key into the key file; it is read again by itself";
-            add(format!("{name} refuses our key: {reason}"), hint);
-        }
+    if status.unknown_in_stripe > 0 {
+        add(
+            format!(
+                "linked customers that stripe does not know: {}",
+                status.unknown_in_stripe
+            ),
+            "put right the key of another account, or the mapping in Zenskar, and run \"zenstripe \
+             scan\"; unlink those that were deleted for good: \"zenstripe customers list\"",
+        );
     }
     let dead = status.queues.get("dead").copied().unwrap_or(0);
     if dead > 0 {
@@ -316,7 +300,8 @@ fn problems(status: &Status) -> Vec<Problem> {
     }
     let claimed = status.scan.found.get("claimed_twice").copied().unwrap_or(0);
     if claimed > 0 {
-        let hint = "run \"zenstripe customers list\" and unlink the wrong one";
+        let hint = "correct the mapping in Zenskar, or unlink the wrong one, and run \"zenstripe \
+                    scan\"; \"zenstripe customers list\" shows the links";
         add(
             format!("customers of Zenskar mapped to a linked customer of Stripe: {claimed}"),
             hint,

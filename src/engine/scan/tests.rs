@@ -237,7 +237,9 @@ fn a_scan_that_stopped_is_a_problem_until_one_comes_to_its_end() {
 
 #[test]
 fn without_the_right_to_list_every_linked_customer_is_looked_at() {
-    let bench = Bench::new(vec![says(403, NOW, "{}")], Vec::new());
+    // It is asked without tax ids too: that right may be the one that is missing.
+    let denied = || says(403, NOW, "{}");
+    let bench = Bench::new(vec![denied(), denied()], Vec::new());
     bench.link("cus_1", "z1", LinkState::Active);
     bench.link("cus_2", "z2", LinkState::Unlinked);
     bench.at_phase(ScanPhase::Stripe(None));
@@ -525,4 +527,32 @@ fn what_is_not_as_agreed_is_counted_by_side_and_field() {
     let differing = bench.place().differing;
     assert_eq!(differing.get(&(Side::Zenskar, Field::Name)), Some(&1));
     assert!(differing.keys().all(|(side, _)| *side == Side::Zenskar));
+}
+
+#[test]
+fn a_gateway_that_answers_for_stripe_is_no_reason_to_read_every_customer() {
+    let refusal = r#"{"error":{"type":"invalid_request_error","message":"No such parameter"}}"#;
+    let bench = Bench::new(
+        vec![
+            says(404, NOW, "<html>not found</html>"),
+            says(302, NOW, ""),
+            says(400, NOW, refusal),
+        ],
+        Vec::new(),
+    );
+    bench.link("cus_1", "z1", LinkState::Active);
+    bench.at_phase(ScanPhase::Stripe(None));
+    for _ in 0..2 {
+        assert!(matches!(bench.scan(), Err(EngineError::Remote(_))));
+        assert_eq!(bench.place().phase, ScanPhase::Stripe(None));
+    }
+    // What Stripe itself refuses it would refuse again.
+    assert!(matches!(bench.scan(), Ok(Scanned::Stopped)));
+    assert!(
+        bench
+            .place()
+            .stopped
+            .is_some_and(|why| why.contains("refuses to list"))
+    );
+    assert!(!bench.has_work("cus_1"));
 }

@@ -1,7 +1,7 @@
 //! The half of a scan that lists Zenskar, which alone is a sweep.
 
 use crate::engine::Engine;
-use crate::engine::changes::{OVERLAP, insert_news};
+use crate::engine::changes::{LAG, OVERLAP, insert_news};
 use crate::engine::error::EngineError;
 use crate::engine::linking::{make_link, new_link, proof};
 use crate::engine::scan::roll::Roll;
@@ -11,7 +11,7 @@ use crate::model::cursor::{ScanCounts, ScanCursor, ScanPhase};
 use crate::model::customer::Field;
 use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
 use crate::model::journal::Entry;
-use crate::model::link::{Link, LinkProof, Side};
+use crate::model::link::{Link, LinkProof, LinkState, Side};
 use crate::model::mark::Mark;
 use crate::model::mirror::Mirror;
 use crate::model::time::Timestamp;
@@ -116,7 +116,8 @@ impl Engine {
         Ok(())
     }
 
-    /// The linked customers of a page; gives the others, and the fields that are not as agreed.
+    /// The linked customers of a page; gives the others, with those whose mapping may name another
+    /// customer by now, and the fields that are not as agreed.
     async fn take_linked(
         &self,
         rows: Vec<ZenskarCustomer>,
@@ -136,6 +137,9 @@ impl Engine {
         for seen in rows {
             match read.link_by_zenskar(&seen.id)? {
                 Some(link) => {
+                    if may_follow(&link) {
+                        unlinked.push(seen.clone());
+                    }
                     let seen = Seen::new(&read, &link, &seen, (observed_at, &rules))?;
                     differing.extend_from_slice(seen.differing());
                     linked.extend(seen.is_to_be_taken().then_some(seen));
@@ -189,8 +193,17 @@ impl Engine {
             .iter()
             .position(|seen| handled.as_ref() == Some(&seen.id))
             .map_or(0, |at| at.saturating_add(1));
+        // A scan that lists Stripe was asked for; else what changed since the last one counts.
+        let asked = cursor.stripe_started_at.is_some();
+        let swept_at = cursor.zenskar_swept_at.map(|at| at.minus(LAG));
+        let is_news = |seen: &ZenskarCustomer| {
+            asked
+                || seen
+                    .updated_at
+                    .is_none_or(|at| swept_at.is_none_or(|swept| at >= swept))
+        };
         for seen in rows.iter().skip(seen_to) {
-            let taken = self.ask_mapping(&mut cursor.found, seen, observed_at);
+            let taken = self.ask_mapping(&mut cursor.found, seen, (observed_at, is_news(seen)));
             match taken.await {
                 Ok(()) => cursor.handled = Some(seen.id.clone()),
                 Err(EngineError::Remote(failure)) => {
@@ -213,10 +226,12 @@ impl Engine {
         &self,
         found: &mut ScanCounts,
         seen: &ZenskarCustomer,
-        observed_at: Timestamp,
+        (observed_at, is_news): (Timestamp, bool),
     ) -> Result<(), EngineError> {
         let now = self.clock.now();
         match self.mapping_for_scan(&seen.id).await? {
+            // It is not in force, which its mapping does not change.
+            Mapping::Names(stripe) if self.is_linked_with(&seen.id, &stripe)? => {}
             Mapping::Names(stripe) => {
                 let link = new_link(&stripe, &seen.id, LinkProof::Mapping, now);
                 let mirror = Mirror {
@@ -247,11 +262,20 @@ impl Engine {
                 if answer == Mapping::NoAnswer {
                     found.unanswered = found.unanswered.saturating_add(1);
                 }
-                self.ask_for_named(seen).await?;
+                self.ask_for_sought(seen, is_news).await?;
                 self.know_unlinked(seen, &answer).await?;
             }
         }
         Ok(())
+    }
+
+    fn is_linked_with(
+        &self,
+        zenskar: &ZenskarCustomerId,
+        stripe: &StripeCustomerId,
+    ) -> Result<bool, EngineError> {
+        let link = self.store.read()?.link_by_zenskar(zenskar)?;
+        Ok(link.is_some_and(|link| link.stripe == *stripe))
     }
 
     /// Makes work of the linked customers that Zenskar's listing did not hold, unless they are more
@@ -326,6 +350,14 @@ impl Engine {
 fn subjects(rows: &[ZenskarCustomer]) -> Vec<Subject> {
     let ids = rows.iter().map(|seen| seen.id.clone());
     ids.map(Subject::Unlinked).collect()
+}
+
+/// Whether a link gives way where Zenskar's mapping names another customer of Stripe.
+const fn may_follow(link: &Link) -> bool {
+    match link.state {
+        LinkState::Active | LinkState::Deleted(Side::Zenskar) => false,
+        LinkState::Deleted(Side::Stripe) | LinkState::Unknown | LinkState::Unlinked => true,
+    }
 }
 
 /// Whether a failure says something of one customer only: it is an answer, and neither the key nor

@@ -71,6 +71,8 @@ label! {
         DeletedInStripe = "deleted_in_stripe",
         /// Its customer in Zenskar is deleted.
         DeletedInZenskar = "deleted_in_zenskar",
+        /// Stripe does not know its customer.
+        UnknownInStripe = "unknown_in_stripe",
         /// A person took it apart.
         Unlinked = "unlinked",
     }
