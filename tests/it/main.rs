@@ -19,6 +19,7 @@ mod hearing;
 mod kill;
 mod matching;
 mod reload;
+mod scan;
 mod start;
 mod support;
 mod webhook;
