@@ -128,14 +128,8 @@ impl Engine {
         drop(read);
         let (stripe, zenskar) = self.see_both(&link, work, &events).await?;
         let now = self.clock.now();
-        if zenskar.mirror.deleted && link.state == LinkState::Active {
-            let known = self
-                .store
-                .read()?
-                .mirror(Side::Zenskar, link.zenskar.as_str())?;
-            if !known.is_some_and(|known| known.deleted) {
-                return self.confirm_gone(work, &link, &zenskar.mirror).await;
-            }
+        if self.is_newly_gone(&link, &zenskar)? {
+            return self.confirm_gone(work, &link, &zenskar.mirror).await;
         }
         let known = self.known(&link)?;
         let evidence = self.prove(&known, (&stripe, &zenskar), &events)?;
@@ -182,6 +176,16 @@ impl Engine {
         } else {
             Looked::Again
         })
+    }
+
+    /// Whether Zenskar does not know the customer of a link, and did when it was last looked at.
+    fn is_newly_gone(&self, link: &Link, zenskar: &Sight) -> Result<bool, EngineError> {
+        if !zenskar.mirror.deleted || link.state != LinkState::Active {
+            return Ok(false);
+        }
+        let read = self.store.read()?;
+        let known = read.mirror(Side::Zenskar, link.zenskar.as_str())?;
+        Ok(!known.is_some_and(|known| known.deleted))
     }
 
     /// Zenskar's reads may lag behind its writes, so one answer does not end a link: the customer

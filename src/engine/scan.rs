@@ -33,7 +33,8 @@ use crate::model::link::{Link, LinkState, Side};
 use crate::model::mark::Mark;
 use crate::model::time::Timestamp;
 use crate::remote::limiter::Priority;
-use crate::remote::outcome::{Class, Failure};
+use crate::remote::outcome::{Class, Failure, Page};
+use crate::stripe::convert::Observed;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -96,6 +97,9 @@ impl Engine {
                 }
             })
             .await?;
+        if self.store.read()?.scan_cursor()?.listing.is_none() {
+            self.roll.forget();
+        }
         Ok(Scanned::Page)
     }
 
@@ -128,14 +132,8 @@ impl Engine {
         let observed_at = answer.date.unwrap_or(Timestamp::MIN);
         let now = self.clock.now();
         let page = answer.value;
-        cursor.stripe_started_at = cursor.stripe_started_at.or(answer.date);
-        cursor.stripe_listed_until = cursor.stripe_listed_until.max(answer.date);
-        cursor.found.stripe = cursor.found.stripe.saturating_add(count(page.items.len()));
         cursor.before = after;
-        cursor.phase = match page.next {
-            Some(last) => ScanPhase::Stripe(Some(last)),
-            None => to_zenskar(&mut cursor, now),
-        };
+        note_page(&mut cursor, answer.date, &page, now);
         let at_end = cursor.phase == ScanPhase::Zenskar(None);
         let settings = self.settings();
         let read = self.store.read()?;
@@ -246,20 +244,8 @@ impl Engine {
         let now = self.clock.now();
         let links = self.store.read()?.link_count()?;
         let looks = schedule::may_look_at_each(&cursor, links, now);
-        let mut after: Option<StripeCustomerId> = None;
-        while looks {
-            let links = self.store.read()?.links(after.as_ref(), LINKS_STEP)?;
-            let Some(last) = links.last() else { break };
-            after = Some(last.stripe.clone());
-            self.writer
-                .write("look at linked customers", move |tx| {
-                    let linked = |link: &&Link| link.state != LinkState::Unlinked;
-                    let mut linked = links.iter().filter(linked);
-                    linked.try_for_each(|link| ask(tx, &link.stripe, now))
-                })
-                .await?;
-        }
         if looks {
+            self.look_at_each(now).await?;
             cursor.stripe_each_at = Some(now);
         }
         cursor.phase = to_zenskar(&mut cursor, now);
@@ -275,6 +261,25 @@ impl Engine {
             .await?;
         self.wake.look.notify_one();
         Ok(Scanned::Page)
+    }
+
+    /// Makes work of every linked customer.
+    async fn look_at_each(&self, now: Timestamp) -> Result<(), EngineError> {
+        let mut after: Option<StripeCustomerId> = None;
+        loop {
+            let links = self.store.read()?.links(after.as_ref(), LINKS_STEP)?;
+            let Some(last) = links.last() else {
+                return Ok(());
+            };
+            after = Some(last.stripe.clone());
+            self.writer
+                .write("look at linked customers", move |tx| {
+                    let linked = |link: &&Link| link.state != LinkState::Unlinked;
+                    let mut linked = links.iter().filter(linked);
+                    linked.try_for_each(|link| ask(tx, &link.stripe, now))
+                })
+                .await?;
+        }
     }
 
     /// Makes work of the linked customers that the listing did not hold, unless they are more than
@@ -369,6 +374,22 @@ fn count_differing(cursor: &mut ScanCursor, side: Side, fields: &[Field]) {
         let count = cursor.differing.entry((side, *field)).or_default();
         *count = count.saturating_add(1);
     }
+}
+
+/// A page of Stripe's listing was shown at `date`, by Stripe's clock.
+fn note_page(
+    cursor: &mut ScanCursor,
+    date: Option<Timestamp>,
+    page: &Page<Observed, StripeCustomerId>,
+    now: Timestamp,
+) {
+    cursor.stripe_started_at = cursor.stripe_started_at.or(date);
+    cursor.stripe_listed_until = cursor.stripe_listed_until.max(date);
+    cursor.found.stripe = cursor.found.stripe.saturating_add(count(page.items.len()));
+    cursor.phase = match &page.next {
+        Some(last) => ScanPhase::Stripe(Some(last.clone())),
+        None => to_zenskar(cursor, now),
+    };
 }
 
 /// Stripe's listing came to its end.

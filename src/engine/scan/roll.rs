@@ -45,12 +45,19 @@ impl Roll {
 #[derive(Debug, Default)]
 pub(in crate::engine) struct KeptRoll(Mutex<Option<(Timestamp, Arc<Roll>)>>);
 
+impl KeptRoll {
+    /// Nobody asks for it any more, or another one is to be made.
+    pub(super) fn forget(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
 impl Engine {
     /// Forgets the roll once no look can follow from the listing.
     pub(in crate::engine) fn drop_roll(&self) -> Result<(), EngineError> {
         let read = self.store.read()?;
         if read.scan_cursor()?.phase == ScanPhase::Idle && read.work_count()? == 0 {
-            *self.roll.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            self.roll.forget();
         }
         Ok(())
     }
