@@ -160,16 +160,15 @@ impl Engine {
         Ok(due)
     }
 
-    /// Intents that are due and whose customer nobody has, oldest first.
+    /// Intents that are due, whose target takes calls and whose customer nobody has, oldest first.
     ///
     /// # Errors
     ///
     /// The store failed.
     pub fn due_intents(&self, now: Timestamp, limit: usize) -> Result<Vec<Intent>, EngineError> {
-        let mut due = self
-            .store
-            .read()?
-            .due_intents(now, limit.saturating_mul(2))?;
+        let is_open = |intent: &Intent| self.gate.is_open(intent.target, now);
+        let read = self.store.read()?;
+        let mut due = read.due_intents_where(now, limit.saturating_mul(2), is_open)?;
         due.retain(|intent| {
             !self
                 .claims

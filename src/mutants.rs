@@ -22,11 +22,13 @@ pub enum Mutant {
     BaseMovedByDecision = 6,
     /// Of two changes, the one that was noticed later counts as the later one.
     NoticedLaterIsLater = 7,
+    /// A request to make a customer is repeated under another idempotency key.
+    MadeUnderAnotherKey = 8,
 }
 
 impl Mutant {
     /// Every defect.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::IntentsNotSettled,
         Self::AckBeforeCommit,
         Self::CursorMovedByWebhook,
@@ -34,6 +36,7 @@ impl Mutant {
         Self::ChangesUnheard,
         Self::BaseMovedByDecision,
         Self::NoticedLaterIsLater,
+        Self::MadeUnderAnotherKey,
     ];
 }
 
@@ -59,5 +62,6 @@ const fn number(mutant: Mutant) -> u8 {
         Mutant::ChangesUnheard => 5,
         Mutant::BaseMovedByDecision => 6,
         Mutant::NoticedLaterIsLater => 7,
+        Mutant::MadeUnderAnotherKey => 8,
     }
 }

@@ -13,6 +13,7 @@
 //! - A secret is never in a `Debug` form, and customer data is never in a `Display` form.
 
 pub mod client;
+pub mod health;
 pub mod limiter;
 pub mod outcome;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! [`Store`] opens the file and gives snapshots to read from ([`ReadTx`]); [`Writer`] writes, one
 //! named story at a time, many to a commit. The verbs of both are grouped by noun: inbox, work,
-//! links, listings, outbox, creations, dead letters, differences, runs, mirrors, cursors, journal,
+//! links, clues, listings, outbox, creations, dead letters, differences, runs, mirrors, cursors, journal,
 //! secrets, reads, meta.
 //!
 //! # Invariants
@@ -15,7 +15,9 @@
 //!
 //! Not here: what is to be stored and when (`engine`), and time: instants are handed in.
 
+mod alone;
 mod aside;
+mod clues;
 mod codec;
 mod creations;
 mod cursors;
@@ -41,13 +43,14 @@ mod tx;
 mod work;
 mod writer;
 
+pub use clues::Clue;
 pub use codec::survey;
 pub use creations::CreationCounts;
 pub use error::{Cause, QueueFull, RecordError, StoreError, WriteError};
 pub use inbox::{EventHead, Inserted, PreparedEvent, StoredEvent, StoredHead};
 pub use janitor::Prunable;
 pub use journal::{JournalPage, Numbered};
-pub use links::Placed;
+pub use links::{LinkCounts, Placed};
 pub use meta::{Identity, Mode};
 pub use mirrors::PreparedMirror;
 pub use outbox::Scheduled;

@@ -129,6 +129,9 @@ pub enum Customers {
         /// Linked ones with fields that differ
         #[arg(long)]
         differing: bool,
+        /// Linked ones that were deleted on one side
+        #[arg(long, conflicts_with_all = ["unlinked", "differing"])]
+        deleted: bool,
         /// The page
         #[command(flatten)]
         page: Page,

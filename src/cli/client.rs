@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::task::JoinSet;
@@ -22,6 +23,12 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Longest wait for an answer. Most take milliseconds; linking asks Zenskar, at its own pace.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(120);
+
+/// How often somebody who waits for a long action is told how far it is.
+const FOLLOW_EVERY: Duration = Duration::from_secs(10);
+
+/// What is said of a connection that ended before its answer.
+pub(super) const BROKEN: &str = "the connection to the daemon broke";
 
 /// An answer as it came.
 #[derive(Clone, Debug)]
@@ -87,21 +94,35 @@ impl Client {
         self.call(method, path, body).await
     }
 
+    /// Has something done that may take long, and calls `follow` now and then until it is. The
+    /// daemon brings it to its end even if this is dropped.
+    ///
+    /// # Errors
+    ///
+    /// The daemon does not run, refuses, or ends before it has answered.
+    pub async fn act_for_long<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: Option<Value>,
+        follow: impl AsyncFn(),
+    ) -> Outcome<T> {
+        let path = format!("/api/v1{path}");
+        let mut acting = pin!(self.exchange(Method::POST, &path, body));
+        loop {
+            match timeout(FOLLOW_EVERY, &mut acting).await {
+                Ok(answer) => return read(&answer?),
+                Err(_) => follow().await,
+            }
+        }
+    }
+
     async fn call<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
         body: Option<Value>,
     ) -> Outcome<T> {
-        let answer = self.send(method, &format!("/api/v1{path}"), body).await?;
-        if !answer.status.is_success() {
-            return Err(refused(&answer));
-        }
-        serde_json::from_slice(&answer.body).map_err(|error| {
-            Failure::of(Exit::Failed, &error).hint(
-                "the daemon may be of another version: compare `zenstripe version` and status",
-            )
-        })
+        read(&self.send(method, &format!("/api/v1{path}"), body).await?)
     }
 
     /// Sends a request and gives the answer, whatever its status.
@@ -223,6 +244,17 @@ struct Refusal {
     hint: Option<String>,
 }
 
+/// The view that an answer holds.
+fn read<T: DeserializeOwned>(answer: &Answer) -> Outcome<T> {
+    if !answer.status.is_success() {
+        return Err(refused(answer));
+    }
+    serde_json::from_slice(&answer.body).map_err(|error| {
+        Failure::of(Exit::Failed, &error)
+            .hint("the daemon may be of another version: compare `zenstripe version` and status")
+    })
+}
+
 /// What the daemon answered instead of doing it.
 fn refused(answer: &Answer) -> Failure {
     if let StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN = answer.status {
@@ -247,7 +279,7 @@ fn refused(answer: &Answer) -> Failure {
 }
 
 fn broken(error: &(dyn std::error::Error + 'static)) -> Failure {
-    Failure::new(Exit::Failed, "the connection to the daemon broke")
+    Failure::new(Exit::Failed, BROKEN)
         .because(Some(error))
         .hint("see whether it still runs: zenstripe status")
 }

@@ -19,11 +19,13 @@ pub async fn customers(client: &Client, command: &Customers, out: &Out) -> Outco
         Customers::List {
             unlinked,
             differing,
+            deleted,
             page,
         } => {
-            let which = match (unlinked, differing) {
-                (true, _) => "unlinked",
-                (_, true) => "differing",
+            let which = match (unlinked, differing, deleted) {
+                (true, ..) => "unlinked",
+                (_, true, _) => "differing",
+                (.., true) => "deleted",
                 _ => "linked",
             };
             list(client, which, page, out).await
@@ -91,6 +93,7 @@ async fn list(client: &Client, which: &str, args: &PageArgs, out: &Out) -> Outco
     let (empty, command) = match which {
         "unlinked" => ("no customers wait for a link", "customers list --unlinked"),
         "differing" => ("no differences", "customers list --differing"),
+        "deleted" => ("no linked customer is deleted", "customers list --deleted"),
         _ => ("no linked customers", "customers list"),
     };
     let rows = page.rows.iter().map(|row| {

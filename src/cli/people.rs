@@ -1,9 +1,9 @@
 //! `conflicts …`, `plan`, `apply`, `runs`, `undo`: what waits for a person, and what people decided.
 
 use crate::cli::args::{Apply, Conflicts, Page as PageArgs, Plan, Runs};
-use crate::cli::client::Client;
+use crate::cli::client::{BROKEN, Client};
 use crate::cli::customers::{next_page, page_query};
-use crate::cli::error::{Exit, Outcome};
+use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::out::{Out, Tone};
 use crate::engine::view::{
     ConflictRow, DecisionRow, Page, PlanRow, PlanSummary, PlanView, RunRow, RunView,
@@ -170,6 +170,14 @@ fn plan_row(row: &PlanRow) -> Vec<String> {
     ]
 }
 
+/// When all customers of a side were last listed, behind how many of them are alone.
+fn listed(summary: &PlanSummary, side: &str, out: &Out) -> String {
+    match summary.listed_at.get(side).and_then(Option::as_ref) {
+        Some(at) => format!(" (listed {})", out.when(at)),
+        None => " (known of; not listed yet)".to_owned(),
+    }
+}
+
 fn sum_up(summary: &PlanSummary, out: &Out) {
     let counts = |counts: &BTreeMap<String, u64>| -> String {
         let parts: Vec<String> = counts
@@ -188,8 +196,13 @@ fn sum_up(summary: &PlanSummary, out: &Out) {
         (
             "customers",
             format!(
-                "{} linked, {} ambiguous, {} in Stripe alone, {} in Zenskar alone",
-                summary.linked, summary.ambiguous, summary.only_in_stripe, summary.only_in_zenskar
+                "{} linked, {} ambiguous, {} in Stripe alone{}, {} in Zenskar alone{}",
+                summary.linked,
+                summary.ambiguous,
+                summary.only_in_stripe,
+                listed(summary, "stripe", out),
+                summary.only_in_zenskar,
+                listed(summary, "zenskar", out)
             ),
         ),
         (
@@ -234,7 +247,12 @@ pub async fn apply(client: &Client, apply: &Apply, out: &Out) -> Outcome {
         "canary": apply.canary,
         "max_changes": apply.max_changes,
     });
-    let run: RunRow = client.act(Method::POST, "/plan/apply", Some(body)).await?;
+    let is_it = |run: &RunRow| run.plan.as_deref() == Some(&apply.hash);
+    let follow = async || follow(client, is_it, "the plan is being added up", out).await;
+    let run: RunRow = client
+        .act_for_long("/plan/apply", Some(body), follow)
+        .await
+        .map_err(kept)?;
     began(&run, out);
     Ok(Exit::Ok)
 }
@@ -246,9 +264,55 @@ pub async fn apply(client: &Client, apply: &Apply, out: &Out) -> Outcome {
 /// The daemon does not run, or refuses.
 pub async fn undo(client: &Client, run: u64, out: &Out) -> Outcome {
     let path = format!("/runs/{run}/undo");
-    let run: RunRow = client.act(Method::POST, &path, None).await?;
+    let is_it = |row: &RunRow| row.undoes == Some(run);
+    let follow = async || follow(client, is_it, "it is about to begin", out).await;
+    let run: RunRow = client
+        .act_for_long(&path, None, follow)
+        .await
+        .map_err(kept)?;
     began(&run, out);
     Ok(Exit::Ok)
+}
+
+/// Says how far a run is whose decisions are still being written down.
+async fn follow(client: &Client, is_it: impl Fn(&RunRow) -> bool, before: &str, out: &Out) {
+    let runs: Outcome<Page<RunRow>> = client.get("/runs?limit=20").await;
+    let rows = runs.map(|page| page.rows).unwrap_or_default();
+    let mut rows = rows.iter();
+    let found = rows.find(|row| is_it(row) && row.state == "deciding");
+    let said = match found {
+        Some(row) => format!(
+            "run {}: decided for {} customers so far; it goes on without this command too",
+            row.run, row.customers
+        ),
+        None => before.to_owned(),
+    };
+    out.note(&said);
+}
+
+/// A connection that broke says nothing of what was decided until then.
+fn kept(failure: Failure) -> Failure {
+    if failure.exit == Exit::Failed && failure.message == BROKEN {
+        return failure.hint("see what became of it: zenstripe runs");
+    }
+    failure
+}
+
+/// What to do about a run that was interrupted before all of it was decided.
+fn interrupted(run: &RunRow) -> Option<String> {
+    if run.state != "interrupted" || run.undone_by.is_some() {
+        return None;
+    }
+    let number = run.run;
+    let cut = format!("run {number} was interrupted before all of it was decided");
+    Some(match (&run.plan, run.undoes) {
+        (_, Some(undone)) => format!("{cut}: \"zenstripe undo {undone}\" goes on with it"),
+        (Some(_), None) => format!(
+            "{cut}: \"zenstripe plan\" shows the rest, \"zenstripe undo {number}\" takes back \
+             what it wrote"
+        ),
+        (None, None) => format!("{cut}: see \"zenstripe conflicts list\", and decide again"),
+    })
 }
 
 fn began(run: &RunRow, out: &Out) {
@@ -304,6 +368,9 @@ async fn list_runs(client: &Client, args: &PageArgs, out: &Out) -> Outcome {
         "OVERTAKEN",
     ];
     out.table(&columns, rows, "nothing was decided by a person yet");
+    for note in page.rows.iter().filter_map(interrupted) {
+        out.note(&note);
+    }
     next_page(&page, "runs", out);
     Ok(Exit::Ok)
 }
@@ -366,8 +433,12 @@ async fn show_run(client: &Client, run: u64, args: &PageArgs, out: &Out) -> Outc
     if let Some(next) = &view.next {
         out.note(&format!("more: zenstripe runs {run} --after {next}"));
     }
-    if row.undone_by.is_none() && row.done > 0 {
-        out.note(&format!("to take it back: zenstripe undo {run}"));
+    match interrupted(row) {
+        Some(note) => out.note(&note),
+        None if row.undone_by.is_none() && row.done > 0 => {
+            out.note(&format!("to take it back: zenstripe undo {run}"));
+        }
+        None => {}
     }
     Ok(Exit::Ok)
 }

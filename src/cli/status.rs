@@ -41,6 +41,10 @@ fn show(status: &Status, out: &Out) {
             out.line(&format!("     hint: {}", problem.hint));
         }
     }
+    for notice in &status.notices {
+        out.line(&format!("  notice: {}", notice.what));
+        out.line(&format!("     hint: {}", notice.hint));
+    }
     out.line("");
     let row = |name: &str, text: &str| {
         if !text.is_empty() {
@@ -71,6 +75,9 @@ fn show(status: &Status, out: &Out) {
 
 fn remote(remote: &Remote, out: &Out) -> String {
     let mut parts = vec![remote.state.clone()];
+    if let Some(since) = &remote.since {
+        parts.push(format!("since {}", out.when(since)));
+    }
     parts.extend(remote.reason.clone());
     parts.push(match &remote.last_answer {
         Some(at) => format!("answered {}", out.ago(at)),
@@ -80,11 +87,18 @@ fn remote(remote: &Remote, out: &Out) -> String {
     if let Some((_, rate)) = remote.rates.first_key_value() {
         parts.push(format!("at most {rate} requests a second"));
     }
+    if let Some(error) = &remote.last_error {
+        let (class, at) = (&error.class, out.ago(&error.at));
+        parts.push(format!("last error {at} ({class}): {}", error.message));
+    }
     parts.join(", ")
 }
 
 fn customers(status: &Status) -> String {
-    let linked = format!("{} linked", status.links);
+    let others = status.links_by_state.iter();
+    let others = others.filter(|(state, count)| *state != "active" && **count > 0);
+    let others = others.map(|(state, count)| format!(", {count} {state}"));
+    let linked = format!("{} linked{}", status.links, others.collect::<String>());
     let differing: u64 = status.differences.values().sum();
     if differing == 0 {
         return format!("{linked}, no differences");

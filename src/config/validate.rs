@@ -96,7 +96,10 @@ impl Judge<'_> {
     fn begins(&mut self, key: &'static str, value: Option<&str>, prefix: &str) {
         let Some(value) = value else { return };
         let rest = value.strip_prefix(prefix).unwrap_or_default();
-        let good = !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let good = !rest.is_empty()
+            && rest
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
         let title = format!("`{key}` cannot be {}", quoted(value));
         self.refuse_if(
             !good,

@@ -334,9 +334,9 @@ impl Engine {
         let settings = self.settings();
         let direction = settings.policy.direction?;
         match settings.poll {
-            Poll::Off => None,
             Poll::Every(period) => Some(period),
-            Poll::Adaptive => Some(adaptive(direction, found)),
+            // What is off is Stripe's events API.
+            Poll::Adaptive | Poll::Off => Some(adaptive(direction, found)),
         }
     }
 }

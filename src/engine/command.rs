@@ -8,6 +8,7 @@ mod customers;
 mod dead;
 mod events;
 mod plans;
+mod remotes;
 mod runs;
 mod status;
 
@@ -189,6 +190,8 @@ pub enum Customers {
     Unlinked,
     /// Linked ones with fields that differ.
     Differing,
+    /// Linked ones that were deleted on one side.
+    Deleted,
 }
 
 /// Which dead letters an action is about.
@@ -317,3 +320,6 @@ fn invalid(error: &impl ToString) -> CommandError {
 fn show_time(at: Timestamp) -> Option<String> {
     (at > Timestamp::MIN).then(|| at.to_string())
 }
+
+#[cfg(test)]
+mod tests;

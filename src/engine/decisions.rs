@@ -19,13 +19,28 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 #[derive(Debug, Default)]
 pub(super) struct Deciding(Mutex<BTreeSet<u64>>);
 
-impl Deciding {
-    pub(super) fn begin(&self, run: u64) {
-        self.lock().insert(run);
-    }
+/// One of them. Whatever ends the writing ends this, so that no run is held up by one that nobody
+/// goes on with.
+#[derive(Debug)]
+pub(super) struct UnderWay<'a> {
+    deciding: &'a Deciding,
+    run: u64,
+}
 
-    pub(super) fn end(&self, run: u64) {
-        self.lock().remove(&run);
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.deciding.lock().remove(&self.run);
+    }
+}
+
+impl Deciding {
+    /// Begins to write a run's decisions down, unless somebody does.
+    pub(super) fn begin(&self, run: u64) -> Option<UnderWay<'_>> {
+        let is_new = self.lock().insert(run);
+        is_new.then_some(UnderWay {
+            deciding: self,
+            run,
+        })
     }
 
     pub(super) fn is_under_way(&self, run: u64) -> bool {
@@ -116,8 +131,18 @@ pub(super) fn unlink(
     link: &StripeCustomerId,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    end(tx, link, BY_UNLINKING, now)
+}
+
+/// Ends what was decided about a link over which nothing moves, for this reason.
+pub(super) fn end(
+    tx: &mut WriteTx<'_>,
+    link: &StripeCustomerId,
+    why: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let mut decided = tx.decided(link)?;
-    decision::overtake(&mut decided, BY_UNLINKING, |_, _| true);
+    decision::overtake(&mut decided, why, |_, _| true);
     put_decided(tx, &decided, now)
 }
 

@@ -14,6 +14,7 @@ use crate::engine::error::EngineError;
 use crate::engine::gate::PARKED_FOR;
 use crate::engine::look::{describe, distrust, reason};
 use crate::engine::scan::step;
+use crate::engine::settings::Settings;
 use crate::model::customer::Customer;
 use crate::model::intent::{Changes, Intent, Progress};
 use crate::model::link::{Link, LinkState, Side};
@@ -22,6 +23,7 @@ use crate::model::work::{DeadWork, Subject, Work};
 use crate::remote::outcome::{Class, Failure};
 use crate::store::{StoreError, WriteTx};
 use crate::sync::sending::{Before, after_answer, before_sending, one_by_one};
+use std::sync::Arc;
 use std::time::Duration;
 use target::{AtTarget, Shown};
 
@@ -78,7 +80,7 @@ impl Engine {
             return self.plan_again(intent).await;
         }
         match self.look_first(&intent, &link).await {
-            Ok(Some((look, before))) => self.act(intent, look, before).await,
+            Ok(Some((look, before, rules))) => self.act(intent, look, before, &rules).await,
             Ok(None) => self.plan_again(intent).await,
             Err(EngineError::Remote(failure)) => {
                 // A look that fails is an attempt too: it backs off, and comes to an end.
@@ -98,19 +100,21 @@ impl Engine {
         &self,
         intent: &Intent,
         link: &Link,
-    ) -> Result<Option<(AtTarget, Before)>, EngineError> {
-        let policy = &self.settings().policy;
+    ) -> Result<Option<(AtTarget, Before, Arc<Settings>)>, EngineError> {
         let Some(seen) = self.look_at_target(intent, link).await? else {
             return Ok(None);
         };
+        // The rules in force now: others may have been while the look was on its way.
+        let rules = self.settings();
         #[cfg(feature = "mutants")]
         if crate::mutants::is_on(crate::mutants::Mutant::RepeatWithoutLook) {
-            return Ok(Some((seen, Before::Send(intent.changes.clone()))));
+            return Ok(Some((seen, Before::Send(intent.changes.clone()), rules)));
         }
         let decided = self.store.read()?.decided(&intent.link)?;
         let now = self.clock.now();
+        let policy = &rules.policy;
         let before = before_sending(intent, seen.customer(), &decided, policy, now);
-        Ok(Some((seen, before)))
+        Ok(Some((seen, before, rules)))
     }
 
     async fn act(
@@ -118,6 +122,7 @@ impl Engine {
         intent: Intent,
         seen: AtTarget,
         before: Before,
+        rules: &Settings,
     ) -> Result<Delivered, EngineError> {
         match before {
             Before::Arrived => {
@@ -126,7 +131,7 @@ impl Engine {
             }
             Before::Replan => self.plan_again(intent).await,
             Before::LookAgain(at) => self.look_again("look again later", intent, at).await,
-            Before::Send(changes) => self.send(intent, seen, changes).await,
+            Before::Send(changes) => self.send(intent, seen, changes, rules).await,
         }
     }
 
@@ -145,6 +150,7 @@ impl Engine {
         mut intent: Intent,
         seen: AtTarget,
         changes: Changes,
+        rules: &Settings,
     ) -> Result<Delivered, EngineError> {
         let earlier = intent.clone();
         let now = self.clock.now();
@@ -158,7 +164,14 @@ impl Engine {
         if !begun {
             return Ok(Delivered::Skipped);
         }
-        match self.write_to_target(&intent, seen, &changes).await? {
+        let in_force = || self.settings().policy == rules.policy;
+        let written = self.write_to_target(&intent, seen, &changes, &in_force);
+        match written.await? {
+            // It was not applied, and under these rules it is to be decided anew.
+            Err(Failure {
+                class: Class::Retry { .. },
+                ..
+            }) if !in_force() => self.plan_again(earlier).await,
             Ok(shown) => {
                 self.gate.open(intent.target);
                 match shown {

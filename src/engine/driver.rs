@@ -27,6 +27,16 @@ const GATHER: Duration = Duration::from_millis(20);
 /// Pause after a remote failed a loop that has no record to put off.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(30);
 
+/// The pause after so many failures of a remote in a row: soon at first, since most are over at once
+/// and to see one that is not, and never longer than the loop waits anyway.
+fn pause_after(failures: u32, pause: Duration) -> Duration {
+    let doubled = 1_u32
+        .checked_shl(failures.saturating_sub(1))
+        .unwrap_or(u32::MAX);
+    let growing = PAUSE_AFTER_FAILURE.saturating_mul(doubled);
+    growing.min(pause.max(PAUSE_AFTER_FAILURE))
+}
+
 /// How often the janitor and the scan see whether there is anything to do.
 const PERIOD_SLOW: Duration = Duration::from_secs(60);
 
@@ -107,7 +117,7 @@ async fn looks(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), Engin
             Vec::new()
         };
         for work in due {
-            if tasks.len() < CONCURRENT_MAX {
+            if tasks.len() < CONCURRENT_MAX && engine.gate.admit_to_both(now) {
                 let engine = Arc::clone(&engine);
                 tasks.spawn(async move { engine.look_at(&work.subject).await.map(drop) });
             }
@@ -122,14 +132,8 @@ async fn deliveries(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), 
     let mut tasks = JoinSet::new();
     while !stop.is_cancelled() {
         let now = engine.clock.now();
-        let open = engine.gate.is_open(Side::Zenskar, now);
-        let due = if open {
-            engine.due_intents(now, CONCURRENT_MAX)?
-        } else {
-            Vec::new()
-        };
-        for intent in due {
-            if tasks.len() < CONCURRENT_MAX {
+        for intent in engine.due_intents(now, CONCURRENT_MAX)? {
+            if tasks.len() < CONCURRENT_MAX && engine.gate.admit(intent.target, now) {
                 let engine = Arc::clone(&engine);
                 tasks.spawn(async move { engine.deliver(&intent).await.map(drop) });
             }
@@ -153,7 +157,7 @@ async fn creations(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), E
             Vec::new()
         };
         for creation in due {
-            if tasks.len() < CONCURRENT_MAX {
+            if tasks.len() < CONCURRENT_MAX && engine.gate.admit_to_both(now) {
                 let engine = Arc::clone(&engine);
                 tasks.spawn(async move { engine.create(&creation.subject).await.map(drop) });
             }
@@ -211,20 +215,29 @@ fn flatten(
 
 async fn poller(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), EngineError> {
     let mut found = 0_u64;
+    let mut failures = 0_u32;
     while !stop.is_cancelled() {
         let Some(pause) = engine.poll_pause(found)? else {
             wait(&engine, &stop, &engine.wake.poller, PERIOD).await;
             continue;
         };
+        if !engine.gate.admit(Side::Stripe, engine.clock.now()) {
+            wait(&engine, &stop, &engine.wake.poller, PERIOD).await;
+            continue;
+        }
         let pause = match try_remote(engine.poll_page().await)? {
             // A place that is gone once can be gone again at once.
             Some(polled) if polled.again => PAUSE_AFTER_FAILURE,
             Some(polled) if !polled.complete => continue,
             Some(polled) => {
+                failures = 0;
                 found = polled.found;
                 engine.poll_pause(found)?.unwrap_or(pause)
             }
-            None => pause.max(PAUSE_AFTER_FAILURE),
+            None => {
+                failures = failures.saturating_add(1);
+                pause_after(failures, pause)
+            }
         };
         wait(&engine, &stop, &engine.wake.poller, pause).await;
     }
@@ -233,20 +246,29 @@ async fn poller(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), Engi
 
 async fn changes(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), EngineError> {
     let mut found = 0_u64;
+    let mut failures = 0_u32;
     while !stop.is_cancelled() {
         let Some(pause) = engine.changes_pause(found) else {
             wait(&engine, &stop, &engine.wake.changes, PERIOD).await;
             continue;
         };
+        if !engine.gate.admit(Side::Zenskar, engine.clock.now()) {
+            wait(&engine, &stop, &engine.wake.changes, PERIOD).await;
+            continue;
+        }
         let pause = match try_remote(engine.poll_changes().await)? {
             // A place that is gone once can be gone again at once.
             Some(changed) if changed.again => PAUSE_AFTER_FAILURE,
             Some(changed) if !changed.complete => continue,
             Some(changed) => {
+                failures = 0;
                 found = changed.found;
                 engine.changes_pause(found).unwrap_or(pause)
             }
-            None => pause.max(PAUSE_AFTER_FAILURE),
+            None => {
+                failures = failures.saturating_add(1);
+                pause_after(failures, pause)
+            }
         };
         wait(&engine, &stop, &engine.wake.changes, pause).await;
     }
@@ -255,6 +277,11 @@ async fn changes(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), Eng
 
 async fn scan(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), EngineError> {
     while !stop.is_cancelled() {
+        let (gate, now) = (&engine.gate, engine.clock.now());
+        if !(gate.is_open(Side::Stripe, now) && gate.is_open(Side::Zenskar, now)) {
+            wait(&engine, &stop, &engine.wake.scan, PAUSE_AFTER_FAILURE).await;
+            continue;
+        }
         match try_remote(engine.scan_page().await)? {
             Some(Scanned::Page) => {}
             Some(Scanned::Idle | Scanned::Finished | Scanned::Stopped) => {

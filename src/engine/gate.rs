@@ -48,6 +48,31 @@ impl Gate {
         });
     }
 
+    /// Whether a call may be made now, by one who then makes it: while the remote is parked, one call
+    /// is let through, and the others wait for what comes of it.
+    #[must_use]
+    pub fn admit(&self, remote: Side, now: Timestamp) -> bool {
+        let mut parked = self
+            .of(remote)
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        match parked.as_mut() {
+            None => true,
+            Some(parked) if parked.until > now => false,
+            Some(parked) => {
+                parked.until = now.plus(PARKED_FOR);
+                true
+            }
+        }
+    }
+
+    /// The same for a call to each remote.
+    #[must_use]
+    pub fn admit_to_both(&self, now: Timestamp) -> bool {
+        let is_open = self.is_open(Side::Stripe, now) && self.is_open(Side::Zenskar, now);
+        is_open && self.admit(Side::Stripe, now) && self.admit(Side::Zenskar, now)
+    }
+
     /// A call was accepted, or credentials changed.
     pub fn open(&self, remote: Side) {
         *self
@@ -93,6 +118,12 @@ mod tests {
         assert!(gate.is_open(Side::Zenskar, now));
         let later = now.plus(PARKED_FOR);
         assert!(gate.is_open(Side::Stripe, later));
+        // Of all who wait, one is let through.
+        assert!(gate.admit_to_both(later));
+        assert!(!gate.admit(Side::Stripe, later) && !gate.admit_to_both(later));
+        assert!(gate.admit(Side::Zenskar, later));
+        let later = later.plus(PARKED_FOR);
+        assert!(gate.admit(Side::Stripe, later));
         gate.park(Side::Stripe, "key revoked", later);
         assert_eq!(
             gate.parked(Side::Stripe).map(|parked| parked.since),
@@ -100,5 +131,45 @@ mod tests {
         );
         gate.open(Side::Stripe);
         assert!(gate.is_open(Side::Stripe, now));
+    }
+
+    #[test]
+    fn a_change_waits_for_the_remote_that_it_is_written_to() {
+        use crate::engine::testing::Bench;
+        use crate::model::customer::{Field, Value};
+        use crate::model::id::StripeCustomerId;
+        use crate::model::intent::{Change, Changes, Intent, Progress};
+
+        let bench = Bench::new(Vec::new(), Vec::new());
+        let now = bench.engine.clock.now();
+        let change = Change {
+            from: Value::text("A"),
+            to: Value::text("B"),
+        };
+        for (number, target) in [(1, Side::Stripe), (2, Side::Stripe), (3, Side::Zenskar)] {
+            let intent = Intent {
+                number,
+                link: StripeCustomerId::parse(&format!("cus_{number}")).unwrap(),
+                target,
+                changes: Changes::from([(Field::Name, change.clone())]),
+                progress: Progress::Waiting,
+                attempts: 0,
+                decided_at: now,
+                observed_at: now,
+            };
+            bench.write(move |tx| tx.put_intent(&intent, Some(now)));
+        }
+        let due = |now| {
+            let due = bench.engine.due_intents(now, 1).unwrap().into_iter();
+            due.map(|intent| intent.target).collect::<Vec<_>>()
+        };
+        assert_eq!(due(now), [Side::Stripe]);
+        bench.engine.gate.park(Side::Stripe, "key revoked", now);
+        // Not even from behind those that wait.
+        assert_eq!(due(now), [Side::Zenskar]);
+        bench.engine.gate.park(Side::Zenskar, "key revoked", now);
+        assert!(due(now).is_empty());
+        bench.engine.gate.open(Side::Stripe);
+        assert_eq!(due(now), [Side::Stripe]);
     }
 }

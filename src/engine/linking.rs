@@ -6,9 +6,11 @@
 
 use crate::engine::Engine;
 use crate::engine::creation::{Considered, rows};
+use crate::engine::decisions;
 use crate::engine::error::EngineError;
+use crate::engine::look::remove_dead_letter;
 use crate::engine::unlinked::hand_over;
-use crate::model::customer::{Field, Fields, Presence, Value};
+use crate::model::customer::{Customer, Field, Fields, Presence, Value};
 use crate::model::event::Event;
 use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
 use crate::model::journal::Entry;
@@ -17,12 +19,10 @@ use crate::model::time::Timestamp;
 use crate::model::work::{Subject, Work};
 use crate::remote::limiter::Priority;
 use crate::remote::outcome::Class;
-use crate::store::Placed;
-use crate::store::StoreError;
-use crate::store::WriteTx;
+use crate::store::{Clue, Placed, ReadTx, StoreError, WriteTx};
 use crate::stripe;
 use crate::stripe::convert::Observed;
-use crate::sync::matching::{Candidate, METADATA_KEY, Mapping, Search, Verdict, judge};
+use crate::sync::matching::{Candidate, METADATA_KEY, Mapping, Search, Verdict, gives_way, judge};
 use crate::zenskar::client;
 use std::collections::BTreeMap;
 
@@ -49,7 +49,9 @@ impl Engine {
         let now = self.clock.now();
         let seen = self.stripe_for_search(id, events).await?;
         let search = self.search(id, &seen, Priority::Scan).await?;
-        let considered = match judge(id, &search) {
+        let verdict = judge(id, &search);
+        let clues = self.clues(&seen, &verdict);
+        let considered = match verdict {
             Verdict::Link(zenskar, proof) => {
                 let link = new_link(id, &zenskar, proof, now);
                 let row = link.clone();
@@ -74,10 +76,18 @@ impl Engine {
                 self.consider_in_zenskar(&seen, &search, &why)?
             }
         };
-        self.note_named(id, &seen).await?;
+        self.note_clues(id, &seen, clues).await?;
         if !self.park_considered(work, considered).await? {
             // An event came while we searched: look again with it.
             self.wake.look.notify_one();
+        }
+        if seen.presence == Presence::Deleted {
+            let subject = work.subject.clone();
+            self.writer
+                .write("forget a customer that is gone", move |tx| {
+                    tx.forget_alone(&subject)
+                })
+                .await?;
         }
         Ok(Found::Parked)
     }
@@ -92,12 +102,16 @@ impl Engine {
     ) -> Result<Search, EngineError> {
         let mut clues: BTreeMap<ZenskarCustomerId, (bool, bool, bool)> = BTreeMap::new();
         let named = stripe::convert::metadata(&seen.payload, METADATA_KEY);
-        if let Some(named) = named.and_then(|text| ZenskarCustomerId::parse(&text).ok()) {
-            let found = self.zenskar.customer(&named, priority).await?.value;
-            if found.presence() != Presence::Deleted {
-                clues.entry(named).or_default().0 = true;
-            }
-        }
+        let names_nobody = match &named {
+            Some(named) => match self.named(named, priority).await? {
+                Some(named) => {
+                    clues.entry(named).or_default().0 = true;
+                    false
+                }
+                None => true,
+            },
+            None => false,
+        };
         let by_id = self
             .zenskar
             .customers_by_external_id(id.as_str(), priority)
@@ -139,7 +153,26 @@ impl Engine {
             candidates,
             complete,
             email_proves,
+            names_nobody,
         })
+    }
+
+    /// The customer of Zenskar that metadata name, where there is one. People write metadata:
+    /// what cannot be an id there is refused, and proves as little as the id of nobody.
+    async fn named(
+        &self,
+        named: &str,
+        priority: Priority,
+    ) -> Result<Option<ZenskarCustomerId>, EngineError> {
+        let Ok(named) = ZenskarCustomerId::parse(named) else {
+            return Ok(None);
+        };
+        match self.zenskar.customer(&named, priority).await {
+            Ok(found) if found.value.presence() == Presence::Deleted => Ok(None),
+            Ok(_) => Ok(Some(named)),
+            Err(failure) if matches!(failure.status, Some(400 | 404 | 422)) => Ok(None),
+            Err(failure) => Err(failure.into()),
+        }
     }
 
     /// The Stripe customer whose partner is searched: as its newest event shows it, or read anew.
@@ -167,19 +200,65 @@ impl Engine {
         }
     }
 
-    /// Remembers whom the metadata of a customer of Stripe name that is not linked.
-    async fn note_named(&self, id: &StripeCustomerId, seen: &Observed) -> Result<(), EngineError> {
+    /// By what the partner of a customer of Stripe would show itself, beside what names it: the
+    /// address, where that proves, and that it is one of several that may be it.
+    fn clues(&self, seen: &Observed, verdict: &Verdict) -> Vec<Clue> {
+        let mut clues = Vec::new();
+        if self.settings().match_email {
+            clues.extend(seen.presence.customer().and_then(email_of));
+        }
+        if let Verdict::Ambiguous(several) = verdict {
+            clues.extend(several.iter().cloned().map(Clue::Candidate));
+        }
+        clues
+    }
+
+    /// Remembers by what the partner of a customer of Stripe that is not linked would show itself,
+    /// and whom its metadata name.
+    async fn note_clues(
+        &self,
+        id: &StripeCustomerId,
+        seen: &Observed,
+        clues: Vec<Clue>,
+    ) -> Result<(), EngineError> {
         let named = stripe::convert::metadata(&seen.payload, METADATA_KEY);
-        let Some(Ok(named)) = named.map(|text| ZenskarCustomerId::parse(&text)) else {
+        let named = named.and_then(|text| ZenskarCustomerId::parse(&text).ok());
+        if named.is_none() && clues.is_empty() {
             return Ok(());
-        };
+        }
         let id = id.clone();
         self.writer
-            .write("remember who names a customer", move |tx| {
-                tx.note_named(&named, &id)
+            .write("remember who is sought", move |tx| {
+                if let Some(named) = &named {
+                    tx.note_named(named, &id)?;
+                }
+                clues.iter().try_for_each(|clue| tx.note_clue(clue, &id))
             })
             .await?;
         Ok(())
+    }
+
+    /// Links the customer of Zenskar whose link is not in force, where its mapping names another
+    /// customer of Stripe by now; whether it did.
+    pub(super) async fn follow_mapping(&self, link: &Link) -> Result<bool, EngineError> {
+        let stripe = match self.mapping(&link.zenskar, Priority::Scan).await? {
+            Mapping::Names(stripe) if stripe != link.stripe => stripe,
+            Mapping::Names(_) | Mapping::Nothing | Mapping::NoAnswer => return Ok(false),
+        };
+        let now = self.clock.now();
+        let moved = new_link(&stripe, &link.zenskar, LinkProof::Mapping, now);
+        let made = self
+            .writer
+            .write("link customer", move |tx| {
+                make_link(tx, &moved, "engine", now)
+            })
+            .await?;
+        if let Placed::Claimed(other) = &made {
+            self.note_second_claim(&link.zenskar, &stripe, other)
+                .await?;
+        }
+        self.wake.look.notify_one();
+        Ok(made == Placed::Stored)
     }
 
     /// What Zenskar's mapping says of one of its customers; a customer that is gone says nothing.
@@ -196,8 +275,24 @@ impl Engine {
     }
 }
 
+/// The address of a customer, as a clue.
+pub(super) fn email_of(customer: &Customer) -> Option<Clue> {
+    match customer.value(Field::Email)? {
+        Value::Text(email) => Some(Clue::Email(email.clone())),
+        _ => None,
+    }
+}
+
 /// Why no link follows from a search, for people.
 pub(super) fn why_not(verdict: &Verdict, search: &Search) -> String {
+    let why = why_no_link(verdict, search);
+    if search.names_nobody {
+        return format!("{why}; its metadata \"{METADATA_KEY}\" name no customer of Zenskar");
+    }
+    why
+}
+
+fn why_no_link(verdict: &Verdict, search: &Search) -> String {
     let no_answer = |one: &Candidate| one.mapping == Mapping::NoAnswer;
     match verdict {
         Verdict::Ambiguous(several) => {
@@ -216,6 +311,54 @@ pub(super) fn why_not(verdict: &Verdict, search: &Search) -> String {
         }
         _ => "no customer of Zenskar is mapped to it".to_owned(),
     }
+}
+
+/// The links that have one of these two customers.
+pub(super) fn holders(
+    read: &ReadTx<'_>,
+    stripe: &StripeCustomerId,
+    zenskar: &ZenskarCustomerId,
+) -> Result<Vec<Link>, StoreError> {
+    let mut holders: Vec<Link> = read.link(stripe)?.into_iter().collect();
+    let other = read.link_by_zenskar(zenskar)?;
+    holders.extend(other.filter(|other| other.stripe != *stripe));
+    Ok(holders)
+}
+
+/// Takes a link away over which nothing moves, with all that was to become of it.
+pub(super) fn make_way(
+    tx: &mut WriteTx<'_>,
+    known: &Link,
+    link: &Link,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let subject = Subject::Customer(known.stripe.clone());
+    let entry = Entry::engine(now, "link gave way", &subject)
+        .with("zenskar", &known.zenskar)
+        .with("to", &format!("{} = {}", link.stripe, link.zenskar));
+    tx.append_journal(&entry)?;
+    take_apart(tx, &known.stripe, now)?;
+    tx.remove_link(&known.stripe)?;
+    // Stripe has nothing to say of a customer that is gone, nor is a partner to be found for it.
+    if known.stripe != link.stripe && known.state != LinkState::Unlinked {
+        tx.remove_parked(&subject)?;
+        tx.remove_work(&subject)?;
+    }
+    Ok(())
+}
+
+/// Drops everything that was to become of a link.
+pub(super) fn take_apart(
+    tx: &mut WriteTx<'_>,
+    stripe: &StripeCustomerId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for intent in tx.intents(stripe)? {
+        tx.remove_intent(stripe, intent.number)?;
+        remove_dead_letter(tx, &intent)?;
+    }
+    tx.put_differences(stripe, &[])?;
+    decisions::unlink(tx, stripe, now)
 }
 
 /// What the mapping proves.
@@ -247,13 +390,27 @@ pub(super) fn new_link(
     }
 }
 
-/// Stores a new link and takes up the events that waited for it.
+/// Stores a new link and takes up the events that waited for it. A link over which nothing moves
+/// gives way to it ([`gives_way`]).
 pub(super) fn make_link(
     tx: &mut WriteTx<'_>,
     link: &Link,
     who: &str,
     now: Timestamp,
 ) -> Result<Placed, StoreError> {
+    for known in holders(tx, &link.stripe, &link.zenskar)? {
+        let is_same = known.stripe == link.stripe && known.zenskar == link.zenskar;
+        if is_same && known.state == LinkState::Active {
+            // Somebody else was quicker, and what was agreed since stands.
+            return Ok(Placed::Stored);
+        }
+        if !gives_way(&known, (&link.stripe, &link.zenskar)) {
+            return Ok(Placed::Claimed(Box::new(known)));
+        }
+    }
+    for known in holders(tx, &link.stripe, &link.zenskar)? {
+        make_way(tx, &known, link, now)?;
+    }
     let placed = tx.put_link(link)?;
     if placed == Placed::Stored {
         let subject = Subject::Customer(link.stripe.clone());

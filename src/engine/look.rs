@@ -3,6 +3,7 @@
 mod apply;
 mod listing;
 mod proof;
+mod unknown;
 
 pub(super) use apply::remove_dead_letter;
 pub(super) use listing::distrust;
@@ -33,6 +34,7 @@ use crate::telemetry::chain;
 use crate::zenskar::client::Found;
 use apply::{Decision, SeenAt, bury, pass_over, unsettled};
 use std::collections::BTreeSet;
+use unknown::is_unknown;
 
 /// What became of a piece of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +91,10 @@ impl Engine {
             return Ok(Looked::Skipped);
         };
         match self.examine(&work).await {
-            Err(EngineError::Remote(failure)) => self.postpone(work, failure).await,
+            Err(EngineError::Remote(failure)) => match is_unknown(&failure, subject) {
+                Some(id) => self.examine_unknown(work, id, &failure).await,
+                None => self.postpone(work, failure).await,
+            },
             Err(error) if !error.is_fatal() => self.bury_work(work, chain(&error)).await,
             outcome => outcome,
         }
@@ -121,6 +126,9 @@ impl Engine {
             },
         };
         if link.state == LinkState::Unlinked {
+            if self.follow_mapping(&link).await? {
+                return Ok(Looked::Again);
+            }
             return self.park_unlinked(work).await;
         }
         let read = self.store.read()?;
@@ -148,7 +156,6 @@ impl Engine {
         if let Err(unsound) = plan.check(&state, &settings.policy) {
             return self.bury_work(work.clone(), unsound.to_string()).await;
         }
-        let writes = !plan.writes.is_empty();
         let zenskar_id = link.zenskar.as_str();
         let decision = Decision {
             stripe: PreparedMirror::new(Side::Stripe, id.as_str(), &stripe.mirror)?,
@@ -164,12 +171,23 @@ impl Engine {
             active: known.active,
             now,
         };
+        self.apply(decision).await
+    }
+
+    async fn apply(&self, decision: Decision) -> Result<Looked, EngineError> {
+        let writes = !decision.plan.writes.is_empty();
+        // One that was merged into another may be mapped to that one by now.
+        let is_deleted = decision.plan.state == LinkState::Deleted(Side::Stripe);
+        let deleted = is_deleted.then(|| decision.link.clone());
         let applied = self
             .writer
             .write("apply customer plan", move |tx| decision.apply(tx))
             .await?;
         if writes {
             self.wake.delivery.notify_one();
+        }
+        if let Some(link) = deleted.filter(|_| applied) {
+            self.follow_mapping(&link).await?;
         }
         Ok(if applied {
             Looked::Applied
@@ -447,9 +465,5 @@ pub(super) fn describe(now: Timestamp, what: &str, intent: &Intent) -> Entry {
 
 /// A failure in words for a person: what, and what the remote said.
 pub(super) fn reason(failure: &Failure) -> String {
-    if failure.message.is_empty() {
-        failure.to_string()
-    } else {
-        format!("{failure}: {}", failure.message)
-    }
+    failure.in_words()
 }

@@ -16,7 +16,7 @@ use crate::engine::scan::step;
 use crate::engine::settings::Poll;
 use crate::model::cursor::{PollCursor, PollWindow};
 use crate::model::event::Channel;
-use crate::model::id::EventId;
+use crate::model::id::{AccountId, EventId};
 use crate::model::journal::Entry;
 use crate::model::link::Side;
 use crate::model::time::Timestamp;
@@ -24,6 +24,7 @@ use crate::remote::limiter::Priority;
 use crate::remote::outcome::{Class, Page};
 use crate::store::{Inserted, PreparedEvent, StoreError, WriteTx};
 use crate::stripe::client::{EventSeen, EventWindow};
+use crate::stripe::event::Envelope;
 use crate::sync::subject;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -75,6 +76,7 @@ pub struct Polled {
 pub(super) struct LeftOut {
     unreadable: AtomicU64,
     other_mode: AtomicU64,
+    other_account: AtomicU64,
 }
 
 impl LeftOut {
@@ -86,6 +88,11 @@ impl LeftOut {
     /// Events of the other mode.
     pub(super) fn other_mode(&self) -> u64 {
         self.other_mode.load(Ordering::Relaxed)
+    }
+
+    /// Events of another account.
+    pub(super) fn other_account(&self) -> u64 {
+        self.other_account.load(Ordering::Relaxed)
     }
 }
 
@@ -170,12 +177,15 @@ impl Engine {
         let settings = self.settings();
         let now = self.clock.now();
         let count = page.items.len();
-        self.count_left_out(&page, settings.live);
+        let identity = self.store.read()?.identity()?;
+        let ours = identity.map(|identity| identity.account);
+        self.count_left_out(&page, settings.live, ours.as_ref());
         let sure = remote_now.minus(LAG);
         let mut events = Vec::new();
         let mut telling = Vec::new();
         for seen in page.items {
-            if seen.envelope.livemode != settings.live {
+            let envelope = &seen.envelope;
+            if envelope.livemode != settings.live || is_foreign(envelope, ours.as_ref()) {
                 continue;
             }
             let event = seen.envelope.into_event(Channel::Poll, now, seen.payload);
@@ -221,7 +231,12 @@ impl Engine {
         })
     }
 
-    fn count_left_out(&self, page: &Page<EventSeen, EventId>, live: bool) {
+    fn count_left_out(
+        &self,
+        page: &Page<EventSeen, EventId>,
+        live: bool,
+        ours: Option<&AccountId>,
+    ) {
         let left_out = &self.left_out;
         if page.unreadable > 0 {
             let count = u64::try_from(page.unreadable).unwrap_or(u64::MAX);
@@ -236,6 +251,15 @@ impl Engine {
         if count > 0 {
             left_out.other_mode.fetch_add(count, Ordering::Relaxed);
             tracing::warn!(count, "events of the other mode are left out");
+        }
+        let others = page
+            .items
+            .iter()
+            .filter(|seen| seen.envelope.livemode == live && is_foreign(&seen.envelope, ours));
+        let count = u64::try_from(others.count()).unwrap_or(u64::MAX);
+        if count > 0 {
+            left_out.other_account.fetch_add(count, Ordering::Relaxed);
+            tracing::warn!(count, "events of another account are left out");
         }
     }
 
@@ -373,6 +397,15 @@ pub fn adaptive(ingress: bool, found: u64, reads_used: u64, days: u32) -> Durati
         .checked_div(left)
         .map_or(POLL_SCARCE, Duration::from_secs);
     wished.max(spread).min(POLL_SCARCE)
+}
+
+/// Whether an event names an account that is not the one the store is bound to. One that names none
+/// is the account's whose events were asked for.
+fn is_foreign(envelope: &Envelope, ours: Option<&AccountId>) -> bool {
+    match (&envelope.account, ours) {
+        (Some(account), Some(ours)) => account != ours,
+        _ => false,
+    }
 }
 
 /// Events between these instants cannot be read.

@@ -16,6 +16,7 @@
 //! A sweep is the second half alone. It comes more often than a scan where Zenskar cannot be asked
 //! for what changed ([`crate::engine::changes`]).
 
+mod alone;
 pub(super) mod roll;
 pub mod schedule;
 pub(super) mod step;
@@ -125,6 +126,10 @@ impl Engine {
             // Without the right to list, links are found all the same, at one read each.
             Err(failure) if after.is_none() && cannot_list(&failure) => {
                 return self.pass_over_stripe(cursor, &failure).await;
+            }
+            Err(failure) if after.is_none() && is_refused(&failure) => {
+                let why = format!("stripe refuses to list customers: {failure}");
+                return self.stop_scan(cursor, why).await;
             }
             Err(failure) => return Err(self.refused(failure)),
         };
@@ -303,7 +308,12 @@ impl Engine {
         })?;
         drop(read);
         cursor.found.missed = count(missed.links.len());
-        self.look_for(missed).await
+        let too_many = self.look_for(missed).await?;
+        if too_many.is_none() && began > Timestamp::MIN {
+            let listing = (Side::Stripe, cursor.started_at);
+            self.forget_gone(listing, &roll).await?;
+        }
+        Ok(too_many)
     }
 
     /// Makes work of linked customers that were not listed, unless they are too many.
@@ -426,12 +436,15 @@ fn is_gone(failure: &Failure) -> bool {
     matches!(failure.class, Class::CursorGone | Class::Missing)
 }
 
-/// Whether the key, or the server, does not list customers at all.
+/// Whether the key has not the right to list customers. Whatever else is refused may not be another
+/// time, and a read for every linked customer is no answer to it.
 fn cannot_list(failure: &Failure) -> bool {
-    matches!(
-        failure.class,
-        Class::Forbidden | Class::Refused | Class::Missing
-    )
+    failure.class == Class::Forbidden
+}
+
+/// Whether Stripe would say the same of the first page another time.
+fn is_refused(failure: &Failure) -> bool {
+    matches!(failure.class, Class::Refused | Class::Missing)
 }
 
 fn count(items: usize) -> u64 {

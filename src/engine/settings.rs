@@ -34,10 +34,11 @@ pub struct Settings {
     pub retention: Duration,
 }
 
-/// Whether and how often to poll Stripe's events API and Zenskar's changed customers.
+/// Whether and how often to poll Stripe's events API; and how often Zenskar's changed customers,
+/// which are polled in any case: nothing else is sure to tell of them within a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Poll {
-    /// Never.
+    /// Stripe's never; Zenskar's as if adaptive.
     Off,
     /// As often as is useful within Stripe's read allowance and Zenskar's rate.
     Adaptive,

@@ -30,9 +30,21 @@ pub(super) struct Bench {
 
 impl Bench {
     pub(super) fn new(stripe: Script, zenskar: Script) -> Self {
-        let clock = StillClock::new();
-        let (stripe, zenskar) = (Scripted::new(stripe), Scripted::new(zenskar));
-        let store = Store::in_memory();
+        let scripts = (Scripted::new(stripe), Scripted::new(zenskar));
+        Self::over(Store::in_memory(), StillClock::new(), scripts)
+    }
+
+    /// What another process makes of the same store.
+    pub(super) fn restarted(self) -> Self {
+        let scripts = (self.stripe, self.zenskar);
+        Self::over(self.engine.store, self.clock, scripts)
+    }
+
+    fn over(
+        store: Store,
+        clock: StillClock,
+        (stripe, zenskar): (Arc<Scripted>, Arc<Scripted>),
+    ) -> Self {
         let writer = Writer::inline(store.clone());
         let stripe_client = StripeClient::new(
             StripeClientOptions {

@@ -18,18 +18,28 @@ pub struct Status {
     pub state: String,
     /// What is wrong and what to do, most urgent first; empty when all is well.
     pub problems: Vec<Problem>,
+    /// What a person may want to see to, and what to do; nothing is wrong because of it.
+    #[serde(default)]
+    pub notices: Vec<Problem>,
     /// The two systems.
     pub stripe: Remote,
     /// The two systems.
     pub zenskar: Remote,
     /// Direction of customer sync as configured.
     pub sync: String,
-    /// Queues by name: `inbox`, `work`, `parked`, `outbox`, `dead`.
+    /// Queues by name: `inbox`, `work`, `parked`, `outbox`, `dead`, and what waits for a person:
+    /// `conflicts` and `refused` fields.
     pub queues: BTreeMap<String, u64>,
     /// Age in seconds of the oldest piece of work, 0 when there is none.
     pub oldest_work_seconds: u64,
-    /// Linked customers.
+    /// Linked customers whose link is in force.
     pub links: u64,
+    /// Links by state: `active`, `deleted in stripe`, `deleted in zenskar`, `unknown in stripe`, `unlinked`.
+    #[serde(default)]
+    pub links_by_state: BTreeMap<String, u64>,
+    /// Those of them that Stripe does not know.
+    #[serde(default)]
+    pub unknown_in_stripe: u64,
     /// Differences that wait for a person, by reason.
     pub differences: BTreeMap<String, u64>,
     /// Customers made on the side that lacks them.
@@ -145,14 +155,37 @@ pub struct Problem {
 /// One of the two systems.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remote {
-    /// `connected`, or `parked` while its key is refused.
+    /// `connected`, `parked` while its key is refused, or `unreachable` while nothing is answered.
     pub state: String,
+    /// Since when it is parked or unreachable, by this host's clock.
+    #[serde(default)]
+    pub since: Option<String>,
     /// Why it is parked.
     pub reason: Option<String>,
     /// Its own time when it last answered.
     pub last_answer: Option<String>,
+    /// When it last answered, by this host's clock, be it with a refusal.
+    #[serde(default)]
+    pub last_success: Option<String>,
+    /// The last call that failed; kept when later ones succeed.
+    #[serde(default)]
+    pub last_error: Option<RemoteError>,
+    /// Rights that the key lacks, and without which something is not read.
+    #[serde(default)]
+    pub lacks: Vec<String>,
     /// Requests per second that its limiters allow, by limiter.
     pub rates: BTreeMap<String, u64>,
+}
+
+/// A call that failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemoteError {
+    /// When, by this host's clock.
+    pub at: String,
+    /// What may be done about it: `retry`, `unknown`, `refused`, `unauthorized`, `forbidden`.
+    pub class: String,
+    /// In words, the remote's own where it gave any.
+    pub message: String,
 }
 
 /// The events API.
@@ -174,6 +207,9 @@ pub struct PollStatus {
     /// Events since the start of the other mode, which are left out.
     #[serde(default)]
     pub other_mode: u64,
+    /// Events since the start of another account, which are left out.
+    #[serde(default)]
+    pub other_account: u64,
 }
 
 /// Zenskar's customers that change.
@@ -257,7 +293,8 @@ pub struct CustomerRow {
     pub stripe: String,
     /// Its id in Zenskar, when it is linked or has no id in Stripe.
     pub zenskar: Option<String>,
-    /// `linked`, `unlinked`, `deleted in stripe`, `deleted in zenskar` or `unlinked by a person`.
+    /// `linked`, `unlinked`, `deleted in stripe`, `deleted in zenskar`, `unknown in stripe` or
+    /// `unlinked by a person`.
     pub state: String,
     /// Fields that differ.
     pub differences: Vec<String>,

@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
+use tokio_util::task::TaskTracker;
 
 /// What of the daemon is not the engine's.
 pub trait Daemon: Send + Sync + fmt::Debug {
@@ -42,12 +43,13 @@ pub trait Daemon: Send + Sync + fmt::Debug {
 struct Doors {
     engine: Arc<Engine>,
     daemon: Arc<dyn Daemon>,
+    actions: TaskTracker,
 }
 
 type Answer = Result<Json<Value>, Failure>;
 
-/// The routes, for [`crate::http::api::shell`].
-pub fn router(engine: Arc<Engine>, daemon: Arc<dyn Daemon>) -> Router {
+/// The routes, for [`crate::http::api::shell`]; what they have done runs among `actions`.
+pub fn router(engine: Arc<Engine>, daemon: Arc<dyn Daemon>, actions: TaskTracker) -> Router {
     Router::new()
         .route("/status", get(status))
         .route("/customers", get(customers))
@@ -65,7 +67,11 @@ pub fn router(engine: Arc<Engine>, daemon: Arc<dyn Daemon>) -> Router {
         .route("/reload", post(reload))
         .route("/config", get(config))
         .merge(people::router())
-        .with_state(Doors { engine, daemon })
+        .with_state(Doors {
+            engine,
+            daemon,
+            actions,
+        })
 }
 
 async fn status(State(doors): State<Doors>) -> Answer {
@@ -98,6 +104,7 @@ enum Which {
     Linked,
     Unlinked,
     Differing,
+    Deleted,
 }
 
 async fn customers(
@@ -109,6 +116,7 @@ async fn customers(
         Which::Linked => Customers::Linked,
         Which::Unlinked => Customers::Unlinked,
         Which::Differing => Customers::Differing,
+        Which::Deleted => Customers::Deleted,
     };
     let limit = rows(query.limit)?;
     answer(
@@ -296,12 +304,21 @@ async fn config(State(doors): State<Doors>) -> Answer {
     shown(&doors.daemon.config())
 }
 
+/// Has a command carried out. It comes to its end whether or not whoever asked stays to hear of it:
+/// a connection that breaks must not leave a run half decided.
 async fn run(doors: &Doors, command: Command) -> Result<Value, Failure> {
-    doors
-        .engine
-        .command(command)
-        .await
-        .map_err(|error| refusal(&error))
+    let engine = Arc::clone(&doors.engine);
+    let done = doors.actions.spawn(async move {
+        let done = engine.command(command).await;
+        done.map_err(|error| refusal(&error))
+    });
+    match done.await {
+        Ok(answer) => answer,
+        Err(ended) => match ended.try_into_panic() {
+            Ok(reason) => std::panic::resume_unwind(reason),
+            Err(cut) => Err(Failure::internal(&cut)),
+        },
+    }
 }
 
 async fn answer(doors: &Doors, command: Command) -> Answer {

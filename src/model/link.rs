@@ -64,6 +64,9 @@ pub enum LinkState {
     Active,
     /// This side's customer is deleted; nothing moves, nothing is deleted on the other side.
     Deleted(Side),
+    /// Stripe does not know the customer: the key is another account's, test data were deleted, or
+    /// what named it is wrong. Nothing moves until Stripe shows it.
+    Unknown,
     /// A person took the link apart. The pair is remembered, so that the mapping that proved it
     /// does not make it again; nothing moves until a person links the customer anew.
     Unlinked,

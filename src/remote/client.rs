@@ -3,7 +3,9 @@
 
 use crate::clock::Clock;
 use crate::model::time::Timestamp;
+use crate::remote::health::Health;
 use crate::remote::limiter::{Permit, Priority};
+use crate::remote::outcome::Failure;
 use crate::remote::text::http_date;
 use crate::remote::transport::{HeaderText, Request, Response, Transport, TransportError};
 use http::Method;
@@ -78,6 +80,7 @@ pub(crate) struct Base {
     api_base: String,
     key: Mutex<ApiKey>,
     remote_now: Mutex<Option<(Timestamp, Timestamp)>>,
+    health: Mutex<Health>,
     reads: AtomicU64,
     writes: AtomicU64,
 }
@@ -95,6 +98,7 @@ impl Base {
             api_base: api_base.trim_end_matches('/').to_owned(),
             key: Mutex::new(key),
             remote_now: Mutex::new(None),
+            health: Mutex::default(),
             reads: AtomicU64::new(0),
             writes: AtomicU64::new(0),
         }
@@ -120,6 +124,16 @@ impl Base {
     /// The remote's time by now: its last `Date`, and what passed since by this host's clock.
     pub(crate) fn remote_about(&self) -> Option<Timestamp> {
         lock(&self.remote_now).map(|(date, here)| date.plus(self.clock.now().since(here)))
+    }
+
+    /// What the last calls came to.
+    pub(crate) fn health(&self) -> Health {
+        lock(&self.health).clone()
+    }
+
+    /// Takes note of what a call came to.
+    pub(crate) fn note(&self, failure: Option<&Failure>) {
+        lock(&self.health).note(failure, self.clock.now());
     }
 
     /// GET requests sent since the start, whatever came of them.

@@ -74,6 +74,9 @@ impl Call {
     }
 }
 
+/// Whether a write that waited for its turn is still wanted; asked right before it is sent.
+pub type Wanted<'a> = &'a (dyn Fn() -> bool + Sync);
+
 /// What may be done after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
@@ -157,6 +160,15 @@ impl Failure {
         }
     }
 
+    /// Nothing was sent: the write was not wanted any more when its turn came.
+    #[must_use]
+    pub fn unwanted(remote: Side, call: Call) -> Self {
+        Self {
+            message: "the rules changed while the write waited for its turn".to_owned(),
+            ..Self::new(remote, call, Class::Retry { after: None })
+        }
+    }
+
     /// An answer came, said yes, and cannot be understood.
     #[must_use]
     pub fn unreadable(remote: Side, call: Call, status: u16, what: &str) -> Self {
@@ -188,6 +200,16 @@ impl Failure {
     #[must_use]
     pub fn is_final(&self) -> bool {
         self.status.is_some() && self.code.as_deref() != Some("idempotency_key_in_use")
+    }
+
+    /// The failure for a person: what, and what the remote said. May name a customer.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        if self.message.is_empty() {
+            self.to_string()
+        } else {
+            format!("{self}: {}", self.message)
+        }
     }
 
     /// The wait that the remote asks for.

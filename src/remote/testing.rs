@@ -65,7 +65,7 @@ pub(crate) fn drive(clock: &StillClock, mut futures: Vec<BoxFuture<'_, ()>>) {
     while !futures.is_empty() {
         // Several rounds, since one future can let another go on.
         let before = futures.len();
-        for _ in 0..4 {
+        for _ in 0..16 {
             futures.retain_mut(|future| Pin::new(future).poll(&mut context).is_pending());
         }
         if futures.len() == before {

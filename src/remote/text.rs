@@ -2,7 +2,9 @@
 //! making foreign words safe to keep.
 
 use crate::model::time::Timestamp;
+use jiff::civil::DateTime;
 use jiff::fmt::rfc2822::DateTimeParser;
+use jiff::tz::TimeZone;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -59,10 +61,22 @@ fn encoded(text: &str) -> String {
     out
 }
 
-/// An HTTP date (RFC 9110: IMF-fixdate), such as `Tue, 24 Nov 2026 08:12:31 GMT`.
+/// An HTTP date (RFC 9110, 5.6.7), such as `Tue, 24 Nov 2026 08:12:31 GMT`, or in one of the two
+/// older forms that everybody has to read.
 #[must_use]
 pub fn http_date(text: &str) -> Option<Timestamp> {
-    let date = DateTimeParser::new().parse_timestamp(text).ok()?;
+    let text = text.trim();
+    let obsolete = |form| {
+        DateTime::strptime(form, text)
+            .ok()?
+            .to_zoned(TimeZone::UTC)
+            .ok()
+    };
+    let date = DateTimeParser::new()
+        .parse_timestamp(text)
+        .ok()
+        .or_else(|| obsolete("%A, %d-%b-%y %H:%M:%S GMT").map(|date| date.timestamp()))
+        .or_else(|| obsolete("%a %b %e %H:%M:%S %Y").map(|date| date.timestamp()))?;
     Some(Timestamp::from_seconds(date.as_second()))
 }
 
@@ -119,6 +133,13 @@ mod tests {
     fn reads_dates_and_waits() {
         let date = http_date("Tue, 24 Nov 2026 08:12:31 GMT");
         assert_eq!(date, Some(Timestamp::from_seconds(1_795_507_951)));
+        for text in [
+            " Tue, 24 Nov 2026 08:12:31 GMT ",
+            "Tuesday, 24-Nov-26 08:12:31 GMT",
+            "Tue Nov 24 08:12:31 2026",
+        ] {
+            assert_eq!(http_date(text), date, "{text}");
+        }
         for text in ["", "yesterday", "1795507951", "Tue, 24 Nov 2026"] {
             assert_eq!(http_date(text), None, "{text}");
         }

@@ -147,6 +147,12 @@ impl Response {
     pub const fn is_success(&self) -> bool {
         matches!(self.status, 200..=299)
     }
+
+    /// Whether it is a page for people, as gateways have them: neither remote speaks like this.
+    #[must_use]
+    pub fn is_markup(&self) -> bool {
+        self.body.trim_ascii_start().starts_with(b"<")
+    }
 }
 
 impl fmt::Debug for Response {

@@ -88,10 +88,12 @@ pub enum StoreError {
 impl StoreError {
     /// An error of the database engine.
     pub(super) fn io(doing: &'static str, source: impl Into<redb::Error>) -> Self {
-        Self::Io {
-            doing,
-            source: Box::new(source.into()),
-        }
+        let source: Cause = match source.into() {
+            // The engine's error names no cause, so who asks why would not find it.
+            redb::Error::Io(error) => Box::new(error),
+            other => Box::new(other),
+        };
+        Self::Io { doing, source }
     }
 
     /// A row that is wrong.

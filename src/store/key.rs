@@ -35,6 +35,11 @@ fn to_instant(bytes: [u8; 8]) -> Timestamp {
     )
 }
 
+/// The instant that `bytes`, made by [`instant`], stand for.
+pub(super) fn to_instant_of(bytes: &[u8]) -> Option<Timestamp> {
+    bytes.try_into().ok().map(to_instant)
+}
+
 /// The key of something that is due: the instant, then what.
 pub(super) fn due(at: Timestamp, what: &[u8]) -> Vec<u8> {
     let mut key = instant(at).to_vec();
@@ -69,14 +74,14 @@ pub(super) fn intents_to(link: &str) -> Vec<u8> {
     key
 }
 
-/// The key of what a run decided about a link.
+/// The key of what a run decided about a link, and of what else a number and a customer of Stripe name.
 pub(super) fn run(run: u64, link: &str) -> Vec<u8> {
     let mut key = number(run).to_vec();
     key.extend_from_slice(link.as_bytes());
     key
 }
 
-/// The link that `key`, made by [`run`], is about.
+/// The customer of Stripe that `key`, made by [`run`], is about.
 pub(super) fn to_run(key: &[u8]) -> Option<&str> {
     let (_, link) = key.split_first_chunk::<8>()?;
     std::str::from_utf8(link).ok()

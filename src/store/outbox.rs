@@ -55,6 +55,20 @@ impl ReadTx<'_> {
     ///
     /// The file cannot be read, or a row is damaged or missing.
     pub fn due_intents(&self, now: Timestamp, limit: usize) -> Result<Vec<Intent>, StoreError> {
+        self.due_intents_where(now, limit, |_| true)
+    }
+
+    /// The same of those that are wanted.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read.
+    pub fn due_intents_where(
+        &self,
+        now: Timestamp,
+        limit: usize,
+        is_wanted: impl Fn(&Intent) -> bool,
+    ) -> Result<Vec<Intent>, StoreError> {
         let mut due = Vec::new();
         if limit == 0 {
             return Ok(due);
@@ -65,7 +79,9 @@ impl ReadTx<'_> {
                 return ENOUGH;
             }
             match self.record::<Scheduled>(OUTBOX, intent)? {
-                Some(found) if found.due_at == Some(due_at) => due.push(found.intent),
+                Some(found) if found.due_at == Some(due_at) => {
+                    due.extend(Some(found.intent).filter(&is_wanted));
+                }
                 _ => return Err(astray(row)),
             }
             until(due.len(), limit)

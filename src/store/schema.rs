@@ -15,10 +15,10 @@ use crate::store::tables::{self, META};
 use crate::store::tx::{ReadTx, WriteTx};
 
 /// The schema that this release writes.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// The oldest schema whose releases can work with what this release writes.
-const OLDEST_READER: u32 = 2;
+const OLDEST_READER: u32 = 3;
 
 const _: () = assert!(OLDEST_READER <= SCHEMA_VERSION);
 
@@ -48,6 +48,12 @@ pub(super) fn migrate(
         // Runs and what they decided, and creations, which a release that does not know of them
         // would not carry out.
         1 => make_tables(tx)?,
+        // Clues, who is on one side alone, and the counts of links, which an older release would not
+        // keep; and states of links of which it does not know.
+        2 => {
+            make_tables(tx)?;
+            tx.count_links()?;
+        }
         _ => {}
     }
     let reached = schema.saturating_add(1);

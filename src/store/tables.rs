@@ -32,7 +32,7 @@ pub(super) const META: Table = Table("meta");
 
 /// Name → last number given. Numbers that must never be given twice although the rows that carried
 /// them go away (dead letters, intents of a link, requests of a creation), and the counts of open
-/// differences by reason and of creations by side and stage.
+/// differences by reason, of creations by side and stage and of links by state.
 pub(super) const COUNTERS: Table = Table("counters");
 
 /// Sequence number → event: its head, and its body compressed. Appended in the order of arrival;
@@ -74,6 +74,13 @@ pub(super) const CREATIONS_DUE: Table = Table("creations_due");
 /// (Zenskar id, Stripe id) → nothing. Customers of Stripe that were seen with metadata that name a
 /// customer of Zenskar.
 pub(super) const NAMED: Table = Table("named");
+/// Stripe id → since when that is known. Customers of Stripe that are known to have no partner.
+pub(super) const ALONE_IN_STRIPE: Table = Table("alone_in_stripe");
+/// Zenskar id → since when that is known. Customers of Zenskar that are known to have no partner.
+pub(super) const ALONE_IN_ZENSKAR: Table = Table("alone_in_zenskar");
+/// (mark of a clue, Stripe id) → nothing. Customers of Stripe that wait for a link, by what their
+/// partner in Zenskar would show.
+pub(super) const CLUES: Table = Table("clues");
 /// Number → dead letter, for a person to decide.
 pub(super) const DEAD: Table = Table("dead");
 
@@ -102,7 +109,7 @@ pub(super) const SECRETS: Table = Table("secrets");
 pub(super) const READS: Table = Table("reads");
 
 /// All tables; a migration makes those that a file lacks.
-pub(super) const ALL: [Table; 24] = [
+pub(super) const ALL: [Table; 27] = [
     META,
     COUNTERS,
     EVENTS,
@@ -118,6 +125,9 @@ pub(super) const ALL: [Table; 24] = [
     CREATIONS,
     CREATIONS_DUE,
     NAMED,
+    ALONE_IN_STRIPE,
+    ALONE_IN_ZENSKAR,
+    CLUES,
     DEAD,
     DIFFERENCES,
     RUNS,

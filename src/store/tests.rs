@@ -535,12 +535,12 @@ fn a_newer_store_is_refused_unless_it_says_otherwise() {
     });
     assert_eq!(schema::check(&store.read().unwrap()).unwrap(), 9);
     write(&store, |tx| {
-        tx.put(tables::META, meta::SCHEMA, &newer(3)).unwrap();
+        tx.put(tables::META, meta::SCHEMA, &newer(4)).unwrap();
     });
     let error = schema::check(&store.read().unwrap()).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the store has schema 9, readable from schema 3 on; this release knows schema 2"
+        "the store has schema 9, readable from schema 4 on; this release knows schema 3"
     );
 }
 
@@ -827,6 +827,10 @@ fn fill(store: &Store) {
         tx.put_creation(&creation("cus_4", Stage::Waiting, 6))
             .unwrap();
         tx.note_named(&zen("z-4"), &cus("cus_4")).unwrap();
+        let alone = Subject::Unlinked(zen("z-5"));
+        tx.note_alone(&alone, at(7)).unwrap();
+        tx.note_clue(&Clue::Candidate(zen("z-5")), &cus("cus_5"))
+            .unwrap();
     });
 }
 
@@ -896,6 +900,103 @@ fn creations_are_due_while_they_are_open_and_are_counted_by_side_and_stage() {
 }
 
 #[test]
+fn links_are_counted_by_state_and_whom_none_holds_is_alone() {
+    let store = memory();
+    let alone = |read: &ReadTx<'_>| {
+        let sides = [Side::Stripe, Side::Zenskar];
+        sides.map(|side| read.alone_count(side).unwrap())
+    };
+    let unlinked = |id: &str| Subject::Unlinked(zen(id));
+    let story = |states: Vec<Option<LinkState>>| {
+        write(&store, move |tx| {
+            for state in states {
+                match state {
+                    Some(state) => {
+                        let link = Link {
+                            state,
+                            ..link("cus_1", "z-1")
+                        };
+                        tx.put_link(&link).unwrap();
+                    }
+                    None => drop(tx.remove_link(&cus("cus_1")).unwrap()),
+                }
+            }
+        });
+        let read = store.read().unwrap();
+        (read.link_counts().unwrap(), alone(&read))
+    };
+    write(&store, move |tx| {
+        for known in [subject("cus_1"), unlinked("z-1"), unlinked("z-2")] {
+            tx.note_alone(&known, at(1)).unwrap();
+        }
+    });
+    let counts = LinkCounts::default();
+    let is = LinkState::Active;
+    assert_eq!(story(vec![]), (counts, [1, 2]));
+    assert_eq!(
+        story(vec![Some(is), Some(is)]),
+        (
+            LinkCounts {
+                active: 1,
+                ..counts
+            },
+            [0, 1]
+        )
+    );
+    // Neither a look nor a listing takes a linked customer for one that is alone.
+    write(&store, move |tx| {
+        tx.note_alone(&subject("cus_1"), at(2)).unwrap();
+        tx.park(&Work::new(subject("cus_1"), at(2))).unwrap();
+    });
+    let gone = LinkState::Deleted(Side::Stripe);
+    let deleted = LinkCounts {
+        deleted_in_stripe: 1,
+        ..counts
+    };
+    assert_eq!(story(vec![Some(gone)]), (deleted, [0, 1]));
+    let apart = LinkState::Unlinked;
+    let taken_apart = LinkCounts {
+        unlinked: 1,
+        ..counts
+    };
+    assert_eq!(story(vec![Some(apart)]), (taken_apart, [0, 2]));
+    assert_eq!(story(vec![Some(is), Some(apart)]), (taken_apart, [1, 2]));
+    assert_eq!(story(vec![None]), (counts, [1, 2]));
+    let gone = LinkState::Deleted(Side::Zenskar);
+    assert_eq!(story(vec![Some(is), Some(gone), None]), (counts, [1, 1]));
+    let listed = store.read().unwrap().alone(Side::Zenskar, None, 9).unwrap();
+    assert_eq!(listed, [(unlinked("z-2"), at(1))]);
+}
+
+#[test]
+fn who_waits_for_a_partner_is_found_by_what_that_shows() {
+    let store = memory();
+    let email = |text: &str| Clue::Email(text.to_owned());
+    let candidate = |id: &str| Clue::Candidate(zen(id));
+    write(&store, move |tx| {
+        for (clue, stripe) in [
+            (email("Ann@example.com"), "cus_1"),
+            (email("ann@example.com "), "cus_2"),
+            (email("bea@example.com"), "cus_3"),
+            (candidate("z-1"), "cus_1"),
+            (candidate("ann@example.com"), "cus_4"),
+        ] {
+            tx.note_clue(&clue, &cus(stripe)).unwrap();
+        }
+        let gone = tx.forget_clue(&candidate("z-1"), &cus("cus_1"));
+        assert!(gone.unwrap());
+        let gone = tx.forget_clue(&candidate("z-1"), &cus("cus_1"));
+        assert!(!gone.unwrap());
+    });
+    let read = store.read().unwrap();
+    let sought = |clue: &Clue, limit| read.sought_by(clue, limit).unwrap();
+    let both = [cus("cus_1"), cus("cus_2")];
+    assert_eq!(sought(&email("ANN@example.com"), 9), both);
+    assert_eq!(sought(&email("ann@example.com"), 1), both[..1]);
+    assert_eq!(sought(&candidate("z-1"), 9), []);
+}
+
+#[test]
 fn who_names_a_customer_is_found_by_its_name_alone() {
     let store = memory();
     let mirror = Mirror {
@@ -924,14 +1025,28 @@ fn who_names_a_customer_is_found_by_its_name_alone() {
 }
 
 /// Tables by the schema that brought them; the others are of the first.
-const LATER_TABLES: [(u32, &str); 6] = [
+const LATER_TABLES: [(u32, &str); 9] = [
     (2, "runs"),
     (2, "decided"),
     (2, "decided_by_run"),
     (2, "creations"),
     (2, "creations_due"),
     (2, "named"),
+    (3, "alone_in_stripe"),
+    (3, "alone_in_zenskar"),
+    (3, "clues"),
 ];
+
+/// The links of an older file, and who waits in it, are counted when it is opened.
+fn is_counted(view: &ReadTx<'_>) {
+    let counts = LinkCounts {
+        active: 1,
+        ..LinkCounts::default()
+    };
+    assert_eq!(view.link_counts().unwrap(), counts);
+    assert!(view.is_alone(&subject("cus_2")).unwrap());
+    assert_eq!(view.alone_counted_at(Side::Stripe).unwrap(), None);
+}
 
 /// A store that a release wrote stays in the repository as it was, and every later release opens
 /// it. A release with a new schema finds its own file missing: it is written, and is to be kept.
@@ -996,6 +1111,7 @@ fn stores_of_all_releases_open() {
             .filter(|(table, rows)| *rows == 0 && !is_later(table))
             .collect();
         assert_eq!(empty, []);
+        is_counted(&view);
         if version > 1 {
             let waiting = creation("cus_4", Stage::Waiting, 6);
             assert_eq!(view.due_creations(at(6), 9).unwrap(), [waiting]);

@@ -281,7 +281,7 @@ impl WriteTx<'_> {
             Some(known) => merge(work.clone(), &known),
             None => work.clone(),
         };
-        self.put_in_order(PARKED, &merged)
+        self.put_parked(&merged)
     }
 
     /// Writes why `subject` waits for a link, whether or not it waited before.
@@ -301,7 +301,13 @@ impl WriteTx<'_> {
             last_error: Some(why.to_owned()),
             ..known.unwrap_or_else(|| Work::new(subject.clone(), now))
         };
-        self.put_in_order(PARKED, &parked)
+        self.put_parked(&parked)
+    }
+
+    /// Writes work that waits for a link. Its customer has no partner, as far as is known.
+    fn put_parked(&mut self, work: &Work) -> Result<(), StoreError> {
+        self.note_alone(&work.subject, work.since)?;
+        self.put_in_order(PARKED, work)
     }
 
     /// Puts what waits on `subject` back to work, due now; gives the work, unless nothing waited.

@@ -12,6 +12,7 @@
 //! - Every write carries an idempotency key, so that Stripe recognises a repeat.
 
 mod create;
+mod rights;
 
 use crate::clock::Clock;
 use crate::model::customer::Field;
@@ -19,8 +20,9 @@ use crate::model::id::{AccountId, EventId, StripeCustomerId};
 use crate::model::link::Side;
 use crate::model::time::Timestamp;
 use crate::remote::client::{ApiKey, Base, Limiter, Reply, permits};
-use crate::remote::limiter::{LimiterStats, Priority, Rates};
-use crate::remote::outcome::{Answer, Call, Failure, Outcome, Page, Repeat};
+use crate::remote::health::Health;
+use crate::remote::limiter::{LimiterStats, Permit, Priority, Rates};
+use crate::remote::outcome::{Answer, Call, Failure, Outcome, Page, Repeat, Wanted};
 use crate::remote::text::{form, path_segment, query};
 use crate::remote::transport::{HeaderText, Request, Transport};
 use crate::stripe::convert::{Observed, observed};
@@ -28,6 +30,7 @@ use crate::stripe::error::{Limited, failure, limited};
 use crate::stripe::event::{self, Envelope};
 use crate::stripe::{object, page};
 use http::Method;
+use rights::Missed;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -129,6 +132,7 @@ pub struct StripeClient {
     customers: Limiter,
     events: Limiter,
     others: Limiter,
+    tax_ids: Missed,
 }
 
 impl StripeClient {
@@ -150,6 +154,7 @@ impl StripeClient {
             customers: endpoint("stripe/v1/customers"),
             events: endpoint("stripe/v1/events"),
             others: endpoint("stripe/others"),
+            tax_ids: Missed::default(),
             live: options.live,
             account: options.account,
             api_version: options.api_version,
@@ -199,12 +204,23 @@ impl StripeClient {
         self.customer_in(id, Detail::Plain, priority).await
     }
 
-    /// As [`customer`](Self::customer), in this detail.
+    /// As [`customer`](Self::customer), in this detail, as far as the key's rights go: a customer
+    /// that may be read without its tax ids is.
     ///
     /// # Errors
     ///
     /// The call failed.
     pub async fn customer_in(
+        &self,
+        id: &StripeCustomerId,
+        detail: Detail,
+        priority: Priority,
+    ) -> Outcome<Observed> {
+        self.within_rights(detail, |detail| self.read_customer(id, detail, priority))
+            .await
+    }
+
+    async fn read_customer(
         &self,
         id: &StripeCustomerId,
         detail: Detail,
@@ -239,12 +255,13 @@ impl StripeClient {
         &self,
         id: &StripeCustomerId,
         changes: &[(String, String)],
-        key: &str,
+        (key, wanted): (&str, Wanted<'_>),
         priority: Priority,
     ) -> Outcome<Observed> {
         let path = format!("/v1/customers/{}", path_segment(id.as_str()));
+        let sent = (form(changes), key);
         let reply = self
-            .post(UPDATE_CUSTOMER, &path, form(changes), key, priority)
+            .post(UPDATE_CUSTOMER, &path, sent, wanted, priority)
             .await?;
         let seen = observed(reply.response.body.to_vec())
             .map_err(|_| unreadable(UPDATE_CUSTOMER, &reply, "not a customer"))?;
@@ -254,13 +271,25 @@ impl StripeClient {
         Ok(answer(&reply, seen))
     }
 
-    /// A page of the account's customers, newest first, after `after`. Deleted customers are not
-    /// listed.
+    /// A page of the account's customers, newest first, after `after`, in this detail as far as the
+    /// key's rights go. Deleted customers are not listed.
     ///
     /// # Errors
     ///
     /// The call failed.
     pub async fn customers_page(
+        &self,
+        after: Option<&StripeCustomerId>,
+        detail: Detail,
+        priority: Priority,
+    ) -> Outcome<Page<Observed, StripeCustomerId>> {
+        self.within_rights(detail, |detail| {
+            self.list_customers(after, detail, priority)
+        })
+        .await
+    }
+
+    async fn list_customers(
         &self,
         after: Option<&StripeCustomerId>,
         detail: Detail,
@@ -362,6 +391,7 @@ impl StripeClient {
     /// Uses another key from the next request on.
     pub fn set_key(&self, key: ApiKey) {
         self.base.set_key(key);
+        self.tax_ids.forget();
     }
 
     /// Changes the rate per endpoint, in requests per second.
@@ -383,6 +413,18 @@ impl StripeClient {
     #[must_use]
     pub fn remote_about(&self) -> Option<Timestamp> {
         self.base.remote_about()
+    }
+
+    /// Whether the key was found to lack the right to read tax ids.
+    #[must_use]
+    pub fn lacks_tax_ids(&self) -> bool {
+        self.tax_ids.at().is_some()
+    }
+
+    /// What the last calls came to.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.base.health()
     }
 
     /// Reads sent since the start, for Stripe's read allowance.
@@ -420,8 +462,8 @@ impl StripeClient {
         &self,
         call: Call,
         path: &str,
-        form: String,
-        key: &str,
+        (form, key): (String, &str),
+        wanted: Wanted<'_>,
         priority: Priority,
     ) -> Result<Reply, Failure> {
         let mut headers = self.headers();
@@ -430,7 +472,11 @@ impl StripeClient {
         headers.push(("idempotency-key", HeaderText::plain(key)));
         let mut request = self.base.request(Method::POST, path, headers);
         request.body = form.into();
-        self.send(call, &self.customers, request, priority).await
+        let permits = permits(&[&self.customers, &self.whole], priority).await;
+        if !wanted() {
+            return Err(Failure::unwanted(Side::Stripe, call));
+        }
+        self.send_now(call, permits, request).await
     }
 
     async fn send(
@@ -441,13 +487,26 @@ impl StripeClient {
         priority: Priority,
     ) -> Result<Reply, Failure> {
         let permits = permits(&[endpoint, &self.whole], priority).await;
-        let reply = self
-            .base
-            .send(request)
-            .await
-            .map_err(|error| Failure::unanswered(Side::Stripe, call, error))?;
-        let failed =
-            (!reply.response.is_success()).then(|| failure(call, &reply.response, reply.date));
+        self.send_now(call, permits, request).await
+    }
+
+    async fn send_now(
+        &self,
+        call: Call,
+        permits: Vec<Permit<'_>>,
+        request: Request,
+    ) -> Result<Reply, Failure> {
+        let reply = self.base.send(request).await.map_err(|error| {
+            let failure = Failure::unanswered(Side::Stripe, call, error);
+            self.base.note(Some(&failure));
+            failure
+        })?;
+        let failed = match reply.response.is_success() {
+            true if reply.response.is_markup() => Some(unreadable(call, &reply, "not JSON")),
+            true => None,
+            false => Some(failure(call, &reply.response, reply.date)),
+        };
+        self.base.note(failed.as_ref());
         let limit = limited(&reply.response, failed.as_ref());
         for (permit, which) in permits
             .into_iter()

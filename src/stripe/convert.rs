@@ -9,11 +9,11 @@
 //! | `shipping.address` | address | as `address` |
 //! | `preferred_locales` | its first, as text | the others are kept beside it, to be sent back behind a new first |
 //! | `tax_ids` | tax ids: country, kind and id | `eu_vat` is `VAT` of `country`, else of the member whose letters the id begins with; of any other `type` the first two letters are the country and the rest is the kind |
-//! | `metadata` | text by key | absent and empty are blank |
+//! | `metadata` | text by key | absent, `null` and empty are blank; a number, `true` and `false` are their text; a list or an object is shown and never written over |
 //! | `deleted: true` | [`Presence::Deleted`] | |
 //!
 //! Of `shipping`, `preferred_locales`, `tax_ids` and `metadata`, what the object does not show at
-//! all was not read, and is not blank. That is the rule for `tax_ids`, which stand in an answer
+//! all, or in a form that is not known, was not read, and is not blank. That is the rule for `tax_ids`, which stand in an answer
 //! asked for with `expand[]=tax_ids` and in no event of a current version; a list that does not
 //! hold all of them (`has_more`) was not read either.
 //!
@@ -25,6 +25,7 @@ use crate::model::link::Side;
 use crate::model::time::Timestamp;
 use crate::remote::transport::OBJECT_BYTES_MAX;
 use crate::stripe::{object, tax};
+use serde_json::Value as Json;
 
 /// An object that is not what its place says.
 #[derive(Debug, thiserror::Error)]
@@ -125,7 +126,7 @@ fn presence(wire: object::Customer) -> Presence {
     let mut customer = Customer::new(fields).with_more_locales(more_locales);
     if let Some(metadata) = wire.metadata {
         let values = metadata.unwrap_or_default().into_iter();
-        let values = values.map(|(key, value)| (key, text(value.as_deref())));
+        let values = values.map(|(key, value)| (key, scalar(&value)));
         customer = customer.with_keyed(Side::Stripe, values.collect());
     }
     Presence::Present(unread.into_iter().fold(customer, Customer::without))
@@ -146,6 +147,16 @@ pub(crate) fn shipping(wire: Option<object::Shipping>) -> [(Field, Value); 3] {
         (Field::ShippingPhone, text(wire.phone.as_deref())),
         (Field::ShippingAddress, address(wire.address)),
     ]
+}
+
+/// A value of metadata. Stripe's are text; a number or a truth value counts as its text.
+fn scalar(value: &Json) -> Value {
+    match value {
+        Json::Null => Value::Blank,
+        Json::String(text) => Value::text(text),
+        Json::Number(_) | Json::Bool(_) => Value::text(&value.to_string()),
+        Json::Array(_) | Json::Object(_) => Value::Nested(value.to_string()),
+    }
 }
 
 /// Text that may be absent.

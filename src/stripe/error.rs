@@ -6,8 +6,9 @@
 //! | answer | class |
 //! |---|---|
 //! | 401; codes `platform_api_key_expired`, `api_key_expired`, `account_invalid` | unauthorized |
+//! | 3xx; another 4xx than 401, 403 and 429 whose body is not an error of Stripe's | as 5xx: a gateway speaks, and may have let the request through |
 //! | other 403 | forbidden: the key lacks a right |
-//! | 404 with `resource_missing` | missing; any other 404 is refused (not Stripe's API, or a wrong path) |
+//! | 404 with `resource_missing` | missing; any other 404 is refused (a wrong path) |
 //! | 400 or 404 about `starting_after`, or "aged out of our retention policy" | cursor gone |
 //! | 429, `lock_timeout` | retry: limits and locks are checked before anything is done |
 //! | `idempotency_key_in_use` | a read is retried; a write is unknown, since its first copy is still at work |
@@ -24,6 +25,7 @@ use crate::remote::outcome::{Call, Class, Failure};
 use crate::remote::text::retry_after;
 use crate::remote::transport::Response;
 use crate::stripe::object::{ErrorBody, ErrorDetail};
+use std::time::Duration;
 
 /// The header that names the limit a request ran into.
 const LIMIT_REASON: &str = "stripe-rate-limited-reason";
@@ -59,9 +61,13 @@ pub(crate) fn limited<'a>(
 /// The failure that an answer other than success is.
 pub(crate) fn failure(call: Call, response: &Response, date: Option<Timestamp>) -> Failure {
     // A body that is not Stripe's (a proxy's page) has no code and no words worth keeping.
-    let body: ErrorBody = serde_json::from_slice(&response.body).unwrap_or_default();
-    let error = body.error;
-    let class = classify(call, response, &error, date);
+    let body = serde_json::from_slice::<ErrorBody>(&response.body).ok();
+    let error = body.map(|body| body.error).filter(is_stripes);
+    let class = match &error {
+        None if is_foreign(response.status) => call.undecided(asked_wait(response, date)),
+        _ => classify(call, response, error.as_ref(), date),
+    };
+    let error = error.unwrap_or_default();
     Failure::new(Side::Stripe, call, class).said(
         response.status,
         error.code.as_deref().or(error.kind.as_deref()),
@@ -73,19 +79,19 @@ pub(crate) fn failure(call: Call, response: &Response, date: Option<Timestamp>) 
 fn classify(
     call: Call,
     response: &Response,
-    error: &ErrorDetail,
+    error: Option<&ErrorDetail>,
     date: Option<Timestamp>,
 ) -> Class {
-    let after = response
-        .header("retry-after")
-        .and_then(|text| retry_after(text, date));
-    let code = error.code.as_deref().unwrap_or_default();
+    let after = asked_wait(response, date);
+    let code = error
+        .and_then(|error| error.code.as_deref())
+        .unwrap_or_default();
     match (response.status, code) {
         (401, _) | (_, "platform_api_key_expired" | "api_key_expired" | "account_invalid") => {
             Class::Unauthorized
         }
         (403, _) => Class::Forbidden,
-        (400 | 404, _) if is_about_cursor(error) => Class::CursorGone,
+        (400 | 404, _) if error.is_some_and(is_about_cursor) => Class::CursorGone,
         (404, "resource_missing") => Class::Missing,
         (429, _) | (_, "lock_timeout") => Class::Retry { after },
         (_, "idempotency_key_in_use") => call.undecided(after),
@@ -93,6 +99,24 @@ fn classify(
         (408 | 409 | 424 | 500..=599, _) => call.undecided(after),
         _ => Class::Refused,
     }
+}
+
+/// The wait that an answer asks for.
+fn asked_wait(response: &Response, date: Option<Timestamp>) -> Option<Duration> {
+    response
+        .header("retry-after")
+        .and_then(|text| retry_after(text, date))
+}
+
+/// Whether Stripe's API speaks: each of its errors has a type, a code or words.
+fn is_stripes(error: &ErrorDetail) -> bool {
+    error.kind.is_some() || error.code.is_some() || error.message.is_some()
+}
+
+/// Whether an answer of this status that Stripe's API did not write proves nothing: somebody on the
+/// way to it says it.
+const fn is_foreign(status: u16) -> bool {
+    matches!(status, 300..=499) && !matches!(status, 401 | 403 | 429)
 }
 
 /// A cursor can be gone in two ways: the object it names was deleted, or, for events, it is older

@@ -3,7 +3,9 @@
 //! Source: Stripe's API reference (Customers, Errors, pagination). Every field is optional where
 //! any API version leaves it out; unknown fields are ignored.
 
+use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
+use serde_json::Value as Json;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
@@ -17,11 +19,11 @@ pub(crate) struct Customer {
     pub(crate) livemode: Option<bool>,
     #[serde(default)]
     pub(crate) created: Option<i64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "words")]
     pub(crate) name: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "words")]
     pub(crate) email: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "words")]
     pub(crate) phone: Option<String>,
     #[serde(default)]
     pub(crate) address: Option<Address>,
@@ -32,26 +34,38 @@ pub(crate) struct Customer {
     #[serde(default, deserialize_with = "shown")]
     pub(crate) tax_ids: Shown<TaxIds>,
     #[serde(default, deserialize_with = "shown")]
-    pub(crate) metadata: Shown<BTreeMap<String, Option<String>>>,
+    pub(crate) metadata: Shown<BTreeMap<String, Json>>,
 }
 
-/// What the object showed of a part: `None` where it did not, `Some(None)` where that was `null`.
+/// What the object showed of a part: `None` where it did not, or in a form that is not known, and
+/// `Some(None)` where that was `null`.
 pub(crate) type Shown<T> = Option<Option<T>>;
 
 fn shown<'de, T, D>(part: D) -> Result<Shown<T>, D::Error>
 where
-    T: Deserialize<'de>,
+    T: DeserializeOwned,
     D: Deserializer<'de>,
 {
-    Option::deserialize(part).map(Some)
+    let raw = Box::<RawValue>::deserialize(part)?;
+    Ok(serde_json::from_str(raw.get()).ok())
+}
+
+/// Text, or what stands for it in the same words: a number, `true`.
+fn words<'de, D: Deserializer<'de>>(part: D) -> Result<Option<String>, D::Error> {
+    match Json::deserialize(part)? {
+        Json::Null => Ok(None),
+        Json::String(text) => Ok(Some(text)),
+        scalar @ (Json::Number(_) | Json::Bool(_)) => Ok(Some(scalar.to_string())),
+        Json::Array(_) | Json::Object(_) => Err(D::Error::custom("text has no parts")),
+    }
 }
 
 /// Where shipments go.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Shipping {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "words")]
     pub(crate) name: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "words")]
     pub(crate) phone: Option<String>,
     #[serde(default)]
     pub(crate) address: Option<Address>,
@@ -79,17 +93,17 @@ pub(crate) struct TaxId {
 /// A postal address; `country` is an ISO 3166-1 alpha-2 code where Stripe enforces it.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Address {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "words")]
     pub(crate) line1: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "words")]
     pub(crate) line2: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "words")]
     pub(crate) city: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "words")]
     pub(crate) state: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "words")]
     pub(crate) postal_code: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "words")]
     pub(crate) country: Option<String>,
 }
 
@@ -98,7 +112,16 @@ pub(crate) struct Address {
 pub(crate) struct List<'a> {
     #[serde(borrow)]
     pub(crate) data: Vec<&'a RawValue>,
-    pub(crate) has_more: bool,
+    #[serde(default)]
+    has_more: Option<bool>,
+}
+
+impl List<'_> {
+    /// Whether there is more after this page. A page that does not say so is gone on from while it
+    /// holds anything: one request too many shows the end, and an end that is none would not be seen.
+    pub(crate) fn has_more(&self) -> bool {
+        self.has_more.unwrap_or(!self.data.is_empty())
+    }
 }
 
 /// Any object that has an id.

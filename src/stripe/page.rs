@@ -36,7 +36,7 @@ pub(crate) fn read<T, C>(
         .iter()
         .filter_map(|raw| item(raw.get().as_bytes().to_vec()))
         .collect();
-    let next = if list.has_more {
+    let next = if list.has_more() {
         let last = list
             .data
             .last()

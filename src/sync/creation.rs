@@ -13,6 +13,7 @@
 //! person orders it.
 
 use crate::model::customer::{Customer, Field, Fields};
+use crate::model::difference::{self, Difference};
 use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
 use crate::model::link::Side;
 use crate::model::time::Timestamp;
@@ -298,19 +299,58 @@ pub fn values(customer: &Customer, target: Side, policy: &Policy) -> Fields {
     values
 }
 
-/// What both sides agree on once the customer is made: what it was given and holds, and else what
-/// both show alike.
+/// What shows the customer that was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// The answer to the request: it holds what it was given, in its own form.
+    ByAnswer,
+    /// A later look: people may have edited it since.
+    Later,
+}
+
+/// What a link begins with once the customer is made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Beginning {
+    /// What both sides agree on: what it was given and holds, and else what both show alike.
+    pub base: Fields,
+    /// What it was given and took in a form of its own; agreed is what it was given.
+    pub not_taken: Vec<Difference>,
+}
+
+/// What a link begins with, given what was `sent` to make `made` on `target` for `source`.
 #[must_use]
-pub fn agreed(sent: &Fields, source: &Customer, made: &Customer, policy: &Policy) -> Fields {
-    let mut agreed = Fields::new();
+pub fn beginning(
+    sent: &Fields,
+    source: &Customer,
+    (target, made, shown): (Side, &Customer, Shown),
+    policy: &Policy,
+) -> Beginning {
+    let mut beginning = Beginning::default();
     for field in &policy.fields {
-        let held = made.value(*field);
-        let known = sent.get(field).or_else(|| source.value(*field));
-        if let Some(value) = held.filter(|held| known == Some(held)) {
-            agreed.insert(*field, value.clone());
+        let field = *field;
+        let given = sent.get(&field);
+        let (Some(held), Some(known)) = (made.value(field), given.or_else(|| source.value(field)))
+        else {
+            continue;
+        };
+        if held == known {
+            beginning.base.insert(field, held.clone());
+        } else if shown == Shown::ByAnswer && given.is_some() {
+            let (stripe, zenskar) = match target {
+                Side::Stripe => (held, known),
+                Side::Zenskar => (known, held),
+            };
+            beginning.base.insert(field, known.clone());
+            beginning.not_taken.push(Difference {
+                field,
+                stripe: stripe.clone(),
+                zenskar: zenskar.clone(),
+                base: Some(known.clone()),
+                why: difference::Held::NotTaken,
+            });
         }
     }
-    agreed
+    beginning
 }
 
 #[cfg(test)]

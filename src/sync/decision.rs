@@ -23,6 +23,8 @@ pub const BY_RULES: &str = "the field, or the direction, was switched since";
 /// As [`BY_LATER_DECISION`].
 pub const BY_DELETION: &str = "the customer was deleted";
 /// As [`BY_LATER_DECISION`].
+pub const BY_UNKNOWN: &str = "stripe does not know the customer";
+/// As [`BY_LATER_DECISION`].
 pub const BY_EDIT: &str = "the field was edited since";
 /// As [`BY_LATER_DECISION`].
 pub const BY_FORM: &str = "the value was taken in a form of the target's own";

@@ -11,9 +11,13 @@
 //! so is metadata that names another customer than the external id does. A candidate whose mapping
 //! names another Stripe customer never fits. An address of e-mail only finds, unless `match_email`
 //! makes it a proof.
+//!
+//! A link that is in force is never taken apart for another one: the second claim is a question.
+//! One over which nothing moves gives way to the proof that one of its customers belongs to another
+//! ([`gives_way`]): so the duplicate that was merged does not hold the one that stays.
 
 use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
-use crate::model::link::LinkProof;
+use crate::model::link::{Link, LinkProof, LinkState, Side};
 use std::collections::BTreeSet;
 
 /// The key of Stripe's metadata under which a customer names its customer in Zenskar.
@@ -54,6 +58,8 @@ pub struct Search {
     pub complete: bool,
     /// Whether an address of e-mail proves, and no other customer of Stripe has it.
     pub email_proves: bool,
+    /// Whether metadata name a customer that Zenskar does not have.
+    pub names_nobody: bool,
 }
 
 /// What the candidates come to.
@@ -110,6 +116,22 @@ pub fn judge(stripe: &StripeCustomerId, search: &Search) -> Verdict {
         return Verdict::Ambiguous(having);
     }
     one_of(fits(|one| one.email), LinkProof::Email)
+}
+
+/// Whether a link gives way to another pair that is proven and has one of its customers.
+///
+/// A customer that is gone lets go of the one that is there: what remains of the pair proves
+/// nothing. A pair that a person took apart stays apart, and stands in nobody else's way.
+#[must_use]
+pub fn gives_way(known: &Link, (stripe, zenskar): (&StripeCustomerId, &ZenskarCustomerId)) -> bool {
+    let is_same = known.stripe == *stripe && known.zenskar == *zenskar;
+    match known.state {
+        _ if is_same => false,
+        LinkState::Active => false,
+        LinkState::Unlinked => true,
+        LinkState::Deleted(Side::Zenskar) => known.stripe == *stripe,
+        LinkState::Deleted(Side::Stripe) | LinkState::Unknown => known.zenskar == *zenskar,
+    }
 }
 
 fn one_of(mut fits: BTreeSet<ZenskarCustomerId>, proof: LinkProof) -> Verdict {

@@ -9,7 +9,7 @@ mod each;
 mod label;
 
 pub use each::{Each, Key};
-pub use label::{CallClass, Door, End, Ignored, Queue, Rejected, Remote, Unavailable};
+pub use label::{CallClass, Door, End, Ignored, LinkState, Queue, Rejected, Remote, Unavailable};
 
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
@@ -44,6 +44,8 @@ pub struct Metrics {
     pub http: Http,
     /// Queues.
     pub queues: Queues,
+    /// Links of customers, by state.
+    pub links: Each<LinkState, Gauge>,
     /// Calls to the remotes.
     pub remotes: Remotes,
     /// The store.
@@ -146,6 +148,7 @@ impl Metrics {
             webhooks: Webhooks::register(&mut registry),
             http: Http::register(&mut registry),
             queues: Queues::register(&mut registry),
+            links: gauges(&mut registry, "customer_links", "Links of customers"),
             remotes: Remotes::register(&mut registry),
             store: Store::register(&mut registry),
             config: Config::register(&mut registry),
@@ -322,6 +325,7 @@ mod tests {
             "zenstripe_webhooks_rejected_total{remote=\"stripe\",reason=\"no_match\"} 0",
             "zenstripe_queue_depth_entries{queue=\"inbox\"} 0",
             "zenstripe_queue_oldest_age_seconds{queue=\"dead\"} 0.0",
+            "zenstripe_customer_links{state=\"deleted_in_zenskar\"} 0",
             "zenstripe_api_calls_total{remote=\"zenskar\",class=\"unknown\"} 0",
             "zenstripe_store_commit_seconds_total 0.0",
             "zenstripe_config_last_reload_successful 0",

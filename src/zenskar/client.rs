@@ -19,8 +19,9 @@ use crate::model::intent::Changes;
 use crate::model::link::Side;
 use crate::model::time::Timestamp;
 use crate::remote::client::{ApiKey, Base, Limiter, Reply};
+use crate::remote::health::Health;
 use crate::remote::limiter::{LimiterStats, Permit, Priority, Rates};
-use crate::remote::outcome::{Answer, Call, Class, Failure, Outcome, Page, Repeat};
+use crate::remote::outcome::{Answer, Call, Class, Failure, Outcome, Page, Repeat, Wanted};
 use crate::remote::text::{path_segment, query};
 use crate::remote::transport::{HeaderText, Transport};
 use crate::zenskar::convert::patch_body;
@@ -280,7 +281,9 @@ impl ZenskarClient {
         let path = format!("/customers/{}/connector/stripe", path_segment(id.as_str()));
         let reply = match self.get(READ_MAPPING, &path, false, priority).await {
             Ok(reply) => reply,
-            Err(Failed { failure, date }) if failure.status == Some(400) => {
+            Err(Failed { failure, date })
+                if failure.status == Some(400) && failure.class == Class::Refused =>
+            {
                 return Ok(Answer {
                     value: Mapping::NoAnswer(failure.message),
                     date,
@@ -307,10 +310,14 @@ impl ZenskarClient {
         &self,
         look: Look,
         changes: &Changes,
+        wanted: Wanted<'_>,
         priority: Priority,
     ) -> Outcome<Option<ZenskarCustomer>> {
         let permit = self.limiter.acquire(priority).await;
         self.still_serves(UPDATE_CUSTOMER, look.came_at)?;
+        if !wanted() {
+            return Err(Failure::unwanted(Side::Zenskar, UPDATE_CUSTOMER));
+        }
         let seen = look.seen;
         let path = format!("/customers/{}", path_segment(seen.id.as_str()));
         let body = patch_body(changes, &seen).to_string();
@@ -362,6 +369,12 @@ impl ZenskarClient {
     #[must_use]
     pub fn remote_about(&self) -> Option<Timestamp> {
         self.base.remote_about()
+    }
+
+    /// What the last calls came to.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.base.health()
     }
 
     /// Reads sent since the start.
@@ -452,15 +465,24 @@ impl ZenskarClient {
             request.headers.push(("content-type", json));
             request.body = body.into();
         }
-        let reply = self.base.send(request).await.map_err(|error| Failed {
-            failure: Failure::unanswered(Side::Zenskar, call, error),
-            date: None,
+        let reply = self.base.send(request).await.map_err(|error| {
+            let failure = Failure::unanswered(Side::Zenskar, call, error);
+            self.base.note(Some(&failure));
+            Failed {
+                failure,
+                date: None,
+            }
         })?;
-        if reply.response.is_success() {
-            permit.on_success();
-            return Ok(reply);
-        }
-        let failure = failure(call, has_cursor, &reply.response, reply.date);
+        let failure = match reply.response.is_success() {
+            true if reply.response.is_markup() => unreadable(call, &reply, "not JSON"),
+            true => {
+                self.base.note(None);
+                permit.on_success();
+                return Ok(reply);
+            }
+            false => failure(call, has_cursor, &reply.response, reply.date),
+        };
+        self.base.note(Some(&failure));
         match reply.response.status {
             429 => permit.on_limited("429", failure.retry_after()),
             // A gateway that gives up, or that names a wait, is asked less.

@@ -8,10 +8,11 @@
 //! |---|---|
 //! | 401; 403 with "explicit deny" (wrong or empty organisation) | unauthorized |
 //! | other 403 | forbidden |
-//! | 404 with a JSON object | missing; any other 404 is refused: it is not Zenskar's API that speaks |
+//! | 404 with a JSON object | missing, unless it is the gateway's own `{"message": "Not Found"}` |
 //! | 400, 404, 422 on a page with a cursor | cursor gone |
 //! | 429 | retry, after `Retry-After` if it is given |
 //! | 408, 5xx | a read is retried; a write is unknown, also after 500 |
+//! | 3xx; another 4xx without a JSON object | as 5xx: it is not Zenskar's API that speaks, and the request may have come through |
 //! | 400, 409, 422 and any other | refused |
 
 use crate::model::link::Side;
@@ -38,7 +39,7 @@ pub(crate) fn failure(
     let raw = String::from_utf8_lossy(&response.body);
     let body: Json = serde_json::from_slice(&response.body).unwrap_or_default();
     let words = words(&body).unwrap_or_else(|| raw.clone().into_owned());
-    let is_ours = body.is_object();
+    let is_ours = body.is_object() && !is_gateways(response.status, &body);
     let after = response
         .header("retry-after")
         .and_then(|text| retry_after(text, date));
@@ -50,6 +51,8 @@ pub(crate) fn failure(
         404 if is_ours => Class::Missing,
         429 => Class::Retry { after },
         408 | 500..=599 => call.undecided(after),
+        300..=399 => call.undecided(after),
+        400..=499 if !is_ours => call.undecided(after),
         _ => Class::Refused,
     };
     let code = CODES
@@ -58,6 +61,13 @@ pub(crate) fn failure(
         .map(str::to_owned)
         .or_else(|| code(&body));
     Failure::new(Side::Zenskar, call, class).said(response.status, code.as_deref(), &words, None)
+}
+
+/// Whether a 404 is that of the gateway in front of Zenskar, which does not know the path (AWS API
+/// Gateway): Zenskar says what it did not find in `detail`.
+fn is_gateways(status: u16, body: &Json) -> bool {
+    let is_alone = body.as_object().is_some_and(|object| object.len() == 1);
+    status == 404 && is_alone && body.get("message").and_then(Json::as_str) == Some("Not Found")
 }
 
 /// The words of an error body: `detail` as text, object or list, `message`, or `Message`.

@@ -160,6 +160,10 @@ async fn a_pair_of_metadata_and_a_shipping_address_arrive() {
         ),
         (&json!("4 Quai"), &json!("Lyon"), &json!("FR"))
     );
+    // Zenskar holds it a moment before its answer is recorded.
+    world
+        .until_status(|status| status["queues"]["outbox"] == 0)
+        .await;
     let shown = world.json(&["customers", "show", &pair.stripe]).await;
     let fields = shown["fields"].as_array().unwrap();
     let row = fields

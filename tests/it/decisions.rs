@@ -223,7 +223,7 @@ async fn a_plan_is_tried_on_one_customer_then_applied_and_undone_where_nobody_ed
     assert_eq!(canary["customers"], 1, "{canary}");
     done(&world, &canary).await;
     differs(&world, "no-base", 2).await;
-    is_refused(&world, &["apply", hash], "something changed since").await;
+    is_refused(&world, &["apply", hash], "run 1 applied it").await;
     let rest = world.json(&["plan", "--initial", "stripe"]).await;
     let run = world.json(&["apply", rest["hash"].as_str().unwrap()]).await;
     done(&world, &run).await;

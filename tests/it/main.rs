@@ -12,13 +12,16 @@
 mod acceptance;
 mod both_ways;
 mod cli;
+mod counts;
 mod creation;
 mod customer;
 mod decisions;
 mod hearing;
 mod kill;
 mod matching;
+mod outage;
 mod reload;
+mod runs;
 mod scan;
 mod start;
 mod support;

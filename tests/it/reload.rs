@@ -1,8 +1,10 @@
 //! The configuration changes while the daemon runs.
 
-use crate::support::{POLLING, Pair, WEBHOOKS, World};
+use crate::support::daemon::until;
+use crate::support::{LONGEST, POLLING, Pair, WEBHOOKS, World};
 use serde_json::{Value, json};
 use std::time::Duration;
+use zenstripe_sandbox::{Fault, FaultKind, Remote};
 
 const EMAIL_ALONE: &str =
     "[customers]\nsync = \"import-only\"\nfields = [\"email\"]\n[events]\npoll = \"off\"\n";
@@ -230,4 +232,76 @@ async fn a_rolled_webhook_secret_is_used_without_a_restart() {
         .unwrap();
     assert!(world.output(&["reload"]).await.status.success());
     assert_eq!(world.post_webhook(body, "whsec_rolled").await, 200);
+}
+
+/// Both ways, with these fields.
+fn both(fields: &str) -> String {
+    format!(
+        "[customers]\nsync = \"import-and-export\"\nfields = [{fields}]\n[events]\npoll = \"off\"\n"
+    )
+}
+
+#[tokio::test]
+async fn a_field_that_leaves_the_selection_is_not_written_by_what_was_under_way() {
+    let world = World::new().await;
+    let pair = world.pairs(1).remove(0);
+    let _daemon = world.linked(&both("\"name\", \"email\""), 1).await;
+    world
+        .until_status(|status| status["queues"]["work"] == 0)
+        .await;
+    let before = world.in_zenskar(&pair, "customer_name");
+    // The look that decides reads at once, the one right before the write is answered late.
+    let late = Fault::next(Remote::Zenskar, FaultKind::Delay { ms: 8_000 });
+    let path = format!("/customers/{}", pair.zenskar);
+    let late = late.method("GET").prefix(&path).skip(1);
+    let _id = world.sandbox.order_fault(late);
+    let patch = json!({ "name": "Stays in Stripe" });
+    world.sandbox.stripe_update_customer(&pair.stripe, &patch);
+    let is_held = || world.sandbox.fault_counts()[0].fired == 1;
+    let held = until(LONGEST, || is_held().then_some(())).await;
+    assert!(held.is_some(), "{}", world.place.log());
+    world.configure(&both("\"email\""));
+    let reloaded = world.output(&["reload"]).await;
+    assert!(reloaded.status.success(), "{reloaded:?}");
+    let settled = |status: &Value| {
+        let queues = &status["queues"];
+        queues["work"] == 0 && queues["outbox"] == 0
+    };
+    world.until_status(settled).await;
+    assert_eq!(world.in_zenskar(&pair, "customer_name"), before);
+    assert!(
+        world
+            .sandbox
+            .writes(&pair.zenskar)
+            .iter()
+            .all(|write| !format!("{write:?}").contains("Stays in Stripe"))
+    );
+}
+
+#[tokio::test]
+async fn what_was_learnt_of_a_rate_is_kept_by_a_reload_that_does_not_change_it() {
+    let world = World::new().await;
+    world.pairs(1);
+    let _daemon = world.linked(POLLING, 1).await;
+    let limited = FaultKind::TooManyRequests {
+        reason: None,
+        retry_after: None,
+    };
+    for _ in 0..4 {
+        let _id = world
+            .sandbox
+            .order_fault(Fault::next(Remote::Zenskar, limited.clone()).times(1));
+    }
+    let rate = |status: &Value| status["zenskar"]["rates"]["zenskar"].as_u64().unwrap();
+    world.until_status(|status| rate(status) < 400).await;
+    world.configure(EMAIL_ALONE);
+    assert!(world.output(&["reload"]).await.status.success());
+    let status = world.json(&["status"]).await;
+    assert!(rate(&status) < 450, "{status}");
+    let text = world.place.config_text(EMAIL_ALONE);
+    let text = text.replace("start = 500", "start = 600");
+    world.place.put_config(&text).unwrap();
+    assert!(world.output(&["reload"]).await.status.success());
+    let status = world.json(&["status"]).await;
+    assert!(rate(&status) >= 600, "{status}");
 }

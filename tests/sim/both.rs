@@ -6,12 +6,12 @@
 
 use crate::crash_backend::Survive;
 use crate::ledger::agreed;
-use crate::quiet::text;
+use crate::quiet::{KEPT_SECONDS, text};
 use crate::run::{Report, Run, custom_data, order_fault, tax_info};
 use crate::values::drawn;
 use serde_json::{Value as Json, json};
 use zenstripe::model::customer::Field;
-use zenstripe::model::difference::Difference;
+use zenstripe::model::difference::{Difference, Held};
 use zenstripe::model::id::StripeCustomerId;
 use zenstripe::model::link::{LinkState, Side};
 use zenstripe::sync::policy::Direction;
@@ -388,7 +388,10 @@ impl Run {
                     && says(&one.side.to_string(), &one.value)
             })
         };
-        let silent = overruled.into_iter().filter(is_silent);
+        // The journal is kept as long as events are.
+        let oldest = self.world.sandbox.clock().now() - KEPT_SECONDS;
+        let kept = overruled.into_iter().filter(|one| one.at / 1_000 > oldest);
+        let silent = kept.filter(is_silent);
         silent
             .map(|one| {
                 let history = self.world.ledger().history(&one.stripe, one.field);
@@ -459,7 +462,10 @@ impl Run {
         let fault = if known != [Some(ours.as_str()), Some(theirs.as_str())] {
             format!("the model knows of {known:?}")
         } else if ours == theirs {
-            return one.map(|one| format!("is {ours:?} on both sides and shown as {one:?}"));
+            // What undoes a run and was refused is shown until a person gives it up.
+            let refused = why == Some(Held::Refused) && self.is_undecided(stripe, field);
+            let stale = one.filter(|_| !refused);
+            return stale.map(|one| format!("is {ours:?} on both sides and shown as {one:?}"));
         } else if shown.is_some_and(|shown| shown != (ours, theirs)) {
             format!("is shown as {shown:?}")
         } else if !ledger.may_differ(stripe, field, why) {
@@ -473,7 +479,7 @@ impl Run {
 }
 
 /// How a person writes `value` into a field of one side.
-fn patch(side: Side, field: Field, value: &str) -> Json {
+pub(crate) fn patch(side: Side, field: Field, value: &str) -> Json {
     match (side, field) {
         (Side::Stripe, Field::Name) => json!({ "name": value }),
         (Side::Zenskar, Field::Name) => json!({ "customer_name": value }),

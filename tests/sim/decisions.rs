@@ -84,17 +84,21 @@ impl Run {
         self.world.act(Act::Command(command)).await;
     }
 
-    /// A person takes a run back that was not taken back before.
+    /// A person takes a run back that was not taken back before, or not wholly.
     pub(crate) async fn undo(&mut self) {
-        let runs = {
-            let read = self.world.process.engine.store.read().unwrap();
-            read.runs(None, RUNS_SEEN).unwrap()
+        let read = self.world.process.engine.store.read().unwrap();
+        let is_cut = |by: u64| {
+            let by = read.run(by).unwrap();
+            by.is_some_and(|by| by.decided_at.is_none())
         };
-        let runs: Vec<u64> = runs
+        let runs: Vec<u64> = read
+            .runs(None, RUNS_SEEN)
+            .unwrap()
             .into_iter()
-            .filter(|run| run.undone_by.is_none())
+            .filter(|run| run.undone_by.is_none_or(is_cut))
             .map(|run| run.number)
             .collect();
+        drop(read);
         if runs.is_empty() {
             return;
         }
@@ -142,6 +146,20 @@ impl Run {
             self.count(name);
         }
         wrong
+    }
+
+    /// Whether what a person decided about a field waits to be carried out.
+    pub(crate) fn is_undecided(&self, stripe: &str, field: Field) -> bool {
+        let id = StripeCustomerId::parse(stripe).unwrap();
+        let read = self.world.process.engine.store.read().unwrap();
+        let runs = read.runs(None, usize::MAX).unwrap().into_iter();
+        let mut decided =
+            runs.flat_map(|run| read.decided_by(run.number, None, usize::MAX).unwrap());
+        decided.any(|decided| {
+            let mut decisions = decided.decisions.iter();
+            decided.link == id
+                && decisions.any(|one| one.field == field && one.state == DecisionState::Waiting)
+        })
     }
 
     fn is_in_force(&self, id: &StripeCustomerId) -> bool {

@@ -74,6 +74,8 @@ pub(crate) struct Overruled {
     pub(crate) field: Field,
     pub(crate) side: Side,
     pub(crate) value: String,
+    /// When, in milliseconds.
+    pub(crate) at: i64,
 }
 
 /// A request that writes, as the wire saw it.
@@ -393,7 +395,7 @@ impl Ledger {
             };
             if story.at(side).value != *value {
                 self.written += 1;
-                if let Some(fault) = self.judge(&key, &story, side, value) {
+                if let Some(fault) = self.judge(&key, &story, side, (value, written.at)) {
                     let history = story.log.join(", ");
                     let what = format!("{stripe} {field}: {fault} with {value:?} in {side}");
                     self.wrong.push(format!("{what} ({history})"));
@@ -424,7 +426,7 @@ impl Ledger {
         (stripe, field): &(String, Field),
         story: &Story,
         side: Side,
-        value: &str,
+        (value, at): (&str, i64),
     ) -> Option<&'static str> {
         let field = *field;
         let policy = self.policy.as_ref()?;
@@ -465,7 +467,9 @@ impl Ledger {
             return None;
         }
         if let Some(Direction::From(_)) = policy.direction {
-            let known = source.shared && !story.alike;
+            let mut held = over.ever.keys();
+            let held = held.any(|held| self.is_same(field, held, &source.value));
+            let known = source.shared && held && !story.alike;
             let repeated = known && self.is_same(field, &source.value, value);
             return repeated.then_some("repeated a write over a person's edit");
         }
@@ -477,6 +481,7 @@ impl Ledger {
             field,
             side,
             value: over.value,
+            at,
         });
         None
     }

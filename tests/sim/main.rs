@@ -17,6 +17,7 @@ mod both;
 mod crash_backend;
 mod decisions;
 mod ledger;
+mod making;
 mod people;
 mod quiet;
 mod reference;

@@ -11,7 +11,7 @@ use zenstripe::model::customer::{Field, Value};
 use zenstripe::model::difference::Difference;
 use zenstripe::model::id::{EventId, StripeCustomerId};
 use zenstripe::model::intent::{Intent, Progress};
-use zenstripe::model::link::LinkState;
+use zenstripe::model::link::{Link, LinkState};
 use zenstripe::model::time::Timestamp;
 use zenstripe::model::work::{DeadWork, Subject, Work};
 
@@ -22,7 +22,7 @@ const ROUNDS_MAX: usize = 3_000;
 const POLLS_IN_VAIN: u32 = 4;
 
 /// How long an acknowledged event is surely kept, in seconds: a day less than its retention.
-const KEPT_SECONDS: i64 = 34 * 86_400;
+pub(crate) const KEPT_SECONDS: i64 = 34 * 86_400;
 
 /// When a question is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +71,25 @@ impl Run {
         Some(Act::Send(due[self.pick(due.len())].clone()))
     }
 
+    /// A creation that is due, if there is any.
+    pub(crate) fn due_creation(&self) -> Option<Act> {
+        let engine = &self.world.process.engine;
+        let due = engine.due_creations(engine.clock.now(), 8).ok()?;
+        if due.is_empty() {
+            return None;
+        }
+        Some(Act::Create(due[self.pick(due.len())].subject.clone()))
+    }
+
+    /// One attempt to make a customer that is due; whether there was any.
+    pub(crate) async fn create(&mut self) -> bool {
+        let Some(create) = self.due_creation() else {
+            return false;
+        };
+        self.world.act(create).await;
+        true
+    }
+
     /// One look at what is due; whether there was any.
     pub(crate) async fn look(&mut self) -> bool {
         let Some(look) = self.due_look() else {
@@ -100,7 +119,7 @@ impl Run {
                 .await
                 != Some(0)
             {}
-            if self.look().await || self.send().await {
+            if self.look().await || self.send().await || self.create().await {
                 polled_in_vain = 0;
                 continue;
             }
@@ -177,12 +196,16 @@ impl Run {
         let read = self.world.process.engine.store.read().unwrap();
         let work = read.next_work_due().unwrap();
         let intent = read.next_intent_due().unwrap();
+        let creation = read.next_creation_due().unwrap();
         let sandbox = &self.world.sandbox;
         let hint = sandbox.next_zenskar_delivery_ms();
         let delivery = sandbox.next_delivery_ms().into_iter().chain(hint).min();
         let delivery = delivery
             .map(|millis| Timestamp::from_micros(millis * 1_000).plus(self.world.setup.skew));
-        [work, intent, delivery].into_iter().flatten().min()
+        [work, intent, creation, delivery]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Adds up which faults fired.
@@ -215,6 +238,7 @@ impl Run {
         let mut wrong = self.reference(|reference| reference.wrong.clone());
         wrong.extend(lost);
         wrong.extend(self.unrest());
+        wrong.extend(self.miscounted());
         wrong.extend(self.lost_events());
         wrong.extend(self.unlinked());
         wrong.extend(self.unequal(Asked::AtTheEnd));
@@ -476,6 +500,49 @@ impl Run {
                 format!("{name}: {count} counted, {rows} there"),
             );
         }
+        wrong
+    }
+
+    /// Links that are counted under another state than theirs, and linked customers that count as
+    /// alone.
+    fn miscounted(&self) -> Vec<String> {
+        let read = self.world.process.engine.store.read().unwrap();
+        let links = read.links(None, usize::MAX).unwrap();
+        let of = |is: fn(&LinkState) -> bool| {
+            let found = links.iter().filter(|link| is(&link.state)).count();
+            u64::try_from(found).unwrap()
+        };
+        let found = (
+            of(|state| *state == LinkState::Active),
+            of(|state| matches!(state, LinkState::Deleted(_))),
+            of(|state| *state == LinkState::Unlinked),
+            of(|state| *state == LinkState::Unknown),
+        );
+        let counts = read.link_counts().unwrap();
+        let counted = (
+            counts.active,
+            counts.deleted(),
+            counts.unlinked,
+            counts.unknown_in_stripe,
+        );
+        let mut wrong = Vec::new();
+        if found != counted {
+            wrong.push(format!(
+                "links by state: {counted:?} counted, {found:?} there"
+            ));
+        }
+        let is_alone = |link: &Link| {
+            let both = [
+                Subject::Customer(link.stripe.clone()),
+                Subject::Unlinked(link.zenskar.clone()),
+            ];
+            both.iter().any(|subject| read.is_alone(subject).unwrap())
+        };
+        let held = links
+            .iter()
+            .filter(|link| link.state != LinkState::Unlinked);
+        let alone = held.filter(|link| is_alone(link));
+        wrong.extend(alone.map(|link| format!("{} is linked and alone", link.stripe)));
         wrong
     }
 

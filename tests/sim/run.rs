@@ -467,5 +467,6 @@ pub(crate) fn fault_name(fault: &Fault) -> &'static str {
         FaultKind::DelayDelivery { .. } => "webhook late",
         FaultKind::ReorderDelivery => "webhooks out of order",
         FaultKind::LateEvent { .. } => "event listed late",
+        FaultKind::Gateway { .. } => "gateway answers",
     }
 }

@@ -1,7 +1,7 @@
 //! Many seeds, and proof that they would find what they are there to find.
 
-use crate::both;
 use crate::run::{Report, run};
+use crate::{both, making};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,11 +10,21 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 /// Seeds of a run of all suites when nobody says otherwise.
 const SEEDS_DEFAULT: u64 = 400;
 
-/// The suites that share the seeds: one-way and two-way.
-const SUITES: u64 = 2;
+/// The suites that share the seeds: one-way, two-way, and customers that are made.
+const SUITES: u64 = 3;
 
 /// Seeds of a suite among which every fault fires.
 const SEEDS_TELLING: u64 = 200;
+
+/// Faults of one-way sync that fire while customers are made as well.
+const FAULTS_OF_MAKING: [&str; 6] = [
+    "crash before a request",
+    "crash before an answer",
+    "crash at a sync",
+    "restart",
+    "two steps at once",
+    "reads lag behind",
+];
 
 /// Runs one seed.
 type Suite = fn(u64) -> Result<Report, String>;
@@ -164,9 +174,17 @@ fn two_way_seeds_converge_and_lose_no_edit() {
 }
 
 #[test]
+fn seeds_in_which_customers_are_made_make_each_once() {
+    every_seed_holds(
+        making::run,
+        FAULTS_OF_MAKING.into_iter().chain(making::FAULTS),
+    );
+}
+
+#[test]
 fn one_seed_run_twice_writes_the_same_journal() {
     let _held = without_mutants();
-    let suites: [Suite; 2] = [run, both::run];
+    let suites: [Suite; 3] = [run, both::run, making::run];
     for suite in suites {
         for seed in 1..=20 {
             let (one, other) = (suite(seed), suite(seed));
@@ -196,7 +214,7 @@ fn show(text: &str) {
 
 #[cfg(feature = "mutants")]
 mod mutants {
-    use super::{MUTANTS, Suite, both, guarded, run, show};
+    use super::{MUTANTS, Suite, both, guarded, making, run, show};
     use zenstripe::mutants::{Mutant, switch};
 
     /// Seeds within which a mutant must be found.
@@ -262,6 +280,16 @@ mod mutants {
     #[test]
     fn changes_that_are_not_heard_of_are_found() {
         is_found(Mutant::ChangesUnheard, run);
+    }
+
+    #[test]
+    fn a_customer_made_again_under_another_key_is_found() {
+        is_found(Mutant::MadeUnderAnotherKey, making::run);
+    }
+
+    #[test]
+    fn an_answer_before_the_commit_is_found_while_customers_are_made() {
+        is_found(Mutant::AckBeforeCommit, making::run);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::reference::Reference;
 use crate::values::{stripe_fields, zenskar_fields};
 use bytes::Bytes;
 use serde_json::Value as Json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
@@ -15,6 +15,7 @@ use zenstripe::clock::BoxFuture;
 use zenstripe::model::customer::Field;
 use zenstripe::model::link::Side;
 use zenstripe::remote::transport::{Request, Response, Transport, TransportError};
+use zenstripe::sync::matching::METADATA_KEY;
 use zenstripe_sandbox::{Outcome, Remote, Request as SandboxRequest, Sandbox};
 
 /// What happens to the process at one of its next requests.
@@ -29,6 +30,20 @@ pub(crate) enum Cut {
 /// What a person does to a customer of this side right before the next write to it arrives.
 pub(crate) type Rush = Arc<Mutex<Option<(Side, Json)>>>;
 
+/// A customer that the engine made.
+#[derive(Clone, Debug)]
+pub(crate) struct Make {
+    /// Where it was made.
+    pub(crate) side: Side,
+    /// Its id there.
+    pub(crate) id: String,
+    /// Whom it says it is the counterpart of.
+    pub(crate) source: String,
+}
+
+/// All that the engine made, in order.
+pub(crate) type Makes = Arc<Mutex<Vec<Make>>>;
+
 /// The network: the sandbox in process, with an eye on what is written to Zenskar.
 #[derive(Clone)]
 pub(crate) struct Wire {
@@ -38,6 +53,7 @@ pub(crate) struct Wire {
     pub(crate) rush: Rush,
     pub(crate) reference: Arc<Mutex<Reference>>,
     pub(crate) ledger: Arc<Mutex<Ledger>>,
+    pub(crate) makes: Makes,
 }
 
 impl fmt::Debug for Wire {
@@ -108,6 +124,27 @@ impl Wire {
         }
     }
 
+    fn ids(&self, side: Side) -> BTreeSet<String> {
+        let ids = match side {
+            Side::Stripe => self.sandbox.stripe_customer_ids(),
+            Side::Zenskar => self.sandbox.zenskar_customer_ids(),
+        };
+        ids.into_iter().collect()
+    }
+
+    /// Notes who was not there before.
+    fn note_made(&self, side: Side, there: &BTreeSet<String>) {
+        for id in self.ids(side).difference(there) {
+            let source = match side {
+                Side::Stripe => self.sandbox.stripe_customer(id)["metadata"][METADATA_KEY].clone(),
+                Side::Zenskar => self.sandbox.zenskar_customer(id)["external_id"].clone(),
+            };
+            let source = source.as_str().unwrap_or_default().to_owned();
+            let id = id.clone();
+            self.makes.lock().unwrap().push(Make { side, id, source });
+        }
+    }
+
     fn is_gone(&self, side: Side, id: &str) -> bool {
         match side {
             Side::Stripe => self.sandbox.stripe_customer(id)["deleted"] == true,
@@ -166,8 +203,17 @@ impl Wire {
         if writes {
             self.rush_edit(side, &id);
         }
+        let makes = forwarded.method == "POST" && forwarded.path.ends_with("/customers");
+        let there = if makes {
+            self.ids(side)
+        } else {
+            BTreeSet::new()
+        };
         let before = (writes && side == Side::Zenskar).then(|| self.sandbox.zenskar_customer(&id));
         let handled = self.sandbox.handle(remote, &forwarded);
+        if makes {
+            self.note_made(side, &there);
+        }
         let cut = self.is_cut(Cut::After);
         let status = match &handled.outcome {
             Outcome::Answer(answer) => answer.status,

@@ -5,7 +5,7 @@ use crate::crash_backend::{CrashBackend, Survive};
 use crate::ledger::Ledger;
 use crate::reference::Reference;
 use crate::values::tier;
-use crate::wire::{Cut, Rush, Wire};
+use crate::wire::{Cut, Makes, Rush, Wire};
 use futures_util::FutureExt;
 use serde_json::Value as Json;
 use std::fmt;
@@ -94,6 +94,10 @@ pub(crate) struct World {
     pub(crate) polling_since: i64,
     /// What may move, by the operator's file as it is now.
     policy: Policy,
+    /// Where customers are made, by the same.
+    creates: Creates,
+    /// What the engine made.
+    pub(crate) makes: Makes,
     rush: Rush,
     random: Random,
 }
@@ -125,13 +129,14 @@ impl World {
         }
         let disk = CrashBackend::new(Vec::new());
         let (policy, rush) = (full_policy(), Rush::default());
+        let (creates, makes) = (Creates::default(), Makes::default());
         let ledger = Arc::default();
-        let links = (&reference, &ledger, &rush);
+        let eyes = (&reference, &ledger, &rush, &makes);
         let process = Process::start(
             &sandbox,
             (disk, setup.skew),
-            links,
-            settings(setup, policy.clone()),
+            eyes,
+            settings(setup, policy.clone(), creates),
         );
         let random = Random::from_seed(setup.seed ^ 0xD15C);
         Self {
@@ -144,6 +149,8 @@ impl World {
             process,
             polling_since: 0,
             policy,
+            creates,
+            makes,
             rush,
             random,
         }
@@ -175,9 +182,9 @@ impl World {
             self.process.disk.freeze(Survive::Nothing);
         }
         let disk = self.process.disk.revive();
-        let links = (&self.reference, &self.ledger, &self.rush);
-        let settings = settings(self.setup, self.policy.clone());
-        self.process = Process::start(&self.sandbox, (disk, self.setup.skew), links, settings);
+        let eyes = (&self.reference, &self.ledger, &self.rush, &self.makes);
+        let settings = settings(self.setup, self.policy.clone(), self.creates);
+        self.process = Process::start(&self.sandbox, (disk, self.setup.skew), eyes, settings);
     }
 
     /// The operator's file changes: the daemon takes it up at once.
@@ -192,12 +199,30 @@ impl World {
             self.restart();
         } else {
             noted.unwrap();
-            let settings = settings(self.setup, self.policy.clone());
+            let settings = settings(self.setup, self.policy.clone(), self.creates);
             self.process.engine.set_settings(settings);
             if self.process.engine.reconsider().await.is_err() {
                 self.restart();
             }
         }
+    }
+
+    /// The operator's file says elsewhere where customers are made: the daemon takes it up at once.
+    pub(crate) async fn set_creates(&mut self, creates: Creates) {
+        self.creates = creates;
+        let noted = self.process.engine.switch_creating(creates).await;
+        if self.process.disk.is_frozen() {
+            self.restart();
+        } else {
+            noted.unwrap();
+            let settings = settings(self.setup, self.policy.clone(), creates);
+            self.process.engine.set_settings(settings);
+        }
+    }
+
+    /// Where customers are made, by the operator's file as it is now.
+    pub(crate) const fn creates(&self) -> Creates {
+        self.creates
     }
 
     /// What may move, by the operator's file as it is now.
@@ -267,7 +292,7 @@ impl Process {
     fn start(
         sandbox: &Sandbox,
         (disk, skew): (CrashBackend, Duration),
-        (reference, ledger, rush): (&Arc<Mutex<Reference>>, &Arc<Mutex<Ledger>>, &Rush),
+        (reference, ledger, rush, makes): Eyes<'_>,
         settings: Settings,
     ) -> Self {
         let options = StoreOptions {
@@ -287,6 +312,7 @@ impl Process {
             rush: Arc::clone(rush),
             reference: Arc::clone(reference),
             ledger: Arc::clone(ledger),
+            makes: Arc::clone(makes),
         };
         let transport: Arc<dyn Transport> = Arc::new(wire.clone());
         let stripe = StripeClient::new(
@@ -331,6 +357,14 @@ impl Process {
     }
 }
 
+/// Who watches the network, and what waits on it.
+type Eyes<'a> = (
+    &'a Arc<Mutex<Reference>>,
+    &'a Arc<Mutex<Ledger>>,
+    &'a Rush,
+    &'a Makes,
+);
+
 /// What keeps both webhooks open.
 type Acceptances = (watch::Sender<Acceptance>, watch::Sender<ZenskarAcceptance>);
 
@@ -374,6 +408,7 @@ fn webhooks(engine: &Engine, writer: Writer) -> (StripeWebhook, ZenskarWebhook, 
 fn activate(engine: &Engine) {
     drop(driven(engine.stripe.account(Priority::Sync)));
     driven(engine.activate(&engine.settings().policy)).unwrap();
+    driven(engine.switch_creating(engine.settings().creates)).unwrap();
     driven(engine.reconsider()).unwrap();
 }
 
@@ -404,11 +439,11 @@ pub(crate) fn both_policy() -> Policy {
     }
 }
 
-fn settings(setup: Setup, policy: Policy) -> Settings {
+fn settings(setup: Setup, policy: Policy, creates: Creates) -> Settings {
     Settings {
         policy,
         match_email: false,
-        creates: Creates::default(),
+        creates,
         has_connector: true,
         settle: SETTLE,
         poll: if setup.polling {

@@ -72,6 +72,14 @@ async fn of_stripe(stripe: &StripeClient, detail: Detail, prepared: &Prepared) -
         "Customers: Read",
         customers.map(drop_answer),
     ));
+    if stripe.lacks_tax_ids() {
+        checks.push(Check::warning(
+            "stripe tax ids",
+            "the key lacks the right \"Tax IDs: Read\": tax ids are not synced".to_owned(),
+            "add it to the restricted key in Stripe's dashboard, or leave tax_ids out of \
+             `customers.fields`",
+        ));
+    }
     let window = EventWindow {
         from: stripe
             .remote_now()

@@ -213,10 +213,16 @@ impl Reloader {
         if before.webhooks != keys.webhooks {
             renewed.push("the webhook secrets");
         }
-        engine
-            .stripe
-            .set_requests_per_second(config.stripe.requests_per_second);
-        engine.zenskar.set_rates(settings::zenskar_rates(config));
+        // A rate that is set anew forgets what was learnt of the remote.
+        let in_force = self.state.effective();
+        let rate = config.stripe.requests_per_second;
+        if rate != in_force.stripe.requests_per_second {
+            engine.stripe.set_requests_per_second(rate);
+        }
+        let rates = settings::zenskar_rates(config);
+        if rates != settings::zenskar_rates(&in_force) {
+            engine.zenskar.set_rates(rates);
+        }
         self.acceptance
             .send_replace(open::acceptance(prepared, config));
         self.zenskar_acceptance

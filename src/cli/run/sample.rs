@@ -5,7 +5,7 @@ use crate::engine::Engine;
 use crate::engine::command::Command;
 use crate::engine::view::Status;
 use crate::store::WriterStats;
-use crate::telemetry::metrics::{Metrics, Queue, Remote};
+use crate::telemetry::metrics::{Key, LinkState, Metrics, Queue, Remote};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -63,6 +63,11 @@ fn copy(status: &Status, metrics: &Metrics) {
             .depth
             .of(queue)
             .set(i64::try_from(depth).unwrap_or(i64::MAX));
+    }
+    for state in LinkState::all() {
+        let count = status.links_by_state.get(&state.as_str().replace('_', " "));
+        let count = i64::try_from(count.copied().unwrap_or(0)).unwrap_or(i64::MAX);
+        metrics.links.of(state).set(count);
     }
     let seconds = |span: u64| Duration::from_secs(span).as_secs_f64();
     let oldest = seconds(status.oldest_work_seconds);

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// What is behind the doors.
 pub(super) struct Doors<'a> {
@@ -44,8 +45,15 @@ impl Listeners {
             spawn(tasks, public, webhooks(doors), stop);
         }
         spawn(tasks, self.console, health.clone().router(), stop);
-        let commands = commands(doors).merge(health.router());
+        let actions = TaskTracker::new();
+        let commands = commands(doors, actions.clone()).merge(health.router());
         spawn(tasks, self.socket, commands, stop);
+        let stop = stop.clone();
+        tasks.spawn(async move {
+            stop.cancelled().await;
+            actions.close();
+            actions.wait().await;
+        });
     }
 }
 
@@ -94,9 +102,9 @@ fn webhooks(doors: &Doors<'_>) -> Public {
 }
 
 /// The commands, for whoever the socket lets in. There are no tokens in this version.
-fn commands(doors: &Doors<'_>) -> Router {
+fn commands(doors: &Doors<'_>, actions: TaskTracker) -> Router {
     let daemon: Arc<dyn Daemon> = Arc::<State>::clone(doors.state);
-    let commands = commands::router(Arc::clone(doors.engine), daemon);
+    let commands = commands::router(Arc::clone(doors.engine), daemon, actions);
     let tokens: Tokens = Arc::new(|_token: &str| None);
     api::shell(
         commands,

@@ -359,7 +359,7 @@ fn later_files_win_key_by_key() {
     let loaded = parse_all(&[
         (
             MAIN,
-            "[stripe]\naccount = \"acct_1\"\n[zenskar.requests_per_second]\nstart = 7\n\
+            "[stripe]\naccount = \"acct_1-a_B\"\n[zenskar.requests_per_second]\nstart = 7\n\
              [customers]\nconflict = { default = \"stripe\", email = \"zenskar\" }\n\
              metadata = { a = \"x\", b = \"y\" }\n",
         ),

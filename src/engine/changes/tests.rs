@@ -403,3 +403,17 @@ fn a_window_of_every_customer_proves_no_filter() {
         );
     }
 }
+
+#[test]
+fn zenskar_is_polled_though_stripes_events_are_not() {
+    let bench = bench(Vec::new());
+    let settings = bench.engine.settings();
+    bench
+        .engine
+        .set_settings(crate::engine::settings::Settings {
+            poll: Poll::Off,
+            ..(*settings).clone()
+        });
+    assert!(bench.engine.changes_pause(0).is_some());
+    assert_eq!(bench.engine.poll_pause(0).unwrap(), None);
+}

@@ -121,7 +121,7 @@ impl Engine {
         drop(read);
         let decision = self.chosen(&difference, choice)?;
         let now = self.clock.now();
-        let run = self.begin_run(RunKind::Resolve, who, now).await?;
+        let (run, _under_way) = self.begin_run(RunKind::Resolve, who, now).await?;
         let (of, stripe) = (run.clone(), link.stripe.clone());
         let decided = self
             .writer

@@ -2,9 +2,7 @@
 
 use super::{CommandError, Customers, done, invalid};
 use crate::engine::Engine;
-use crate::engine::decisions;
-use crate::engine::linking::{make_link, new_link, proof};
-use crate::engine::look::remove_dead_letter;
+use crate::engine::linking::{holders, make_link, make_way, new_link, proof, take_apart};
 use crate::engine::view::{
     CustomerRow, CustomerView, Done, FieldRow, HistoryRow, IntentRow, Page, WorkRow,
 };
@@ -27,6 +25,9 @@ use std::collections::BTreeSet;
 const HISTORY_ROWS: usize = 20;
 const HISTORY_SEARCHED: usize = 20_000;
 
+/// Links read at once while some are searched.
+const LINKS_STEP: usize = 1_000;
+
 impl Engine {
     pub(super) fn customers(
         &self,
@@ -44,6 +45,10 @@ impl Engine {
                     let differences = read.differences(&link.stripe)?;
                     rows.push(link_row(&link, &differences));
                 }
+            }
+            Customers::Deleted => {
+                let deleted = deleted(&read, after, limit)?;
+                rows.extend(deleted.iter().map(|link| link_row(link, &[])));
             }
             Customers::Differing => {
                 for (stripe, differences) in read.differences_list(after, limit)? {
@@ -81,7 +86,10 @@ impl Engine {
         let differences = read.differences(&stripe)?;
         let parked = read.parked(&subject)?;
         let row = match (&link, &parked) {
-            (Some(link), _) => link_row(link, &differences),
+            (Some(link), waits) => CustomerRow {
+                note: waits.as_ref().and_then(|work| work.last_error.clone()),
+                ..link_row(link, &differences)
+            },
             (None, Some(work)) => parked_row(work),
             (None, None) => {
                 let message = format!("no customer {id} is linked or waits for a link");
@@ -135,14 +143,11 @@ impl Engine {
         let placed = self
             .writer
             .write("link customer by hand", move |tx| {
-                let known = tx.link(&link.stripe)?;
-                if known.is_some_and(|known| known.state == LinkState::Unlinked) {
-                    tx.remove_link(&link.stripe)?;
-                }
-                if let Some(known) = tx.link_by_zenskar(&link.zenskar)?
-                    && known.state == LinkState::Unlinked
-                {
-                    tx.remove_link(&known.stripe)?;
+                // Both are there, so a link that is not in force says nothing of them.
+                for known in holders(tx, &link.stripe, &link.zenskar)? {
+                    if known.state != LinkState::Active {
+                        make_way(tx, &known, &link, now)?;
+                    }
                 }
                 make_link(tx, &link, &who, now)
             })
@@ -209,12 +214,7 @@ impl Engine {
                 let Some(link) = tx.link(&link.stripe)? else {
                     return Ok(());
                 };
-                for intent in tx.intents(&link.stripe)? {
-                    tx.remove_intent(&link.stripe, intent.number)?;
-                    remove_dead_letter(tx, &intent)?;
-                }
-                tx.put_differences(&link.stripe, &[])?;
-                decisions::unlink(tx, &link.stripe, now)?;
+                take_apart(tx, &link.stripe, now)?;
                 let subject = Subject::Customer(link.stripe.clone());
                 let mut entry = Entry::engine(now, "customer unlinked", &subject)
                     .with("zenskar", &link.zenskar);
@@ -247,6 +247,27 @@ pub(super) fn find(
     Ok((stripe, link))
 }
 
+/// Links one of whose customers is deleted, after `after`.
+fn deleted(
+    read: &ReadTx<'_>,
+    after: Option<&StripeCustomerId>,
+    limit: usize,
+) -> Result<Vec<Link>, StoreError> {
+    let is_deleted = |link: &Link| matches!(link.state, LinkState::Deleted(_));
+    let all = usize::try_from(read.link_counts()?.deleted()).unwrap_or(usize::MAX);
+    let mut found = Vec::new();
+    let mut after = after.cloned();
+    // Once as many are found as there are, no more links need be read.
+    while found.len() < limit.min(all) {
+        let links = read.links(after.as_ref(), LINKS_STEP)?;
+        let Some(last) = links.last() else { break };
+        after = Some(last.stripe.clone());
+        found.extend(links.into_iter().filter(is_deleted));
+    }
+    found.truncate(limit);
+    Ok(found)
+}
+
 /// Where a page begins: a customer of Stripe, or one of Zenskar without link, after the others.
 fn place(text: &str) -> Result<Subject, CommandError> {
     if text.starts_with("zenskar/") {
@@ -263,6 +284,7 @@ fn link_row(link: &Link, differences: &[Difference]) -> CustomerRow {
         state: match link.state {
             LinkState::Active => "linked".to_owned(),
             LinkState::Deleted(side) => format!("deleted in {side}"),
+            LinkState::Unknown => format!("unknown in {}", Side::Stripe),
             LinkState::Unlinked => "unlinked by a person".to_owned(),
         },
         differences: differences
@@ -352,3 +374,6 @@ fn history_row(entry: Entry) -> HistoryRow {
         details: entry.details,
     }
 }
+
+#[cfg(test)]
+mod tests;

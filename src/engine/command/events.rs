@@ -8,6 +8,7 @@ use crate::model::cursor::ScanCursor;
 use crate::model::event::Channel;
 use crate::model::id::EventId;
 use crate::model::journal::Entry;
+use crate::model::link::LinkState;
 use crate::model::work::{DeadWork, Work};
 use crate::store::{EventHead, ReadTx, StoredEvent};
 
@@ -72,14 +73,24 @@ impl Engine {
         let mut entry = Entry::engine(now, "event replayed", &subject).with("event", &event.id);
         who.clone_into(&mut entry.who);
         let message = format!("{subject} is looked at again");
+        let received_at = event.received_at;
         self.writer
             .write("replay event", move |tx| {
                 tx.append_journal(&entry)?;
                 tx.unpark(&subject, now)?;
+                let link = subject.stripe().map(|id| tx.link(id)).transpose()?;
                 let mut work = tx
                     .work(&subject)?
                     .unwrap_or_else(|| Work::new(subject, now));
-                work.add_event(stored.seq);
+                // What came before its link was made was taken up then: it proves nothing anew.
+                let proves = link.flatten().is_none_or(|link| {
+                    link.state != LinkState::Unlinked && link.made_at <= received_at
+                });
+                if proves {
+                    work.add_event(stored.seq);
+                } else {
+                    work.asked = work.asked.saturating_add(1);
+                }
                 work.due_at = now;
                 tx.put_work(&work)
             })

@@ -2,17 +2,20 @@
 
 use super::{CommandError, invalid};
 use crate::engine::Engine;
-use crate::engine::decisions::{decide, put_decided};
-use crate::engine::view::{DecisionRow, Page, RunRow, RunView};
+use crate::engine::decisions::{UnderWay, decide, put_decided};
+use crate::engine::view::{DecisionRow, Page, Problem, RunRow, RunView};
 use crate::model::customer::Fields;
 use crate::model::id::StripeCustomerId;
 use crate::model::run::{Decided, Decision, DecisionState, Run, RunCounts, RunKind};
 use crate::model::time::Timestamp;
-use crate::store::{StoreError, WriteTx};
+use crate::store::{ReadTx, StoreError, WriteTx};
 use crate::sync::decision;
 
 /// Links about which is decided in one transaction: it holds the writer for some milliseconds.
 pub(super) const LINKS_STEP: usize = 100;
+
+/// Newest runs among which `status` looks for undoings that were interrupted; `runs` shows all.
+const RUNS_WATCHED: usize = 50;
 
 /// Why what a run still had to write is not written.
 const BY_UNDOING: &str = "the run was undone";
@@ -51,28 +54,77 @@ impl Engine {
         })
     }
 
-    /// Takes back what a run wrote, wherever it is still there.
+    /// Takes back what a run wrote, wherever it is still there; goes on with it where that was
+    /// interrupted.
     pub(super) async fn undo_run(&self, number: u64, who: &str) -> Result<RunRow, CommandError> {
         let now = self.clock.now();
         let run = self.store.read()?.run(number)?;
         let run = run.ok_or_else(|| no_run(number))?;
-        if let Some(by) = run.undone_by {
-            return Err(CommandError::Refused {
-                message: format!("run {number} was undone already, by run {by}"),
-                hint: format!("to have its values back, undo run {by}"),
-            });
-        }
         if self.is_deciding(&run) {
             return Err(CommandError::Refused {
                 message: format!("run {number} is still being written down"),
                 hint: "undo it when \"zenstripe runs\" shows it under way".to_owned(),
             });
         }
-        let undo = self.begin_run(RunKind::Undo(number), who, now).await?;
-        let decided = self.decide_undo(number, &undo, now).await;
+        if let (RunKind::Undo(of), None) = (&run.kind, run.decided_at) {
+            return Err(CommandError::Refused {
+                message: format!("run {number} was interrupted while it took back run {of}"),
+                hint: format!("bring it to its end first: zenstripe undo {of}"),
+            });
+        }
+        let undo = self.begin_undo(number, who, now).await?;
+        let under_way = self.deciding.begin(undo.number);
+        let Some(_under_way) = under_way else {
+            return Err(CommandError::Refused {
+                message: format!("run {number} is being taken back by run {}", undo.number),
+                hint: format!("follow it: zenstripe runs {}", undo.number),
+            });
+        };
+        self.decide_undo(number, &undo, now).await?;
         let row = self.end_run(undo.number).await?;
         self.wake.look.notify_one();
-        decided.map(|()| row)
+        Ok(row)
+    }
+
+    /// The run that takes back run `number`: a new one, or the one that was interrupted.
+    async fn begin_undo(
+        &self,
+        number: u64,
+        who: &str,
+        now: Timestamp,
+    ) -> Result<Run, CommandError> {
+        let who = who.to_owned();
+        let begun = self
+            .writer
+            .write("begin to undo a run", move |tx| {
+                let Some(undone) = tx.run(number)? else {
+                    return Ok(Undoing::Gone);
+                };
+                let Some(by) = undone.undone_by else {
+                    let undo = new_run(tx, RunKind::Undo(number), who, now)?;
+                    let undone_by = Some(undo.number);
+                    tx.put_run(&Run {
+                        undone_by,
+                        ..undone
+                    })?;
+                    return Ok(Undoing::Open(undo));
+                };
+                let open = tx.run(by)?.filter(|undo| undo.decided_at.is_none());
+                Ok(match open {
+                    // What is decided from here on is this person's order.
+                    Some(undo) => Undoing::Open(Run { who, ..undo }),
+                    None => Undoing::Over(by),
+                })
+            })
+            .await?;
+        match begun {
+            Undoing::Open(undo) => Ok(undo),
+            Undoing::Gone => Err(no_run(number)),
+            Undoing::Over(by) => Err(CommandError::Refused {
+                message: format!("run {number} was undone already, by run {by}"),
+                hint: format!("to have its values back, undo run {by}"),
+            }),
+        }
     }
 
     async fn decide_undo(
@@ -100,41 +152,21 @@ impl Engine {
         }
     }
 
-    /// Begins a run: from here on it has its number.
+    /// Begins a run: from here on it has its number. It is under way until what comes with it is
+    /// dropped.
     pub(super) async fn begin_run(
         &self,
         kind: RunKind,
         who: &str,
         now: Timestamp,
-    ) -> Result<Run, CommandError> {
+    ) -> Result<(Run, Option<UnderWay<'_>>), CommandError> {
         let who = who.to_owned();
         let run = self
             .writer
-            .write("begin run", move |tx| {
-                let run = Run {
-                    number: tx.next_run_number()?,
-                    kind,
-                    who,
-                    at: now,
-                    decided_at: None,
-                    undone_by: None,
-                    counts: RunCounts::default(),
-                };
-                tx.put_run(&run)?;
-                if let RunKind::Undo(number) = run.kind
-                    && let Some(undone) = tx.run(number)?
-                {
-                    let undone_by = Some(run.number);
-                    tx.put_run(&Run {
-                        undone_by,
-                        ..undone
-                    })?;
-                }
-                Ok(run)
-            })
+            .write("begin run", move |tx| new_run(tx, kind, who, now))
             .await?;
-        self.deciding.begin(run.number);
-        Ok(run)
+        let under_way = self.deciding.begin(run.number);
+        Ok((run, under_way))
     }
 
     /// Everything the run decides is written down.
@@ -154,9 +186,26 @@ impl Engine {
                 Ok(Some(run))
             })
             .await?;
-        self.deciding.end(number);
         let run = run.ok_or_else(|| no_run(number))?;
         Ok(self.run_row(&run))
+    }
+
+    /// Undoings that were interrupted: they leave a run taken back in part until somebody goes on.
+    pub(super) fn cut_undoings(&self, read: &ReadTx<'_>) -> Result<Vec<Problem>, StoreError> {
+        let runs = read.runs(None, RUNS_WATCHED)?;
+        let cut = runs.iter().filter_map(|run| match run.kind {
+            RunKind::Undo(of) if run.decided_at.is_none() && !self.is_deciding(run) => {
+                Some(Problem {
+                    what: format!(
+                        "run {} was interrupted: run {of} is taken back in part",
+                        run.number
+                    ),
+                    hint: format!("run \"zenstripe undo {of}\": it goes on where it was"),
+                })
+            }
+            _ => None,
+        });
+        Ok(cut.collect())
     }
 
     fn is_deciding(&self, run: &Run) -> bool {
@@ -193,8 +242,37 @@ impl Engine {
     }
 }
 
+/// What is known of the undoing of a run.
+enum Undoing {
+    /// There is no such run.
+    Gone,
+    /// This run does it, and has not decided everything.
+    Open(Run),
+    /// The run with this number did it.
+    Over(u64),
+}
+
+fn new_run(
+    tx: &mut WriteTx<'_>,
+    kind: RunKind,
+    who: String,
+    now: Timestamp,
+) -> Result<Run, StoreError> {
+    let run = Run {
+        number: tx.next_run_number()?,
+        kind,
+        who,
+        at: now,
+        decided_at: None,
+        undone_by: None,
+        counts: RunCounts::default(),
+    };
+    tx.put_run(&run)?;
+    Ok(run)
+}
+
 /// Decides that what a run wrote about one link is to be as it was; what it did not write yet is
-/// not written.
+/// not written. A link about which the undoing decided before is left as it is.
 fn take_back(
     tx: &mut WriteTx<'_>,
     undo: &Run,
@@ -202,6 +280,9 @@ fn take_back(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let decided = tx.decided(&undone.link)?;
+    if decided.iter().any(|one| one.run == undo.number) {
+        return Ok(());
+    }
     let Some(mut latest) = decided.into_iter().find(|one| one.run == undone.run) else {
         return Ok(());
     };

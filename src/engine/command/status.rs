@@ -1,19 +1,19 @@
 //! The whole state at one glance.
 
 use super::plans::seconds;
+use super::remotes::{for_people, problems_for_people, problems_of_remotes};
 use super::{CommandError, show_time};
 use crate::engine::Engine;
 use crate::engine::poller::{READS_DAYS, READS_FLOOR};
 use crate::engine::scan::schedule;
 use crate::engine::settings::Poll;
 use crate::engine::view::{
-    ChangesStatus, Daemon, PollStatus, Problem, Remote, ScanStatus, Status, StoreStatus,
+    ChangesStatus, Daemon, PollStatus, Problem, ScanStatus, Status, StoreStatus,
 };
 use crate::model::cursor::{ChangeFilter, ScanCounts, ScanCursor, ScanPhase};
 use crate::model::link::Side;
 use crate::model::time::Timestamp;
-use crate::remote::limiter::LimiterStats;
-use crate::store::ReadTx;
+use crate::store::{LinkCounts, ReadTx};
 use crate::sync::policy::Direction;
 use std::collections::BTreeMap;
 
@@ -23,7 +23,8 @@ const RATE_SAMPLE: usize = 256;
 impl Engine {
     pub(super) fn status(&self) -> Result<Status, CommandError> {
         let read = self.store.read()?;
-        let queues: BTreeMap<String, u64> = [
+        let differences = read.difference_counts()?;
+        let mut queues: BTreeMap<String, u64> = [
             (
                 "inbox",
                 read.last_seq()?.saturating_sub(read.intake_cursor()?),
@@ -35,20 +36,22 @@ impl Engine {
         ]
         .map(|(name, count)| (name.to_owned(), count))
         .into();
-        let differences = read
-            .difference_counts()?
+        queues.extend(for_people(&differences));
+        let differences = differences
             .into_iter()
             .map(|(why, count)| (why.as_str().to_owned(), count))
             .collect();
         let now = self.clock.now();
         let oldest = read.due_work(now, 1)?;
         let settings = self.settings();
+        let links = read.link_counts()?;
         let mut status = Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             state: "ok".to_owned(),
             problems: Vec::new(),
-            stripe: self.remote(Side::Stripe, &self.stripe.limiters()),
-            zenskar: self.remote(Side::Zenskar, &self.zenskar.limiters()),
+            notices: notices(links),
+            stripe: self.remote(Side::Stripe),
+            zenskar: self.remote(Side::Zenskar),
             sync: match settings.policy.direction {
                 None => "off",
                 Some(Direction::From(Side::Stripe)) => "import-only",
@@ -60,7 +63,9 @@ impl Engine {
             oldest_work_seconds: oldest
                 .first()
                 .map_or(0, |work| now.since(work.since).as_secs()),
-            links: read.link_count()?,
+            links: links.active,
+            links_by_state: links_by_state(links),
+            unknown_in_stripe: links.unknown_in_stripe,
             differences,
             creations: self.creations_status(&read)?,
             poll: self.poll_status(&read)?,
@@ -69,6 +74,7 @@ impl Engine {
             store: self.store_status(&read)?,
             daemon: Daemon::default(),
         };
+        status.notices.extend(self.cut_undoings(&read)?);
         status.problems = problems(&status);
         if !status.problems.is_empty() {
             "degraded".clone_into(&mut status.state);
@@ -107,31 +113,9 @@ impl Engine {
         })
     }
 
-    fn remote(&self, side: Side, limiters: &[LimiterStats]) -> Remote {
-        let parked = self.gate.parked(side);
-        let last_answer = match side {
-            Side::Stripe => self.stripe.remote_now(),
-            Side::Zenskar => self.zenskar.remote_now(),
-        };
-        Remote {
-            state: if parked.is_some() {
-                "parked"
-            } else {
-                "connected"
-            }
-            .to_owned(),
-            reason: parked.map(|parked| parked.reason),
-            last_answer: last_answer.and_then(show_time),
-            rates: limiters
-                .iter()
-                .map(|limiter| (limiter.name.clone(), limiter.milli_rate / 1_000))
-                .collect(),
-        }
-    }
-
     fn poll_status(&self, read: &ReadTx<'_>) -> Result<PollStatus, CommandError> {
         let cursor = read.poll_cursor()?;
-        let remote_now = self.stripe.remote_now();
+        let remote_now = self.stripe.remote_about();
         let lag = cursor
             .high
             .zip(remote_now)
@@ -148,12 +132,13 @@ impl Engine {
             reads_floor: READS_FLOOR,
             unreadable: self.left_out.unreadable(),
             other_mode: self.left_out.other_mode(),
+            other_account: self.left_out.other_account(),
         })
     }
 
     fn changes_status(&self, read: &ReadTx<'_>) -> Result<ChangesStatus, CommandError> {
         let cursor = read.change_cursor()?;
-        let remote_now = self.zenskar.remote_now();
+        let remote_now = self.zenskar.remote_about();
         let lag = cursor
             .high
             .zip(remote_now)
@@ -175,7 +160,7 @@ impl Engine {
 
 impl Engine {
     fn scan_status(&self, read: &ReadTx<'_>) -> Result<ScanStatus, CommandError> {
-        let (cursor, links) = (read.scan_cursor()?, read.link_count()?);
+        let (cursor, links) = (read.scan_cursor()?, read.link_counts()?.active);
         let mut status = scan_status(&cursor, links, self.clock.now());
         status.stripe_reads = scan_reads(&cursor, links);
         let settings = self.settings();
@@ -271,20 +256,55 @@ fn scan_status(cursor: &ScanCursor, links: u64, now: Timestamp) -> ScanStatus {
     }
 }
 
+fn links_by_state(links: LinkCounts) -> BTreeMap<String, u64> {
+    [
+        ("active", links.active),
+        ("deleted in stripe", links.deleted_in_stripe),
+        ("deleted in zenskar", links.deleted_in_zenskar),
+        ("unknown in stripe", links.unknown_in_stripe),
+        ("unlinked", links.unlinked),
+    ]
+    .map(|(state, count)| (state.to_owned(), count))
+    .into()
+}
+
+/// What a person may want to see to.
+fn notices(links: LinkCounts) -> Vec<Problem> {
+    let deleted = [
+        (Side::Stripe, links.deleted_in_stripe),
+        (Side::Zenskar, links.deleted_in_zenskar),
+    ];
+    let deleted = deleted.into_iter().filter(|(_, count)| *count > 0);
+    let notice = |(side, count): (Side, u64)| Problem {
+        what: format!(
+            "linked customers that were deleted in {side}: {count}; nothing is deleted in {}",
+            side.other()
+        ),
+        hint: "run \"zenstripe customers list --deleted\"; \"customers unlink\" takes one off it"
+            .to_owned(),
+    };
+    deleted.map(notice).collect()
+}
+
 /// What needs attention, most urgent first.
 fn problems(status: &Status) -> Vec<Problem> {
-    let mut problems = Vec::new();
+    let mut problems = problems_of_remotes(status);
+    problems.extend(problems_for_people(status));
     let mut add = |what: String, hint: &str| {
         problems.push(Problem {
             what,
             hint: hint.to_owned(),
         });
     };
-    for (name, remote) in [("stripe", &status.stripe), ("zenskar", &status.zenskar)] {
-        if let Some(reason) = &remote.reason {
-            let hint = "put a valid key into the key file; it is read again by itself";
-            add(format!("{name} refuses our key: {reason}"), hint);
-        }
+    if status.unknown_in_stripe > 0 {
+        add(
+            format!(
+                "linked customers that stripe does not know: {}",
+                status.unknown_in_stripe
+            ),
+            "put right the key of another account, or the mapping in Zenskar, and run \"zenstripe \
+             scan\"; unlink those that were deleted for good: \"zenstripe customers list\"",
+        );
     }
     let dead = status.queues.get("dead").copied().unwrap_or(0);
     if dead > 0 {
@@ -315,7 +335,8 @@ fn problems(status: &Status) -> Vec<Problem> {
     }
     let claimed = status.scan.found.get("claimed_twice").copied().unwrap_or(0);
     if claimed > 0 {
-        let hint = "run \"zenstripe customers list\" and unlink the wrong one";
+        let hint = "correct the mapping in Zenskar, or unlink the wrong one, and run \"zenstripe \
+                    scan\"; \"zenstripe customers list\" shows the links";
         add(
             format!("customers of Zenskar mapped to a linked customer of Stripe: {claimed}"),
             hint,

@@ -7,7 +7,7 @@ use crate::engine::delivery::target::request_key;
 use crate::engine::error::EngineError;
 use crate::engine::linking::new_link;
 use crate::model::creation::{Creation, Sent, Stage};
-use crate::model::customer::{Field, Fields, Presence, Value};
+use crate::model::customer::{Field, Presence, Value};
 use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
 use crate::model::link::{Link, LinkProof, Side};
 use crate::model::time::Timestamp;
@@ -16,7 +16,9 @@ use crate::remote::outcome::Class;
 use crate::remote::text;
 use crate::stripe;
 use crate::stripe::convert::Observed;
-use crate::sync::creation::{Doubt, Evidence, Held, State, Verdict, agreed, judge, values};
+use crate::sync::creation::{
+    Beginning, Doubt, Evidence, Held, Shown, State, Verdict, beginning, judge, values,
+};
 use crate::sync::lag::READ_LAG;
 use crate::sync::matching::{METADATA_KEY, Mapping};
 use crate::zenskar::client::Found;
@@ -58,6 +60,7 @@ impl Engine {
             }
             match self.made_in_stripe(id, &sent).await? {
                 Trace::Found(made, date) => {
+                    let made = (made, Shown::Later);
                     return self.link_in_stripe(row, source, made, date).await;
                 }
                 Trace::Nobody => {}
@@ -179,8 +182,8 @@ impl Engine {
         {
             Ok(answer) => {
                 self.gate.open(Side::Stripe);
-                self.link_in_stripe(begun, source, answer.value, answer.date)
-                    .await
+                let made = (answer.value, Shown::ByAnswer);
+                self.link_in_stripe(begun, source, made, answer.date).await
             }
             Err(failure) => self.creation_failed(begun, row, failure).await,
         }
@@ -215,17 +218,20 @@ impl Engine {
         &self,
         row: Creation,
         (seen, seen_at): Source,
-        made: Observed,
+        (made, shown): (Observed, Shown),
         date: Option<Timestamp>,
     ) -> Result<Created, EngineError> {
         let policy = &self.settings().policy;
         let sent = row.request.as_ref().map(|sent| sent.values.clone());
-        let base = match made.presence.customer() {
-            Some(made) => agreed(&sent.unwrap_or_default(), &seen.customer, made, policy),
-            None => Fields::new(),
+        let begun = match made.presence.customer() {
+            Some(made) => {
+                let made = (Side::Stripe, made, shown);
+                beginning(&sent.unwrap_or_default(), &seen.customer, made, policy)
+            }
+            None => Beginning::default(),
         };
         let link = Link {
-            base,
+            base: begun.base,
             ..new_link(&made.id, &seen.id, LinkProof::Created, self.clock.now())
         };
         let made_at = date.unwrap_or(Timestamp::MIN);
@@ -233,7 +239,8 @@ impl Engine {
             Sighting::stripe(&made, made_at),
             Sighting::zenskar(&seen, seen_at),
         ];
-        self.link_created(row, link, sightings).await
+        self.link_created(row, (link, begun.not_taken), sightings)
+            .await
     }
 }
 

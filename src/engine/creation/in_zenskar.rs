@@ -6,7 +6,6 @@ use crate::engine::creation::{CONFIRM_AFTER, Created};
 use crate::engine::error::EngineError;
 use crate::engine::linking::new_link;
 use crate::model::creation::{Creation, Sent, Stage};
-use crate::model::customer::Fields;
 use crate::model::id::StripeCustomerId;
 use crate::model::link::{Link, LinkProof, Side};
 use crate::model::time::Timestamp;
@@ -14,7 +13,7 @@ use crate::remote::limiter::Priority;
 use crate::remote::outcome::{Call, Class, Failure};
 use crate::stripe;
 use crate::stripe::convert::Observed;
-use crate::sync::creation::{Evidence, State, Verdict, agreed, judge, values};
+use crate::sync::creation::{Beginning, Evidence, Shown, State, Verdict, beginning, judge, values};
 use crate::sync::lag::lost_at;
 use crate::sync::matching::{self, METADATA_KEY, Mapping};
 use crate::zenskar::client::{Absence, Lookup, Matches};
@@ -104,6 +103,7 @@ impl Engine {
                 match answer.value {
                     Some(made) => {
                         let source = (seen, seen_at);
+                        let made = (made, Shown::ByAnswer);
                         self.link_in_zenskar(begun, source, made, answer.date).await
                     }
                     None => {
@@ -128,6 +128,7 @@ impl Engine {
         match (customers.next(), customers.next()) {
             (Some(made), None) => {
                 let source = self.source_in_stripe(id).await?;
+                let made = (made, Shown::Later);
                 self.link_in_zenskar(row, source, made, date).await
             }
             (Some(one), Some(other)) => {
@@ -153,7 +154,7 @@ impl Engine {
         &self,
         row: Creation,
         (seen, seen_at): (Observed, Timestamp),
-        made: ZenskarCustomer,
+        (made, shown): (ZenskarCustomer, Shown),
         date: Option<Timestamp>,
     ) -> Result<Created, EngineError> {
         // Zenskar may have made a customer of its own in Stripe, which is another one then.
@@ -169,18 +170,22 @@ impl Engine {
         }
         let policy = &self.settings().policy;
         let sent = row.request.as_ref().map(|sent| sent.values.clone());
-        let base = match seen.presence.customer() {
-            Some(source) => agreed(&sent.unwrap_or_default(), source, &made.customer, policy),
-            None => Fields::new(),
+        let begun = match seen.presence.customer() {
+            Some(source) => {
+                let made = (Side::Zenskar, &made.customer, shown);
+                beginning(&sent.unwrap_or_default(), source, made, policy)
+            }
+            None => Beginning::default(),
         };
         let link = Link {
-            base,
+            base: begun.base,
             ..new_link(&seen.id, &made.id, LinkProof::Created, self.clock.now())
         };
         let sightings = [
             Sighting::stripe(&seen, seen_at),
             Sighting::zenskar(&made, date),
         ];
-        self.link_created(row, link, sightings).await
+        self.link_created(row, (link, begun.not_taken), sightings)
+            .await
     }
 }

@@ -10,6 +10,7 @@ use crate::engine::linking::make_link;
 use crate::engine::look::reason;
 use crate::engine::scan::step::{self, prepared};
 use crate::model::creation::{Creation, Sent, Stage};
+use crate::model::difference::Difference;
 use crate::model::id::StripeCustomerId;
 use crate::model::journal::Entry;
 use crate::model::link::{Link, Side};
@@ -76,7 +77,7 @@ impl Engine {
     pub(super) async fn link_created(
         &self,
         row: Creation,
-        link: Link,
+        (link, not_taken): (Link, Vec<Difference>),
         sightings: [Sighting; 2],
     ) -> Result<Created, EngineError> {
         let now = self.clock.now();
@@ -94,7 +95,7 @@ impl Engine {
         let claimed = self
             .writer
             .write("link created customer", move |tx| {
-                let claimed = link_created(tx, &row, &link, now)?;
+                let claimed = link_created(tx, &row, (&link, &not_taken), now)?;
                 if claimed.is_none() {
                     mirrors
                         .iter()
@@ -326,7 +327,7 @@ const NOT_LINKED: &str = "created customer not linked";
 pub(super) fn link_created(
     tx: &mut WriteTx<'_>,
     row: &Creation,
-    link: &Link,
+    (link, not_taken): (&Link, &[Difference]),
     now: Timestamp,
 ) -> Result<Option<String>, StoreError> {
     let made = match row.target() {
@@ -348,6 +349,12 @@ pub(super) fn link_created(
     {
         // Its event came before its answer, and what we wrote into it proved the link. What was
         // agreed since is newer than the answer.
+        let is_news = |one: &&Difference| !known.base.contains_key(&one.field);
+        let news: Vec<&Difference> = not_taken.iter().filter(is_news).collect();
+        let mut shown = tx.differences(&link.stripe)?;
+        shown.retain(|one| !news.iter().any(|new| new.field == one.field));
+        shown.extend(news.into_iter().cloned());
+        tx.put_differences(&link.stripe, &shown)?;
         let mut base = link.base.clone();
         base.extend(known.base.clone());
         tx.put_link(&Link {
@@ -359,7 +366,10 @@ pub(super) fn link_created(
         return Ok(None);
     }
     match make_link(tx, link, "engine", now)? {
-        Placed::Stored => Ok(None),
+        Placed::Stored => {
+            tx.put_differences(&link.stripe, not_taken)?;
+            Ok(None)
+        }
         Placed::Claimed(other) => {
             let why = format!(
                 "{made} was made for it in {}, and {} is linked with {}: unlink one of them",

@@ -144,6 +144,7 @@ pub(in crate::engine) fn close(
 /// Drops the creation for a customer that is gone, unless it is on its way: then what a request may
 /// have done is found out first.
 pub(in crate::engine) fn forget(tx: &mut WriteTx<'_>, subject: &Subject) -> Result<(), StoreError> {
+    tx.forget_alone(subject)?;
     match tx.creation(subject)? {
         Some(row) if is_dead(&row) => {
             tx.remove_creation(subject)?;
@@ -175,7 +176,7 @@ pub(super) fn begin(
     if !unmoved || is_linked(tx, &before.subject)? {
         return Ok(None);
     }
-    let repeats = before.request.as_ref() == Some(sent);
+    let repeats = before.request.as_ref() == Some(sent) && repeats_under_its_key();
     let number = match before.number {
         number if repeats => number,
         _ => tx.next_creation_number(&before.subject)?,
@@ -189,6 +190,15 @@ pub(super) fn begin(
     };
     tx.put_creation(&begun)?;
     Ok(Some(begun))
+}
+
+/// Whether a repeat goes under the key of the first request.
+fn repeats_under_its_key() -> bool {
+    #[cfg(feature = "mutants")]
+    if crate::mutants::is_on(crate::mutants::Mutant::MadeUnderAnotherKey) {
+        return false;
+    }
+    true
 }
 
 /// Writes a creation in place of what it was, unless it was taken away meanwhile.

@@ -4,6 +4,7 @@ use crate::engine::settings::Settings;
 use crate::engine::testing::{Bench, Script, says};
 use crate::model::creation::{Sent, Stage};
 use crate::model::customer::{Field, Fields, Value};
+use crate::model::difference::{Difference, Held};
 use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
 use crate::model::link::{Link, LinkProof};
 use crate::model::work::Work;
@@ -420,11 +421,27 @@ fn an_event_that_comes_before_the_answer_makes_the_same_link() {
         base: [(Field::Name, Value::text("Ann"))].into(),
         ..new_link(&cus("cus_1"), &zen("z1"), LinkProof::Created, at(4))
     };
+    let shown = |why| Difference {
+        field: Field::Email,
+        stripe: Value::text("A@b.c"),
+        zenskar: Value::text("a@b.c"),
+        base: None,
+        why,
+    };
+    let own = shown(Held::NotTaken);
     let claimed = bench.write(move |tx| {
         make_link(tx, &by_event, "engine", at(3))?;
-        outcome::link_created(tx, &row, &by_answer, at(4))
+        // The look that the event asked for could not know whose form that is.
+        tx.put_differences(&cus("cus_1"), &[shown(Held::NoBase)])?;
+        outcome::link_created(tx, &row, (&by_answer, &[own]), at(4))
     });
     assert_eq!(claimed, None);
+    let read = bench.engine.store.read().unwrap();
+    let shown = read.differences(&cus("cus_1")).unwrap();
+    assert_eq!(
+        shown.iter().map(|one| one.why).collect::<Vec<_>>(),
+        [Held::NotTaken]
+    );
     let link = bench.made().unwrap();
     assert_eq!((link.proof, link.version), (LinkProof::Created, 2));
     assert_eq!(link.base.get(&Field::Name), Some(&Value::text("Ann")));

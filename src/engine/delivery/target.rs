@@ -12,7 +12,7 @@ use crate::model::link::{Link, Side};
 use crate::model::mirror::Mirror;
 use crate::model::time::Timestamp;
 use crate::remote::limiter::Priority;
-use crate::remote::outcome::Failure;
+use crate::remote::outcome::{Failure, Wanted};
 use crate::remote::text;
 use crate::store::{PreparedMirror, StoreError};
 use crate::stripe;
@@ -144,12 +144,13 @@ impl Engine {
         })
     }
 
-    /// Makes the changes, and says what the target holds now, if its answer can be read.
+    /// Makes the changes, where they are still `wanted` when their turn comes, and says what the target holds now, if its answer can be read.
     pub(super) async fn write_to_target(
         &self,
         intent: &Intent,
         seen: AtTarget,
         changes: &Changes,
+        wanted: Wanted<'_>,
     ) -> Result<Result<Option<Shown>, Failure>, EngineError> {
         Ok(match seen {
             AtTarget::Stripe(shown) => {
@@ -157,13 +158,13 @@ impl Engine {
                 let installation = self.store.read()?.installation_id()?;
                 let key = idempotency_key(&installation, intent, &form);
                 self.stripe
-                    .update_customer(&intent.link, &form, &key, Priority::Sync)
+                    .update_customer(&intent.link, &form, (&key, wanted), Priority::Sync)
                     .await
                     .map(|answer| Shown::stripe(&answer.value, answer.date))
             }
             AtTarget::Zenskar(look) => self
                 .zenskar
-                .update_customer(look, changes, Priority::Sync)
+                .update_customer(look, changes, wanted, Priority::Sync)
                 .await
                 .map(|answer| {
                     let date = answer.date;

@@ -4,6 +4,7 @@ use crate::engine::backoff;
 use crate::engine::decisions::put_decided;
 use crate::engine::look::describe;
 use crate::model::customer::Value;
+use crate::model::id::StripeCustomerId;
 use crate::model::intent::{Intent, Progress};
 use crate::model::journal::Entry;
 use crate::model::link::{Link, LinkState, Side};
@@ -222,7 +223,11 @@ pub(super) fn unsettled(read: &ReadTx<'_>, subject: &Subject) -> Result<Vec<u64>
 }
 
 /// What was asked about a record since its work was read, as work that is due now.
-fn asked_since(tx: &WriteTx<'_>, work: &Work, now: Timestamp) -> Result<Option<Work>, StoreError> {
+pub(super) fn asked_since(
+    tx: &WriteTx<'_>,
+    work: &Work,
+    now: Timestamp,
+) -> Result<Option<Work>, StoreError> {
     let mut rest = Work::new(work.subject.clone(), now);
     if let Some(current) = tx.work(&work.subject)? {
         rest.asked = current.asked.saturating_sub(work.asked);
@@ -237,7 +242,7 @@ fn asked_since(tx: &WriteTx<'_>, work: &Work, now: Timestamp) -> Result<Option<W
 }
 
 /// Drops the dead letters about looks at a record, which a later look makes pointless.
-fn remove_letters_of(tx: &mut WriteTx<'_>, subject: &Subject) -> Result<(), StoreError> {
+pub(super) fn remove_letters_of(tx: &mut WriteTx<'_>, subject: &Subject) -> Result<(), StoreError> {
     remove_letters(
         tx,
         |what| matches!(what, DeadWork::Work(work) if work.subject == *subject),
@@ -252,9 +257,11 @@ pub(super) fn pass_over(tx: &mut WriteTx<'_>, work: &Work) -> Result<(), StoreEr
     if unmoved {
         tx.remove_work(&work.subject)?;
     }
-    let Some(id) = work.subject.stripe() else {
-        return Ok(());
-    };
+    work.subject.stripe().map_or(Ok(()), |id| let_go(tx, id))
+}
+
+/// Nothing that was decided about a link is sent; what may still arrive is remembered.
+pub(super) fn let_go(tx: &mut WriteTx<'_>, id: &StripeCustomerId) -> Result<(), StoreError> {
     for intent in tx.intents(id)? {
         match intent.progress {
             Progress::Waiting => drop(tx.remove_intent(id, intent.number)?),

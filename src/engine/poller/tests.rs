@@ -238,3 +238,28 @@ fn a_date_that_its_own_events_contradict_moves_nothing_back() {
     assert_eq!((polled.new, polled.complete), (1, true));
     assert_eq!(bench.cursor().high, Some(at(now - 300)));
 }
+
+#[test]
+fn polled_events_of_another_account_are_left_out_and_counted() {
+    use crate::model::id::OrganisationId;
+    use crate::store::{Identity, Mode};
+
+    let now = 2_000_000;
+    let of = |number, account: &str| {
+        let named = format!(r#""account":"{account}","livemode""#);
+        event(number, now - 90).replace(r#""livemode""#, &named)
+    };
+    let events = [event(3, now - 90), of(2, "acct_other"), of(1, "acct_ours")];
+    let bench = bench(vec![says(200, now, &page(&events, false))], now - 300);
+    let identity = Identity {
+        account: AccountId::parse("acct_ours").unwrap(),
+        mode: Mode::Test,
+        organisation: OrganisationId::parse("org-1").unwrap(),
+    };
+    bench.write(move |tx| tx.set_identity(&identity));
+    assert_eq!(bench.poll().new, 2);
+    assert_eq!(bench.engine.left_out.other_account(), 1);
+    let read = bench.engine.store.read().unwrap();
+    let foreign = EventId::parse("evt_2").unwrap();
+    assert!(read.event_by_id(&foreign).unwrap().is_none());
+}

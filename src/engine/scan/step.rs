@@ -1,5 +1,6 @@
 //! One transaction at a time: the scan's place, and what one listed customer leads to.
 
+use crate::engine::linking::email_of;
 use crate::engine::looks::wait_after;
 use crate::engine::poller::READS_FLOOR;
 use crate::engine::scan::{LINKS_STEP, MISSED_MAX, schedule};
@@ -202,11 +203,20 @@ pub(super) fn take_listed(
         tx.note_named(&named, id)?;
     }
     if link.is_none() && (seen.names.is_some() || rules.match_email) {
-        // One search is enough: what it came to waits for an event, or for a person.
+        // One search is enough: what it came to waits for an event, for a person, or for a
+        // customer of Zenskar that shows what is sought.
         let subject = Subject::Customer(id.clone());
-        if tx.parked(&subject)?.is_none() && tx.work(&subject)?.is_none() {
+        let waits = tx.parked(&subject)?.is_some();
+        if !waits && tx.work(&subject)?.is_none() {
             ask(tx, id, now)?;
         }
+        let email = seen.presence.customer().and_then(email_of);
+        if let Some(email) = email.filter(|_| waits && rules.match_email) {
+            tx.note_clue(&email, id)?;
+        }
+    }
+    if link.is_none() && seen.presence.customer().is_some() {
+        tx.note_alone(&Subject::Customer(id.clone()), now)?;
     }
     let mut differing = Vec::new();
     if let Some(link) = link {
@@ -217,7 +227,7 @@ pub(super) fn take_listed(
             differing = seen.differing;
             seen.is_news
         });
-        if is_news || matches!(link.state, LinkState::Deleted(_)) {
+        if is_news || matches!(link.state, LinkState::Deleted(_) | LinkState::Unknown) {
             ask(tx, id, now)?;
         }
         if link.state != LinkState::Active {
@@ -333,7 +343,7 @@ impl Missed {
         read: &ReadTx<'_>,
         is_missed: impl Fn(&Link) -> Result<bool, StoreError>,
     ) -> Result<Self, StoreError> {
-        let most = usize::try_from(read.link_count()? / 100)
+        let most = usize::try_from(read.link_counts()?.active / 100)
             .unwrap_or(usize::MAX)
             .max(MISSED_MAX);
         let mut missed = Self {

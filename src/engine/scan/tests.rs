@@ -284,8 +284,9 @@ fn the_scan_of_every_day_lists_stripe_and_shows_what_no_event_told() {
 fn looks_in_place_of_a_listing_are_spared_unless_a_person_asks() {
     let refused = || says(403, NOW, "{}");
     let page = || says(200, NOW, &zenskar(&["z1"]));
+    // Each time it is asked without tax ids too.
     let bench = Bench::new(
-        vec![refused(), refused(), refused()],
+        (0..6).map(|_| refused()).collect(),
         vec![page(), page(), page()],
     );
     bench.link("cus_1", "z1", LinkState::Active);
@@ -314,7 +315,9 @@ fn looks_in_place_of_a_listing_are_spared_unless_a_person_asks() {
 
 #[test]
 fn without_the_right_to_list_every_linked_customer_is_looked_at() {
-    let bench = Bench::new(vec![says(403, NOW, "{}")], Vec::new());
+    // It is asked without tax ids too: that right may be the one that is missing.
+    let denied = || says(403, NOW, "{}");
+    let bench = Bench::new(vec![denied(), denied()], Vec::new());
     bench.link("cus_1", "z1", LinkState::Active);
     bench.link("cus_2", "z2", LinkState::Unlinked);
     bench.at_phase(ScanPhase::Stripe(None));
@@ -704,4 +707,32 @@ fn what_a_delivery_finds_changed_since_the_listing_is_read_and_not_written_over(
     let differences = read.differences(&cus("cus_1")).unwrap();
     assert_eq!(differences[0].stripe, Value::text("Edited"));
     assert_eq!(differences[0].zenskar, Value::text("B"));
+}
+
+#[test]
+fn a_gateway_that_answers_for_stripe_is_no_reason_to_read_every_customer() {
+    let refusal = r#"{"error":{"type":"invalid_request_error","message":"No such parameter"}}"#;
+    let bench = Bench::new(
+        vec![
+            says(404, NOW, "<html>not found</html>"),
+            says(302, NOW, ""),
+            says(400, NOW, refusal),
+        ],
+        Vec::new(),
+    );
+    bench.link("cus_1", "z1", LinkState::Active);
+    bench.at_phase(ScanPhase::Stripe(None));
+    for _ in 0..2 {
+        assert!(matches!(bench.scan(), Err(EngineError::Remote(_))));
+        assert_eq!(bench.place().phase, ScanPhase::Stripe(None));
+    }
+    // What Stripe itself refuses it would refuse again.
+    assert!(matches!(bench.scan(), Ok(Scanned::Stopped)));
+    assert!(
+        bench
+            .place()
+            .stopped
+            .is_some_and(|why| why.contains("refuses to list"))
+    );
+    assert!(!bench.has_work("cus_1"));
 }

@@ -1,7 +1,7 @@
 //! The half of a scan that lists Zenskar, which alone is a sweep.
 
 use crate::engine::Engine;
-use crate::engine::changes::{OVERLAP, insert_news};
+use crate::engine::changes::{LAG, OVERLAP, insert_news};
 use crate::engine::error::EngineError;
 use crate::engine::linking::{make_link, new_link, proof};
 use crate::engine::scan::roll::Roll;
@@ -11,7 +11,7 @@ use crate::model::cursor::{ScanCounts, ScanCursor, ScanPhase};
 use crate::model::customer::Field;
 use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
 use crate::model::journal::Entry;
-use crate::model::link::{Link, LinkProof, Side};
+use crate::model::link::{Link, LinkProof, LinkState, Side};
 use crate::model::mark::Mark;
 use crate::model::mirror::Mirror;
 use crate::model::time::Timestamp;
@@ -52,6 +52,7 @@ impl Engine {
             .map(|seen| Mark::of(seen.id.as_str()))
             .collect();
         let (unlinked, differing) = self.take_linked(page.items, observed_at).await?;
+        let alone = subjects(&unlinked);
         if cursor.is_sweep {
             self.take_changed(unlinked).await?;
         } else {
@@ -82,13 +83,7 @@ impl Engine {
         } else {
             cursor.phase = ScanPhase::Zenskar(page.next);
         }
-        self.writer
-            .write("scan page done", move |tx| {
-                tx.put_listed(Side::Zenskar, cursor.zenskar_pages, &marks)?;
-                cursor.zenskar_pages = cursor.zenskar_pages.saturating_add(1);
-                put_place(tx, cursor)
-            })
-            .await?;
+        self.end_page(cursor, marks, alone).await?;
         self.wake.look.notify_one();
         Ok(if finished {
             Scanned::Finished
@@ -97,7 +92,30 @@ impl Engine {
         })
     }
 
-    /// The linked customers of a page; gives the others, and the fields that are not as agreed.
+    /// Writes down that a page was read: who was on it, and who has no partner.
+    async fn end_page(
+        &self,
+        mut cursor: ScanCursor,
+        marks: Vec<Mark>,
+        alone: Vec<Subject>,
+    ) -> Result<(), EngineError> {
+        let now = self.clock.now();
+        self.writer
+            .write("scan page done", move |tx| {
+                // Those whose mapping proved a link have one by now.
+                alone
+                    .iter()
+                    .try_for_each(|subject| tx.note_alone(subject, now))?;
+                tx.put_listed(Side::Zenskar, cursor.zenskar_pages, &marks)?;
+                cursor.zenskar_pages = cursor.zenskar_pages.saturating_add(1);
+                put_place(tx, cursor)
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// The linked customers of a page; gives the others, with those whose mapping may name another
+    /// customer by now, and the fields that are not as agreed.
     async fn take_linked(
         &self,
         rows: Vec<ZenskarCustomer>,
@@ -117,6 +135,9 @@ impl Engine {
         for seen in rows {
             match read.link_by_zenskar(&seen.id)? {
                 Some(link) => {
+                    if may_follow(&link) {
+                        unlinked.push(seen.clone());
+                    }
                     let seen = Seen::new(&read, &link, &seen, (observed_at, &rules))?;
                     differing.extend_from_slice(seen.differing());
                     linked.extend(seen.is_to_be_taken().then_some(seen));
@@ -170,8 +191,17 @@ impl Engine {
             .iter()
             .position(|seen| handled.as_ref() == Some(&seen.id))
             .map_or(0, |at| at.saturating_add(1));
+        // A scan that lists Stripe was asked for; else what changed since the last one counts.
+        let asked = cursor.stripe_started_at.is_some();
+        let swept_at = cursor.zenskar_swept_at.map(|at| at.minus(LAG));
+        let is_news = |seen: &ZenskarCustomer| {
+            asked
+                || seen
+                    .updated_at
+                    .is_none_or(|at| swept_at.is_none_or(|swept| at >= swept))
+        };
         for seen in rows.iter().skip(seen_to) {
-            let taken = self.ask_mapping(&mut cursor.found, seen, observed_at);
+            let taken = self.ask_mapping(&mut cursor.found, seen, (observed_at, is_news(seen)));
             match taken.await {
                 Ok(()) => cursor.handled = Some(seen.id.clone()),
                 Err(EngineError::Remote(failure)) => {
@@ -194,10 +224,12 @@ impl Engine {
         &self,
         found: &mut ScanCounts,
         seen: &ZenskarCustomer,
-        observed_at: Timestamp,
+        (observed_at, is_news): (Timestamp, bool),
     ) -> Result<(), EngineError> {
         let now = self.clock.now();
         match self.mapping_for_scan(&seen.id).await? {
+            // It is not in force, which its mapping does not change.
+            Mapping::Names(stripe) if self.is_linked_with(&seen.id, &stripe)? => {}
             Mapping::Names(stripe) => {
                 let link = new_link(&stripe, &seen.id, LinkProof::Mapping, now);
                 let mirror = Mirror {
@@ -228,11 +260,20 @@ impl Engine {
                 if answer == Mapping::NoAnswer {
                     found.unanswered = found.unanswered.saturating_add(1);
                 }
-                self.ask_for_named(seen).await?;
+                self.ask_for_sought(seen, is_news).await?;
                 self.know_unlinked(seen, &answer).await?;
             }
         }
         Ok(())
+    }
+
+    fn is_linked_with(
+        &self,
+        zenskar: &ZenskarCustomerId,
+        stripe: &StripeCustomerId,
+    ) -> Result<bool, EngineError> {
+        let link = self.store.read()?.link_by_zenskar(zenskar)?;
+        Ok(link.is_some_and(|link| link.stripe == *stripe))
     }
 
     /// Makes work of the linked customers that Zenskar's listing did not hold, unless they are more
@@ -260,7 +301,12 @@ impl Engine {
         })?;
         drop(read);
         cursor.found.missed_in_zenskar = count(missed.links.len());
-        self.look_for(missed).await
+        let too_many = self.look_for(missed).await?;
+        if too_many.is_none() {
+            let listing = (Side::Zenskar, cursor.started_at);
+            self.forget_gone(listing, &roll).await?;
+        }
+        Ok(too_many)
     }
 
     /// What the mapping says. A refusal that is about this customer alone says nothing, and must
@@ -296,6 +342,19 @@ impl Engine {
             .write("note second claim", move |tx| tx.append_journal(&entry))
             .await?;
         Ok(())
+    }
+}
+
+fn subjects(rows: &[ZenskarCustomer]) -> Vec<Subject> {
+    let ids = rows.iter().map(|seen| seen.id.clone());
+    ids.map(Subject::Unlinked).collect()
+}
+
+/// Whether a link gives way where Zenskar's mapping names another customer of Stripe.
+const fn may_follow(link: &Link) -> bool {
+    match link.state {
+        LinkState::Active | LinkState::Deleted(Side::Zenskar) => false,
+        LinkState::Deleted(Side::Stripe) | LinkState::Unknown | LinkState::Unlinked => true,
     }
 }
 

@@ -67,14 +67,19 @@ pub struct PlanRow {
 /// A plan at one glance.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanSummary {
-    /// Linked customers.
+    /// Linked customers, without those one of which is deleted.
     pub linked: u64,
     /// Customers that may be one of several others: a person links them.
     pub ambiguous: u64,
-    /// Customers of Stripe that are known to have no partner.
+    /// Customers of Stripe that are known to have no partner, without the ambiguous ones and without
+    /// those whose partner was deleted.
     pub only_in_stripe: u64,
-    /// Customers of Zenskar that are known to have no partner.
+    /// The same of Zenskar.
     pub only_in_zenskar: u64,
+    /// By side, when a listing last showed every customer there; `null` while none has, and then
+    /// there may be more without partner than are known. Whom events tell of since is counted.
+    #[serde(default)]
+    pub listed_at: BTreeMap<String, Option<String>>,
     /// Customers that the plan writes.
     pub customers: u64,
     /// Fields that it writes.

@@ -81,8 +81,8 @@ impl Accept for Acceptance {
 
     /// In this order: signature, form, mode, account.
     fn judge(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Verdict {
-        let signature = headers.get(SIGNATURE).map(HeaderValue::as_bytes);
-        if let Err(error) = self.secrets.verify(signature, body, now) {
+        let signature = signature(headers);
+        if let Err(error) = self.secrets.verify(signature.as_deref(), body, now) {
             return Verdict::Rejected(error.into());
         }
         let envelope = match event::parse(body) {
@@ -111,6 +111,16 @@ impl From<SignatureError> for Rejected {
             SignatureError::TooNew => Self::TooNew,
         }
     }
+}
+
+/// The header with the signatures; lines of one name are one list (RFC 9110, 5.3).
+fn signature(headers: &HeaderMap) -> Option<Vec<u8>> {
+    let lines: Vec<&[u8]> = headers
+        .get_all(SIGNATURE)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    (!lines.is_empty()).then(|| lines.join(&b','))
 }
 
 /// A thin event names its object and carries none; an endpoint gets them if it was made for them.

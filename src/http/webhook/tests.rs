@@ -15,6 +15,7 @@ use crate::telemetry::metrics::{Door, Remote};
 use crate::zenskar::hook::HookSecret;
 use aws_lc_rs::hmac;
 use axum::Router;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -76,6 +77,14 @@ impl World {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("store.redb");
         let store = Store::open(&file, StoreOptions::default()).unwrap();
+        Self::on((store, directory), limits, budget)
+    }
+
+    fn on(
+        (store, directory): (Store, tempfile::TempDir),
+        limits: Limits,
+        budget: BodyBudget,
+    ) -> Self {
         let writer = Writer::spawn(store.clone()).unwrap();
         let acceptance = watch::Sender::new(acceptance(&[SECRET, PREVIOUS]));
         let (wake, metrics) = (Arc::new(Notify::new()), Arc::new(Metrics::new("test")));
@@ -460,6 +469,76 @@ async fn a_full_queue_is_a_503_and_the_next_delivery_is_taken() {
     drop(release);
     within(async { while tasks.join_next().await.is_some() {} }).await;
     assert_eq!(world.deliver_signed(&body).await.status, 200);
+}
+
+/// A disk on which, from one moment on, nothing has room.
+#[derive(Debug, Default)]
+struct Disk {
+    bytes: redb::backends::InMemoryBackend,
+    is_full: Arc<AtomicBool>,
+}
+
+impl Disk {
+    fn room(&self) -> io::Result<()> {
+        const NO_SPACE: i32 = 28;
+        match self.is_full.load(Ordering::SeqCst) {
+            true => Err(io::Error::from_raw_os_error(NO_SPACE)),
+            false => Ok(()),
+        }
+    }
+}
+
+impl redb::StorageBackend for Disk {
+    fn len(&self) -> io::Result<u64> {
+        self.bytes.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.bytes.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.room()?;
+        self.bytes.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.bytes.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.room()?;
+        self.bytes.write(offset, data)
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_is_full_is_told_as_such() {
+    let disk = Disk::default();
+    let is_full = Arc::clone(&disk.is_full);
+    let store = Store::open_backend(disk, StoreOptions::default()).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let world = World::on((store, directory), Limits::public(), BodyBudget::default());
+    assert_eq!(world.deliver_signed(&event("evt_1", "")).await.status, 200);
+    is_full.store(true, Ordering::SeqCst);
+    let answer = world.deliver_signed(&event("evt_2", "")).await;
+    let reason = Unavailable::DiskFull;
+    assert_eq!(
+        (answer.status, answer.body.as_str()),
+        (503, reason.as_str())
+    );
+    let unavailable = &world.metrics.webhooks.unavailable;
+    assert_eq!(unavailable.of((Remote::Stripe, reason)).get(), 1);
+}
+
+#[tokio::test]
+async fn a_signature_in_two_header_lines_is_one_list() {
+    let world = World::new();
+    let body = event("evt_1", "");
+    let signature = sign(SECRET, NOW, &body);
+    let (time, proof) = signature.split_once(',').unwrap();
+    let head = format!("v1=00\r\nstripe-signature: {time}\r\nstripe-signature: {proof}");
+    assert_eq!(world.deliver(Some(&head), &body).await.status, 200);
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! Stored forms of a link and of the differences of one.
 //!
-//! Version 2 knows more fields, values and reasons than version 1, and version 3 of a link one more
-//! proof, all behind those of the version before, so that one form reads all.
+//! Version 2 knows more fields, values and reasons than version 1, version 3 of a link one more
+//! proof, and version 4 one more state, all behind those of the version before, so that one form
+//! reads all.
 
 use crate::model::difference::{Difference, Held};
 use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
@@ -14,22 +15,23 @@ use crate::store::error::RecordError;
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize)]
-pub(in crate::store) struct LinkV3 {
+pub(in crate::store) struct LinkV4 {
     stripe: String,
     zenskar: String,
     version: u64,
     base: FieldsV2,
-    state: LinkStateV1,
+    state: LinkStateV4,
     proof: LinkProofV2,
     made_at: i64,
     planned_at: i64,
 }
 
 #[derive(Serialize, Deserialize)]
-enum LinkStateV1 {
+enum LinkStateV4 {
     Active,
     Deleted(SideV1),
     Unlinked,
+    Unknown,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -44,19 +46,20 @@ enum LinkProofV2 {
 
 impl Record for Link {
     const TAG: Tag = Tag::Link;
-    const VERSION: u16 = 3;
-    type Newest = LinkV3;
+    const VERSION: u16 = 4;
+    type Newest = LinkV4;
 
-    fn to_newest(&self) -> Result<LinkV3, RecordError> {
-        Ok(LinkV3 {
+    fn to_newest(&self) -> Result<LinkV4, RecordError> {
+        Ok(LinkV4 {
             stripe: self.stripe.as_str().to_owned(),
             zenskar: self.zenskar.as_str().to_owned(),
             version: self.version,
             base: from_fields(&self.base),
             state: match self.state {
-                LinkState::Active => LinkStateV1::Active,
-                LinkState::Deleted(side) => LinkStateV1::Deleted(side.into()),
-                LinkState::Unlinked => LinkStateV1::Unlinked,
+                LinkState::Active => LinkStateV4::Active,
+                LinkState::Deleted(side) => LinkStateV4::Deleted(side.into()),
+                LinkState::Unlinked => LinkStateV4::Unlinked,
+                LinkState::Unknown => LinkStateV4::Unknown,
             },
             proof: match self.proof {
                 LinkProof::Mapping => LinkProofV2::Mapping,
@@ -73,25 +76,26 @@ impl Record for Link {
 
     fn from_version(version: u16, bytes: &[u8]) -> Result<Self, RecordError> {
         match version {
-            1..=3 => body::<LinkV3>(bytes)?.try_into(),
+            1..=4 => body::<LinkV4>(bytes)?.try_into(),
             _ => Err(RecordError::Version(version)),
         }
     }
 }
 
-impl TryFrom<LinkV3> for Link {
+impl TryFrom<LinkV4> for Link {
     type Error = RecordError;
 
-    fn try_from(stored: LinkV3) -> Result<Self, RecordError> {
+    fn try_from(stored: LinkV4) -> Result<Self, RecordError> {
         Ok(Self {
             stripe: StripeCustomerId::parse(&stored.stripe)?,
             zenskar: ZenskarCustomerId::parse(&stored.zenskar)?,
             version: stored.version,
             base: to_fields(stored.base)?,
             state: match stored.state {
-                LinkStateV1::Active => LinkState::Active,
-                LinkStateV1::Deleted(side) => LinkState::Deleted(side.into()),
-                LinkStateV1::Unlinked => LinkState::Unlinked,
+                LinkStateV4::Active => LinkState::Active,
+                LinkStateV4::Deleted(side) => LinkState::Deleted(side.into()),
+                LinkStateV4::Unlinked => LinkState::Unlinked,
+                LinkStateV4::Unknown => LinkState::Unknown,
             },
             proof: match stored.proof {
                 LinkProofV2::Mapping => LinkProof::Mapping,

@@ -352,7 +352,12 @@ fn what_knows_of_creations_is_pinned_and_older_versions_are_read() {
         proof: LinkProof::Created,
         ..link()
     };
-    pinned(&made, GOLDEN_LINK_3);
+    read(&made, GOLDEN_LINK_3);
+    let unknown = Link {
+        state: LinkState::Unknown,
+        ..link()
+    };
+    pinned(&unknown, GOLDEN_LINK_4);
 }
 
 #[test]
@@ -519,10 +524,10 @@ fn damage_is_refused() {
         })
     ));
     let mut newer = record.clone();
-    newer[1] = 4;
+    newer[1] = 5;
     assert!(matches!(
         decode::<Link>(&newer),
-        Err(RecordError::Version(4))
+        Err(RecordError::Version(5))
     ));
     let mut longer = record.clone();
     longer.push(0);
@@ -670,7 +675,7 @@ proptest! {
             stripe: id,
             version,
             base,
-            state: deleted.map_or(LinkState::Active, LinkState::Deleted),
+            state: deleted.map_or(LinkState::Unknown, LinkState::Deleted),
             proof: if person { LinkProof::Person } else { LinkProof::Mapping },
             made_at,
             planned_at,
@@ -877,6 +882,12 @@ const GOLDEN_ACTIVATIONS_2: &str = "\
 const GOLDEN_DEAD_CREATION_2: &str = "\
     0a02000400000000000000020000000e00000000000000637573746f6d65722f6375735f3102000000000000\
     006e6fc0c62d000000000005000000";
+const GOLDEN_LINK_4: &str = "\
+    08040005000000000000006375735f3103000000000000007a2d310300000000000000030000000000000000\
+    0000000100000001000000000000004102000000000000000300000002000000050000000000000031205275\
+    6500000000000000000500000000000000506172697300000000000000000000000000000000020000000000\
+    000046520300000001000000\
+    00093d0000000000808d5b0000000000";
 const GOLDEN_LINK_3: &str = "\
     08030005000000000000006375735f3103000000000000007a2d310300000000000000030000000000000000\
     0000000100000001000000000000004102000000000000000300000002000000050000000000000031205275\

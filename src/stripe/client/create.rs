@@ -28,8 +28,8 @@ impl StripeClient {
             .post(
                 CREATE_CUSTOMER,
                 "/v1/customers",
-                form.to_owned(),
-                key,
+                (form.to_owned(), key),
+                &|| true,
                 priority,
             )
             .await?;

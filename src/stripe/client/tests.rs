@@ -257,3 +257,59 @@ fn ids_cannot_leave_their_place_in_the_path() {
         ]
     );
 }
+
+#[test]
+fn a_list_that_does_not_say_whether_it_ends_is_gone_on_from() {
+    let b = bench(
+        vec![
+            ok(r#"{"data":[{"id":"cus_1"}]}"#),
+            ok(r#"{"data":[],"has_more":null}"#),
+        ],
+        None,
+    );
+    let page = |after| {
+        let page = b
+            .client
+            .customers_page(after, Detail::Plain, Priority::Sync);
+        run(&b.clock, page).unwrap().value.next
+    };
+    let next = page(None);
+    assert_eq!(next.as_ref().map(StripeCustomerId::as_str), Some("cus_1"));
+    assert_eq!(page(next.as_ref()), None);
+}
+
+#[test]
+fn a_customer_whose_tax_ids_may_not_be_read_is_read_without_them() {
+    let denied = r#"{"error":{"type":"invalid_request_error","message":"lacks a permission"}}"#;
+    let customer = r#"{"id":"cus_1","name":"A"}"#;
+    let b = bench(
+        vec![
+            Ok(response(403, &[], denied)),
+            ok(customer),
+            ok(customer),
+            Ok(response(403, &[], denied)),
+            Ok(response(403, &[], denied)),
+        ],
+        None,
+    );
+    let read = || {
+        let id = StripeCustomerId::parse("cus_1").unwrap();
+        let read = b.client.customer_in(&id, Detail::TaxIds, Priority::Sync);
+        run(&b.clock, read)
+    };
+    assert!(!b.client.lacks_tax_ids());
+    let seen = read().unwrap().value;
+    let customer = seen.presence.customer().unwrap();
+    assert_eq!(customer.value(Field::TaxIds), None);
+    assert!(b.client.lacks_tax_ids());
+    // It is known now, and asked again for another key.
+    read().unwrap();
+    b.client.set_key(ApiKey::parse("rk_test_2").unwrap());
+    assert!(!b.client.lacks_tax_ids());
+    // A key that may not read customers at all is another matter.
+    assert_eq!(read().unwrap_err().class, Class::Forbidden);
+    assert!(!b.client.lacks_tax_ids());
+    let urls = b.transport.seen();
+    let expanded: Vec<bool> = urls.iter().map(|r| r.url.contains("tax_ids")).collect();
+    assert_eq!(expanded, [true, false, false, true, false]);
+}

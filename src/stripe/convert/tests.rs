@@ -153,3 +153,42 @@ fn languages_behind_the_first_are_kept() {
         ["fr", "en"]
     );
 }
+
+#[test]
+fn one_part_of_another_form_does_not_lose_the_customer() {
+    let seen = read(
+        r#"{"id":"cus_1","name":42,"email":"a@example.com","address":{"postal_code":62701},
+           "preferred_locales":"en","shipping":"none","tax_ids":{"data":[{"country":"DE"}]},
+           "metadata":{"a":7,"b":null,"c":true,"d":" text ","e":{"deep":[1]}}}"#,
+    )
+    .unwrap();
+    let customer = seen.presence.customer().unwrap();
+    assert_eq!(customer.value(Field::Name), Some(&Value::text("42")));
+    let address = Address {
+        postal_code: "62701".into(),
+        ..Address::default()
+    };
+    assert_eq!(
+        customer.value(Field::Address),
+        Some(&Value::Address(address))
+    );
+    // In a form that is not known: not read, and not blank.
+    for field in [Field::Locale, Field::ShippingName, Field::TaxIds] {
+        assert_eq!(customer.value(field), None, "{field}");
+    }
+    for (key, value) in [
+        ("a", Value::text("7")),
+        ("b", Value::Blank),
+        ("c", Value::text("true")),
+        ("d", Value::text("text")),
+        ("e", Value::Nested(r#"{"deep":[1]}"#.to_owned())),
+    ] {
+        let pair = Field::Metadata(Pair::new(key, "csm").unwrap());
+        assert_eq!(customer.value(pair), Some(&value), "{key}");
+    }
+    // Metadata that are no map were not read.
+    let seen = read(r#"{"id":"cus_1","metadata":[]}"#).unwrap();
+    let customer = seen.presence.customer().unwrap();
+    let pair = Field::Metadata(Pair::new("a", "csm").unwrap());
+    assert_eq!(customer.value(pair), None);
+}

@@ -1,7 +1,6 @@
 use super::*;
 use crate::remote::outcome::Repeat;
 use crate::remote::testing::response;
-use std::time::Duration;
 
 const READ: Call = Call::read("read customer");
 const WRITE: Call = Call::write("update customer", Repeat::SameKey);
@@ -51,7 +50,7 @@ const TABLE: &[Row] = &[
     (500, "", "", "", AGAIN, Class::Unknown),
     (502, "", "", "", AGAIN, Class::Unknown),
     (503, "", "", "", AGAIN, Class::Unknown),
-    (302, "", "", "", Class::Refused, Class::Refused),
+    (413, "", "", "Request too large", Class::Refused, Class::Refused),
 ];
 
 #[test]
@@ -69,7 +68,15 @@ fn every_refusal_has_its_class() {
 #[test]
 fn a_body_that_is_not_stripes_is_judged_by_its_status() {
     for (status, read, write) in [
-        (404, Class::Refused, Class::Refused),
+        (302, AGAIN, Class::Unknown),
+        (307, AGAIN, Class::Unknown),
+        (400, AGAIN, Class::Unknown),
+        (404, AGAIN, Class::Unknown),
+        (405, AGAIN, Class::Unknown),
+        (409, AGAIN, Class::Unknown),
+        (413, AGAIN, Class::Unknown),
+        (403, Class::Forbidden, Class::Forbidden),
+        (429, AGAIN, AGAIN),
         (502, AGAIN, Class::Unknown),
         (401, Class::Unauthorized, Class::Unauthorized),
     ] {
@@ -80,6 +87,8 @@ fn a_body_that_is_not_stripes_is_judged_by_its_status() {
             "[]",
             r#"{"error":"text"}"#,
             r#"{"error":null}"#,
+            r#"{"error":{}}"#,
+            r#"{"message":"Not Found"}"#,
         ] {
             assert_eq!(classes(status, &[], body), (read, write), "{status} {body}");
         }
@@ -97,7 +106,11 @@ fn waits_and_advice_are_heeded() {
         (wait, Class::Unknown)
     );
     let never = [("stripe-should-retry", "false")];
-    assert_eq!(classes(409, &never, ""), (Class::Refused, Class::Refused));
+    let conflict = body("", "", "in conflict");
+    assert_eq!(
+        classes(409, &never, &conflict),
+        (Class::Refused, Class::Refused)
+    );
     assert_eq!(classes(500, &never, ""), (AGAIN, Class::Unknown));
     // A 500 that is stored under the key stays unknown whatever the advice.
     let again = [("stripe-should-retry", "true")];

@@ -343,15 +343,34 @@ fn it_is_given_the_selected_fields_that_hold_something() {
 }
 
 #[test]
-fn agreed_is_what_the_answer_shows_of_what_was_given() {
+fn a_link_begins_with_what_the_answer_shows_of_what_was_given() {
     let text = |field, text| (field, Value::text(text));
     let source =
         Customer::new([text(Field::Name, "Ann later"), text(Field::Email, "A@b.c")].into());
     let made = Customer::new([text(Field::Name, "Ann"), text(Field::Email, "a@b.c")].into());
     let made = made.without(Field::Address);
     let sent = [text(Field::Name, "Ann"), text(Field::Email, "A@b.c")].into();
-    let fields = [Field::Name, Field::Email, Field::Phone, Field::Address];
-    let expected = [text(Field::Name, "Ann"), (Field::Phone, Value::Blank)];
-    let agreed = agreed(&sent, &source, &made, &policy(fields));
-    assert_eq!(agreed, Fields::from(expected));
+    let policy = policy([Field::Name, Field::Email, Field::Phone, Field::Address]);
+    let begins = |target, shown| beginning(&sent, &source, (target, &made, shown), &policy);
+    let both = [text(Field::Name, "Ann"), (Field::Phone, Value::Blank)];
+    // Nobody can have edited it since, so its form of the address is its own.
+    for (target, stripe, zenskar) in [
+        (Side::Zenskar, "A@b.c", "a@b.c"),
+        (Side::Stripe, "a@b.c", "A@b.c"),
+    ] {
+        let begun = begins(target, Shown::ByAnswer);
+        let mut agreed = Fields::from(both.clone());
+        agreed.insert(Field::Email, Value::text("A@b.c"));
+        assert_eq!(begun.base, agreed);
+        let own = Difference {
+            field: Field::Email,
+            stripe: Value::text(stripe),
+            zenskar: Value::text(zenskar),
+            base: Some(Value::text("A@b.c")),
+            why: difference::Held::NotTaken,
+        };
+        assert_eq!(begun.not_taken, [own]);
+    }
+    let begun = begins(Side::Zenskar, Shown::Later);
+    assert_eq!((begun.base, begun.not_taken), (Fields::from(both), vec![]));
 }

@@ -1,4 +1,6 @@
 use super::*;
+use crate::model::customer::Fields;
+use crate::model::time::Timestamp;
 
 const US: &str = "cus_1";
 
@@ -26,8 +28,39 @@ fn judged(candidates: Vec<Candidate>, email_proves: bool) -> Verdict {
         candidates,
         complete: true,
         email_proves,
+        names_nobody: false,
     };
     judge(&StripeCustomerId::parse(US).unwrap(), &search)
+}
+
+#[test]
+fn a_link_over_which_nothing_moves_gives_way_to_what_remains() {
+    use LinkState::{Active, Deleted, Unknown, Unlinked};
+    // Whether the pair of its customer of Stripe with another of Zenskar takes the link's place, and
+    // the pair of its customer of Zenskar with another of Stripe.
+    for (state, same_stripe, same_zenskar) in [
+        (Active, false, false),
+        (Deleted(Side::Zenskar), true, false),
+        (Deleted(Side::Stripe), false, true),
+        (Unknown, false, true),
+        (Unlinked, true, true),
+    ] {
+        let cus = |id| StripeCustomerId::parse(id).unwrap();
+        let known = Link {
+            stripe: cus("cus_1"),
+            zenskar: zenskar("z1"),
+            version: 1,
+            base: Fields::new(),
+            state,
+            proof: LinkProof::Mapping,
+            made_at: Timestamp::default(),
+            planned_at: Timestamp::default(),
+        };
+        let gives = |stripe, id| gives_way(&known, (&cus(stripe), &zenskar(id)));
+        assert_eq!(gives("cus_1", "z2"), same_stripe, "{state:?}");
+        assert_eq!(gives("cus_2", "z1"), same_zenskar, "{state:?}");
+        assert!(!gives("cus_1", "z1"), "{state:?}");
+    }
 }
 
 #[test]
@@ -127,6 +160,7 @@ fn a_search_that_did_not_see_everybody_proves_no_uniqueness() {
         candidates: vec![candidate("a", mapping, clues)],
         complete: false,
         email_proves: true,
+        names_nobody: false,
     };
     for clues in ["x", "e"] {
         let verdict = judge(&stripe, &search(Mapping::Nothing, clues));

@@ -63,6 +63,22 @@ label! {
 }
 
 label! {
+    /// What became of a link.
+    LinkState, "state" {
+        /// It is in force.
+        Active = "active",
+        /// Its customer in Stripe is deleted.
+        DeletedInStripe = "deleted_in_stripe",
+        /// Its customer in Zenskar is deleted.
+        DeletedInZenskar = "deleted_in_zenskar",
+        /// Stripe does not know its customer.
+        UnknownInStripe = "unknown_in_stripe",
+        /// A person took it apart.
+        Unlinked = "unlinked",
+    }
+}
+
+label! {
     /// Where records wait.
     Queue, "queue" {
         /// Events to look at.

@@ -99,10 +99,27 @@ fn a_customer_that_is_not_there_is_gone() {
         );
     }
     // A page that is not Zenskar's says nothing about a customer.
-    assert_eq!(read().unwrap_err().class, Class::Refused);
-    for _ in 0..2 {
+    for _ in 0..3 {
         assert_eq!(read().unwrap_err().class, Class::Retry { after: None });
     }
+}
+
+#[test]
+fn a_write_that_is_not_wanted_when_its_turn_comes_is_not_sent() {
+    let b = bench(vec![answer(200, r#"{"id":"z1","customer_name":"Old"}"#)]);
+    let look = look(&b);
+    b.transport.seen();
+    let change = Change {
+        from: Value::text("Old"),
+        to: Value::text("New"),
+    };
+    let changes = [(Field::Name, change)].into();
+    let writing = b
+        .client
+        .update_customer(look, &changes, &|| false, Priority::Sync);
+    let failure = run(&b.clock, writing).unwrap_err();
+    assert_eq!(failure.class, Class::Retry { after: None });
+    assert!(b.transport.seen().is_empty());
 }
 
 #[test]
@@ -120,7 +137,8 @@ fn a_write_sends_what_changes_and_reads_what_came_of_it() {
     let changes = [(Field::Name, change)].into();
     let done = run(
         &b.clock,
-        b.client.update_customer(look, &changes, Priority::Sync),
+        b.client
+            .update_customer(look, &changes, &|| true, Priority::Sync),
     )
     .unwrap();
     assert_eq!(done.date, Some(NOW));
@@ -166,7 +184,8 @@ fn a_write_says_what_is_known_of_it() {
         let look = look(&b);
         let done = run(
             &b.clock,
-            b.client.update_customer(look, &changes, Priority::Sync),
+            b.client
+                .update_customer(look, &changes, &|| true, Priority::Sync),
         );
         let done = done
             .map(|done| done.value.is_some())

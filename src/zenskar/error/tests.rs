@@ -38,8 +38,14 @@ fn every_refusal_has_its_class() {
             Class::Missing,
             Class::Missing,
         ),
-        (404, "<html>nginx</html>", Class::Refused, Class::Refused),
-        (404, "", Class::Refused, Class::Refused),
+        (404, "<html>nginx</html>", AGAIN, Class::Unknown),
+        (404, "", AGAIN, Class::Unknown),
+        (404, r#"{"message":"Not Found"}"#, AGAIN, Class::Unknown),
+        (400, "<html>nginx</html>", AGAIN, Class::Unknown),
+        (400, "\"text\"", AGAIN, Class::Unknown),
+        (405, "", AGAIN, Class::Unknown),
+        (413, "<html>nginx</html>", AGAIN, Class::Unknown),
+        (422, "null", AGAIN, Class::Unknown),
         (
             400,
             r#"{"detail":"email must be unique"}"#,
@@ -63,7 +69,8 @@ fn every_refusal_has_its_class() {
             AGAIN,
             Class::Unknown,
         ),
-        (302, "", Class::Refused, Class::Refused),
+        (302, "", AGAIN, Class::Unknown),
+        (307, r#"{"message":"moved"}"#, AGAIN, Class::Unknown),
     ] {
         assert_eq!(class(READ, false, status, body), read, "{status} {body}");
         assert_eq!(class(WRITE, false, status, body), write, "{status} {body}");
@@ -76,7 +83,7 @@ fn a_cursor_that_is_refused_is_gone() {
         (400, r#"{"detail":"bad cursor"}"#, Class::CursorGone),
         (404, r#"{"detail":"x"}"#, Class::CursorGone),
         (422, r#"{"detail":[]}"#, Class::CursorGone),
-        (404, "<html>", Class::Refused),
+        (404, "<html>", AGAIN),
         (429, "{}", AGAIN),
     ] {
         assert_eq!(class(READ, true, status, body), expected, "{status} {body}");

@@ -44,6 +44,12 @@ pub enum FaultKind {
         /// The status.
         status: u16,
     },
+    /// A gateway on the way answers, in HTML; the remote does not hear of the request. A redirect
+    /// leads to a login page.
+    Gateway {
+        /// The status.
+        status: u16,
+    },
     /// The answer is held back. Combines with other faults of the same request.
     Delay {
         /// Milliseconds.

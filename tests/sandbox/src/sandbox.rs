@@ -227,6 +227,12 @@ impl Sandbox {
         world.stripe.customer(&world.base, id)
     }
 
+    /// The ids of all Stripe customers, deleted ones among them.
+    #[must_use]
+    pub fn stripe_customer_ids(&self) -> Vec<String> {
+        self.world().stripe.customer_ids()
+    }
+
     /// The tax ids of a Stripe customer, whole; none where there is no such customer.
     #[must_use]
     pub fn stripe_tax_ids(&self, id: &str) -> Vec<Value> {
@@ -384,6 +390,12 @@ impl Sandbox {
     pub fn zenskar_customer(&self, id: &str) -> Value {
         let world = self.world();
         world.zenskar.customer(&world.base, id)
+    }
+
+    /// The ids of all Zenskar customers that are there.
+    #[must_use]
+    pub fn zenskar_customer_ids(&self) -> Vec<String> {
+        self.world().zenskar.customer_ids()
     }
 
     /// The Stripe id that a Zenskar customer is mapped to.

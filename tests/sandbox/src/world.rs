@@ -41,6 +41,7 @@ impl World {
         let fault = self.base.faults.on_request(remote, request);
         let reply = match fault {
             Some(FaultKind::LoseRequest) => None,
+            Some(FaultKind::Gateway { status }) => Some(gateway(status)),
             _ => Some(self.answer(remote, request, fault.as_ref(), delay_ms)),
         };
         self.note_write(remote, request, reply.as_ref());
@@ -101,6 +102,19 @@ impl World {
             applied: reply.is_some_and(|reply| reply.applied),
         };
         self.log.write(&customer, write);
+    }
+}
+
+/// The page of a gateway.
+fn gateway(status: u16) -> Reply {
+    let mut response = Response::text(status, "<html><body>Sign in</body></html>");
+    if (300..400).contains(&status) {
+        let to = "https://login.example.com/".to_owned();
+        response.headers.push(("Location".to_owned(), to));
+    }
+    Reply {
+        response,
+        applied: false,
     }
 }
 

@@ -168,3 +168,49 @@ fn a_refused_write_to_stripe_that_is_retried_is_another_request() {
         assert_eq!(world.sandbox.stripe_customer(&stripe)["name"], "NEW");
     });
 }
+
+/// An event of before a person linked two customers anew was replayed, and counted as proof of a
+/// change once more: a person's edit of Zenskar was written over with what Stripe had held all
+/// along.
+#[test]
+fn an_event_of_before_its_link_was_made_anew_proves_nothing_when_it_is_replayed() {
+    run(async {
+        let (mut world, stripe, zenskar) = decided().await;
+        quiet(&mut world).await;
+        let after =
+            |world: &World| world.sandbox.zenskar_customer(&zenskar)["customer_name"].clone();
+        assert_eq!(after(&world), "NEW");
+        world.sandbox.clock().advance(60);
+        let who = person();
+        let apart = Command::CustomerUnlink {
+            id: stripe.clone(),
+            who,
+        };
+        engine(&world).command(apart).await.unwrap();
+        let patch = json!({ "customer_name": "A person's" });
+        let edited = world.sandbox.zenskar_update_customer(&zenskar, &patch);
+        edited.unwrap();
+        world.sandbox.clock().advance(60);
+        let anew = Command::CustomerLink {
+            stripe: stripe.clone(),
+            zenskar: zenskar.clone(),
+            who: person(),
+        };
+        engine(&world).command(anew).await.unwrap();
+        quiet(&mut world).await;
+        let events = world.sandbox.stripe_events();
+        let event = events
+            .iter()
+            .find(|event| event["type"] == "customer.updated");
+        let replay = Command::EventReplay {
+            id: event.unwrap()["id"].as_str().unwrap().to_owned(),
+            who: person(),
+        };
+        engine(&world).command(replay).await.unwrap();
+        quiet(&mut world).await;
+        assert_eq!(after(&world), "A person's");
+        let read = engine(&world).store.read().unwrap();
+        let held = read.differences(&id(&stripe)).unwrap();
+        assert_eq!(held[0].why, Held::NoBase);
+    });
+}

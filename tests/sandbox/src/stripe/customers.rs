@@ -65,6 +65,11 @@ impl Customers {
         self.live
     }
 
+    /// Every id that was ever given out.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.keys.keys().map(AsRef::as_ref)
+    }
+
     pub(crate) fn get(&self, id: &str) -> Option<&Customer> {
         self.by_key.get(self.keys.get(id)?)
     }

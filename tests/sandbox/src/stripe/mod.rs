@@ -44,6 +44,9 @@ use crate::fault::FaultKind;
 use crate::limits::{Buckets, Reads};
 use crate::message::{Request, Response};
 
+/// The permission that expanding tax ids takes besides.
+const TAX_IDS_READ: &str = "rak_tax_id_read";
+
 /// Everything the account holds.
 #[derive(Debug)]
 pub(crate) struct Stripe {
@@ -305,6 +308,11 @@ impl Stripe {
                 .contains(route.permission())
         {
             return Err(Failure::permission(&call.key, ACCOUNT, route.permission()));
+        }
+        let denied = &base.switches.stripe.denied_permissions;
+        let expands = request.query.contains("tax_ids");
+        if call.key.starts_with("rk_") && expands && denied.contains(TAX_IDS_READ) {
+            return Err(Failure::permission(&call.key, ACCOUNT, TAX_IDS_READ));
         }
         let form = params::check(route.params(), &read_form(request)?)?;
         self.carry_out(base, call, route, &form)

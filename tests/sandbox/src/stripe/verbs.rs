@@ -115,6 +115,11 @@ impl Stripe {
             .unwrap_or(Value::Null)
     }
 
+    /// The ids of all customers, deleted ones among them.
+    pub(crate) fn customer_ids(&self) -> Vec<String> {
+        self.customers.ids().map(str::to_owned).collect()
+    }
+
     /// The tax ids of a customer, whole.
     pub(crate) fn tax_ids(&self, id: &str) -> Vec<Value> {
         self.customers

@@ -25,6 +25,11 @@ pub(crate) struct Store {
 }
 
 impl Store {
+    /// The ids of all that are there.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.keys.keys().map(AsRef::as_ref)
+    }
+
     pub(crate) fn get(&self, id: &str) -> Option<&Customer> {
         self.by_key.get(self.keys.get(id)?)
     }

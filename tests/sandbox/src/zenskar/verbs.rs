@@ -70,6 +70,11 @@ impl Zenskar {
         self.written(base, id)
     }
 
+    /// The ids of all customers that are there.
+    pub(crate) fn customer_ids(&self) -> Vec<String> {
+        self.store.ids().map(str::to_owned).collect()
+    }
+
     /// The customer as `GET` shows it, lag and all, or `null`.
     pub(crate) fn seen(&mut self, base: &Base, id: &str) -> Value {
         list::one(&self.scene(base), id, "").map_or(Value::Null, Value::Object)
