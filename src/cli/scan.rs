@@ -25,6 +25,12 @@ const BAR: usize = 30;
 ///
 /// The daemon does not run, or refuses; the scan that was waited for stopped before its end.
 pub async fn scan(client: &Client, scan: Scan, out: &Out) -> Outcome {
+    if !out.is_json() {
+        let status: Status = client.get("/status").await?;
+        for line in cost(&status) {
+            out.note(&line);
+        }
+    }
     if !scan.wait {
         return done(client, Method::POST, "/scan", None, out).await;
     }
@@ -52,6 +58,31 @@ pub async fn scan(client: &Client, scan: Scan, out: &Out) -> Outcome {
         }
         SystemClock.sleep(LOOK_AGAIN).await;
     }
+}
+
+/// What a scan costs, in lines for a person: before it is asked for.
+fn cost(status: &Status) -> Vec<String> {
+    if status.sync == "off" {
+        return Vec::new();
+    }
+    let reads = status.scan.stripe_reads;
+    let left = status
+        .poll
+        .reads_floor
+        .saturating_sub(status.poll.reads_used);
+    let mut lines = vec![format!(
+        "reads of Stripe: about {reads}, and {left} are left of what every account may make in 30 \
+         days; time: {} at least",
+        span(status.scan.minutes.saturating_mul(60))
+    )];
+    if reads > left {
+        lines.push(
+            "warning: that is more than is left; Stripe allows more only where the account has the \
+             transactions for it, 500 reads each"
+                .to_owned(),
+        );
+    }
+    lines
 }
 
 /// Tells of a scan as it goes on.
@@ -183,6 +214,26 @@ mod tests {
             expected,
             ..ScanStatus::default()
         }
+    }
+
+    #[test]
+    fn what_a_scan_costs_is_told_and_warned_of() {
+        let mut status = Status {
+            sync: "import-only".to_owned(),
+            ..Status::default()
+        };
+        status.scan.stripe_reads = 201;
+        status.scan.minutes = 2;
+        status.poll.reads_floor = 10_000;
+        status.poll.reads_used = 9_799;
+        let told = "reads of Stripe: about 201, and 201 are left of what every account may make in \
+                    30 days; time: 2 min at least";
+        assert_eq!(cost(&status), [told]);
+        status.poll.reads_used = 9_800;
+        assert_eq!(cost(&status).len(), 2);
+        assert!(cost(&status)[1].starts_with("warning: that is more than is left"));
+        status.sync = "off".to_owned();
+        assert_eq!(cost(&status), Vec::<String>::new());
     }
 
     #[test]

@@ -225,6 +225,14 @@ fn scan(status: &Status, out: &Out) -> String {
         Some(at) => parts.push(format!("the last one ended {}", out.when(at))),
         None => parts.push("none has ended yet".to_owned()),
     }
+    if let (Some(stripe), Some(zenskar)) = (&scan.next_stripe, &scan.next_zenskar) {
+        parts.push(if stripe == zenskar {
+            format!("the next of both sides {}", out.when(stripe))
+        } else {
+            let (stripe, zenskar) = (out.when(stripe), out.when(zenskar));
+            format!("the next of zenskar {zenskar} and of stripe {stripe}")
+        });
+    }
     let found: BTreeMap<String, u64> = scan
         .found
         .iter()

@@ -12,7 +12,7 @@ use crate::engine::backoff;
 use crate::engine::decisions::put_decided;
 use crate::engine::error::EngineError;
 use crate::engine::gate::PARKED_FOR;
-use crate::engine::look::{describe, reason};
+use crate::engine::look::{describe, distrust, reason};
 use crate::engine::scan::step;
 use crate::engine::settings::Settings;
 use crate::model::customer::Customer;
@@ -416,6 +416,9 @@ fn put_if_there(
 fn plan_again(tx: &mut WriteTx<'_>, intent: &Intent, now: Timestamp) -> Result<(), StoreError> {
     if !put_if_there(tx, intent, None)? {
         return Ok(());
+    }
+    if intent.target == Side::Stripe {
+        distrust(tx, &intent.link)?;
     }
     let subject = Subject::Customer(intent.link.clone());
     let mut work = tx

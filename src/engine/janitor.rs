@@ -44,6 +44,7 @@ impl Engine {
                 .write("count reads", move |tx| tx.add_reads(today, reads))
                 .await?;
         }
+        self.drop_roll()?;
         let rest = self
             .writer
             .write("prune journal and runs", move |tx| {

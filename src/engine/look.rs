@@ -1,10 +1,12 @@
 //! One look at one record: read both remotes, plan, apply the plan in one transaction.
 
 mod apply;
+mod listing;
 mod proof;
 mod unknown;
 
 pub(super) use apply::remove_dead_letter;
+pub(super) use listing::distrust;
 
 use crate::engine::Engine;
 use crate::engine::backoff;
@@ -12,7 +14,6 @@ use crate::engine::delivery::target::Shown;
 use crate::engine::error::EngineError;
 use crate::engine::linking;
 use crate::engine::settings::Settings;
-use crate::model::cursor::ScanPhase;
 use crate::model::customer::Presence;
 use crate::model::event::Event;
 use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
@@ -32,7 +33,6 @@ use crate::sync::lag::READ_LAG;
 use crate::telemetry::chain;
 use crate::zenskar::client::Found;
 use apply::{Decision, SeenAt, bury, pass_over, unsettled};
-use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use unknown::is_unknown;
 
@@ -57,6 +57,8 @@ struct Sight {
     mirror: Mirror,
     /// When the customer was made, by its remote's clock, if that said.
     made_at: Option<Timestamp>,
+    /// When Zenskar's was last changed, by Zenskar's clock, if that says.
+    changed_at: Option<Timestamp>,
 }
 
 impl Sight {
@@ -68,6 +70,7 @@ impl Sight {
         };
         Self {
             made_at: observed.created,
+            changed_at: None,
             presence: observed.presence,
             mirror,
         }
@@ -128,17 +131,13 @@ impl Engine {
             }
             return self.park_unlinked(work).await;
         }
-        let stripe = self.see_stripe(id, work, &events).await?;
-        let zenskar = self.see_zenskar(&link.zenskar).await?;
+        let read = self.store.read()?;
+        let seen_before = read.mirror_seen_at(Side::Stripe, id.as_str())?;
+        drop(read);
+        let (stripe, zenskar) = self.see_both(&link, work, &events).await?;
         let now = self.clock.now();
-        if zenskar.mirror.deleted && link.state == LinkState::Active {
-            let known = self
-                .store
-                .read()?
-                .mirror(Side::Zenskar, link.zenskar.as_str())?;
-            if !known.is_some_and(|known| known.deleted) {
-                return self.confirm_gone(work, &link, &zenskar.mirror).await;
-            }
+        if self.is_newly_gone(&link, &zenskar)? {
+            return self.confirm_gone(work, &link, &zenskar.mirror).await;
         }
         let known = self.known(&link)?;
         let evidence = self.prove(&known, (&stripe, &zenskar), &events)?;
@@ -165,6 +164,7 @@ impl Engine {
                 stripe: stripe.mirror.observed_at,
                 zenskar: zenskar.mirror.observed_at,
             },
+            seen_before,
             work: work.clone(),
             link,
             plan,
@@ -194,6 +194,16 @@ impl Engine {
         } else {
             Looked::Again
         })
+    }
+
+    /// Whether Zenskar does not know the customer of a link, and did when it was last looked at.
+    fn is_newly_gone(&self, link: &Link, zenskar: &Sight) -> Result<bool, EngineError> {
+        if !zenskar.mirror.deleted || link.state != LinkState::Active {
+            return Ok(false);
+        }
+        let read = self.store.read()?;
+        let known = read.mirror(Side::Zenskar, link.zenskar.as_str())?;
+        Ok(!known.is_some_and(|known| known.deleted))
     }
 
     /// Zenskar's reads may lag behind its writes, so one answer does not end a link: the customer
@@ -272,6 +282,25 @@ impl Engine {
         Ok(events)
     }
 
+    /// Both customers of a link as they are now, or as Stripe's was listed where that serves.
+    async fn see_both(
+        &self,
+        link: &Link,
+        work: &Work,
+        events: &[Event],
+    ) -> Result<(Sight, Sight), EngineError> {
+        if events.is_empty()
+            && let Some(listed) = self.listed(&link.stripe, work)?
+        {
+            let zenskar = self.see_zenskar(&link.zenskar).await?;
+            if listed.serves_beside(&zenskar) {
+                return Ok((listed.sight, zenskar));
+            }
+        }
+        let stripe = self.see_stripe(&link.stripe, work, events).await?;
+        Ok((stripe, self.see_zenskar(&link.zenskar).await?))
+    }
+
     /// The customer as Stripe holds it: a webhook's snapshot where that is provably later than
     /// everything seen so far and complete in our version, else a fresh read.
     async fn see_stripe(
@@ -281,11 +310,6 @@ impl Engine {
         events: &[Event],
     ) -> Result<Sight, EngineError> {
         if let Some(sight) = self.snapshot(id, work, events)? {
-            return Ok(sight);
-        }
-        if events.is_empty()
-            && let Some(sight) = self.listed(id)?
-        {
             return Ok(sight);
         }
         let answer = self
@@ -302,47 +326,6 @@ impl Engine {
             answer.value,
             answer.date.unwrap_or(Timestamp::MIN),
         ))
-    }
-
-    /// The customer as the scan under way listed it. Whatever changed since comes as an event. What
-    /// is to be written to must be seen as it is now.
-    fn listed(&self, id: &StripeCustomerId) -> Result<Option<Sight>, EngineError> {
-        if self.settings().policy.writes_to(Side::Stripe) {
-            return Ok(None);
-        }
-        let read = self.store.read()?;
-        let cursor = read.scan_cursor()?;
-        let (ScanPhase::Zenskar(_), Some(began)) = (&cursor.phase, cursor.stripe_started_at) else {
-            return Ok(None);
-        };
-        let mirror = read.mirror(Side::Stripe, id.as_str())?;
-        let active = read.activations()?;
-        let Some(mut mirror) = mirror.filter(|mirror| !mirror.deleted) else {
-            return Ok(None);
-        };
-        match mirror.observed_at.cmp(&began) {
-            Ordering::Greater => {}
-            // Within the second in which the listing began, an older look cannot be told from it.
-            Ordering::Equal => return Ok(None),
-            // What was listed as it was known before has kept its mirror.
-            Ordering::Less => {
-                let roll = self.roll_of_stripe(&read, &cursor)?;
-                if mirror.observed_at == Timestamp::MIN || !roll.holds(id.as_str()) {
-                    return Ok(None);
-                }
-                mirror.observed_at = began;
-            }
-        }
-        let listed = active.covers(mirror.observed_at).then_some(mirror);
-        let settings = self.settings();
-        Ok(listed.and_then(|mirror| {
-            let observed = stripe::convert::observed(mirror.payload).ok()?;
-            // An event's snapshot may have come since, which does not show what the scan saw.
-            let customer = observed.presence.customer()?;
-            let mut selected = settings.policy.fields.iter();
-            let is_whole = selected.all(|field| customer.value(*field).is_some());
-            is_whole.then(|| Sight::stripe(observed, mirror.observed_at))
-        }))
     }
 
     /// How much of a Stripe customer is asked for: what the selected fields need.
@@ -397,7 +380,9 @@ impl Engine {
             deleted: presence == Presence::Deleted,
             payload: Vec::new(),
         };
+        let mut changed_at = None;
         if let Found::Here(look) = answer.value {
+            changed_at = look.seen().updated_at;
             mirror.payload.clone_from(&look.seen().payload);
             self.looks.keep(id, *look, self.clock.now());
         }
@@ -405,6 +390,7 @@ impl Engine {
             presence,
             mirror,
             made_at: None,
+            changed_at,
         })
     }
 

@@ -5,6 +5,10 @@
 //! customers are listed in the same way; each one without link is asked for its mapping. The scan
 //! resumes page by page after a crash, yields to everything else, and writes to neither side.
 //!
+//! It comes by itself every day. Stripe rations reads, so a scan that nobody asked for lists Zenskar
+//! alone where listing Stripe as well would take more than its share of them ([`schedule`]); and the
+//! looks that follow use what was listed in place of a read ([`crate::engine::look`]).
+//!
 //! A customer that is listed as it was known leaves its mirror as it was. Who was on a page is kept
 //! beside the scan's place, by [marks](crate::model::mark), and says at the end who was not listed
 //! ([`roll`]).
@@ -14,6 +18,7 @@
 
 mod alone;
 pub(super) mod roll;
+pub mod schedule;
 pub(super) mod step;
 mod zenskar;
 
@@ -21,7 +26,7 @@ use self::roll::Roll;
 use self::step::{Listed, Missed, Rules, ask, put_place, take_listed};
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
-use crate::model::cursor::{ScanCounts, ScanCursor, ScanPhase};
+use crate::model::cursor::{ScanCounts, ScanCursor, ScanPhase, StripeListing};
 use crate::model::customer::Field;
 use crate::model::id::StripeCustomerId;
 use crate::model::journal::Entry;
@@ -29,12 +34,13 @@ use crate::model::link::{Link, LinkState, Side};
 use crate::model::mark::Mark;
 use crate::model::time::Timestamp;
 use crate::remote::limiter::Priority;
-use crate::remote::outcome::{Class, Failure};
+use crate::remote::outcome::{Class, Failure, Page};
+use crate::stripe::convert::Observed;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How often a scan runs by itself. Listing Zenskar costs no allowance; Stripe is listed only when
-/// a scan was asked for.
+/// How often a scan runs by itself. Listing Zenskar costs no allowance; Stripe is listed as often as
+/// its [share of the allowance](schedule::LISTING_SHARE) for reads lets it.
 pub const SCAN_EVERY: Duration = Duration::from_secs(86_400);
 
 /// Links examined in one piece while looking for those that were not listed.
@@ -79,18 +85,22 @@ impl Engine {
 
     async fn begin_scan(&self, cursor: &ScanCursor) -> Result<Scanned, EngineError> {
         let now = self.clock.now();
-        if begun(cursor, now).is_none() || self.settings().policy.direction.is_none() {
+        let links = self.store.read()?.link_count()?;
+        if begun(cursor, links, now).is_none() || self.settings().policy.direction.is_none() {
             return Ok(Scanned::Idle);
         }
         self.writer
             .write("begin scan", move |tx| {
                 // What was asked for since the cursor was read counts as well.
-                match begun(&tx.scan_cursor()?, now) {
+                match begun(&tx.scan_cursor()?, links, now) {
                     Some(begun) => tx.set_scan_cursor(&begun),
                     None => Ok(()),
                 }
             })
             .await?;
+        if self.store.read()?.scan_cursor()?.listing.is_none() {
+            self.roll.forget();
+        }
         Ok(Scanned::Page)
     }
 
@@ -99,6 +109,9 @@ impl Engine {
         mut cursor: ScanCursor,
         after: Option<StripeCustomerId>,
     ) -> Result<Scanned, EngineError> {
+        if cursor.stripe_started_at.is_none() {
+            cursor.zenskar_before = self.zenskar_time().await?;
+        }
         let answer = match self
             .stripe
             .customers_page(after.as_ref(), self.detail(), Priority::Scan)
@@ -122,17 +135,11 @@ impl Engine {
         };
         self.gate.open(Side::Stripe);
         let observed_at = answer.date.unwrap_or(Timestamp::MIN);
-        let page = answer.value;
-        cursor.stripe_started_at = cursor.stripe_started_at.or(answer.date);
-        cursor.stripe_listed_until = cursor.stripe_listed_until.max(answer.date);
-        cursor.found.stripe = cursor.found.stripe.saturating_add(count(page.items.len()));
-        cursor.before = after;
-        cursor.phase = match page.next {
-            Some(last) => ScanPhase::Stripe(Some(last)),
-            None => to_zenskar(&mut cursor),
-        };
-        let at_end = cursor.phase == ScanPhase::Zenskar(None);
         let now = self.clock.now();
+        let page = answer.value;
+        cursor.before = after;
+        note_page(&mut cursor, answer.date, &page, now);
+        let at_end = cursor.phase == ScanPhase::Zenskar(None);
         let settings = self.settings();
         let read = self.store.read()?;
         let mut listed = BTreeMap::new();
@@ -140,9 +147,7 @@ impl Engine {
             listed.insert(seen.id.clone(), Listed::new(&read, seen, observed_at)?);
         }
         drop(read);
-        let kept = listed.iter().filter(|(_, seen)| seen.is_kept());
-        let marks: Vec<Mark> = kept.map(|(id, _)| Mark::of(id.as_str())).collect();
-        if at_end && let Some(most) = self.missed_too_many(&mut cursor, &listed, &marks).await? {
+        if at_end && let Some(most) = self.missed_too_many(&mut cursor, &listed).await? {
             let why = format!(
                 "more than {most} linked customers are not listed: \
                  is stripe.account or the key another account's?"
@@ -156,17 +161,35 @@ impl Engine {
                     active: &tx.activations()?,
                     match_email: settings.match_email,
                 };
+                let mut marks = Vec::new();
                 for (id, seen) in &listed {
-                    let differing = take_listed(tx, id, seen, &rules, now)?;
-                    count_differing(&mut cursor, Side::Stripe, &differing);
+                    let taken = take_listed(tx, id, seen, &rules, now)?;
+                    count_differing(&mut cursor, Side::Stripe, &taken.differing);
+                    marks.extend(taken.kept.then(|| Mark::of(id.as_str())));
                 }
                 tx.put_listed(Side::Stripe, cursor.stripe_pages, &marks)?;
                 cursor.stripe_pages = cursor.stripe_pages.saturating_add(1);
+                if at_end {
+                    listing_ends(&mut cursor, now);
+                }
                 put_place(tx, cursor)
             })
             .await?;
         self.wake.look.notify_one();
         Ok(Scanned::Page)
+    }
+
+    /// Zenskar's time, where the looks that follow need it: asked for if it is not known yet.
+    async fn zenskar_time(&self) -> Result<Option<Timestamp>, EngineError> {
+        if !self.settings().policy.writes_to(Side::Stripe) {
+            return Ok(None);
+        }
+        if let Some(known) = self.zenskar.remote_now() {
+            return Ok(Some(known));
+        }
+        let asked = self.zenskar.customers_page(None, Priority::Scan).await;
+        let answer = asked.map_err(|failure| self.refused(failure))?;
+        Ok(answer.date)
     }
 
     /// Takes an earlier place in a listing whose place is gone, unless that happened too often.
@@ -193,10 +216,18 @@ impl Engine {
         let now = self.clock.now();
         tracing::error!(event = "scan_stopped", %why);
         let entry = Entry::engine(now, "scan stopped", &"scan").with("why", &why);
+        // What was listed of Stripe until now has been read, and counts when the next one is due.
+        let listed_at = match cursor.phase {
+            ScanPhase::Stripe(_) => Some(now),
+            ScanPhase::Idle | ScanPhase::Zenskar(_) => cursor.stripe_listed_at,
+        };
         let stopped = ScanCursor {
             phase: ScanPhase::Idle,
+            stripe_listed_at: listed_at,
             finished_at: Some(now),
             stopped: Some(why),
+            // It may be another account's.
+            listing: None,
             ..cursor
         };
         self.writer
@@ -216,22 +247,17 @@ impl Engine {
         failure: &Failure,
     ) -> Result<Scanned, EngineError> {
         let now = self.clock.now();
-        let mut after: Option<StripeCustomerId> = None;
-        loop {
-            let links = self.store.read()?.links(after.as_ref(), LINKS_STEP)?;
-            let Some(last) = links.last() else { break };
-            after = Some(last.stripe.clone());
-            self.writer
-                .write("look at linked customers", move |tx| {
-                    let linked = |link: &&Link| link.state != LinkState::Unlinked;
-                    let mut linked = links.iter().filter(linked);
-                    linked.try_for_each(|link| ask(tx, &link.stripe, now))
-                })
-                .await?;
+        let links = self.store.read()?.link_count()?;
+        let looks = schedule::may_look_at_each(&cursor, links, now);
+        if looks {
+            self.look_at_each(now).await?;
+            cursor.stripe_each_at = Some(now);
         }
-        cursor.phase = to_zenskar(&mut cursor);
+        cursor.phase = to_zenskar(&mut cursor, now);
+        let reads = if looks { links } else { 0 };
         let entry = Entry::engine(now, "scan without Stripe", &"stripe/customers")
-            .with("why", &crate::engine::look::reason(failure));
+            .with("why", &crate::engine::look::reason(failure))
+            .with("customers to be read one by one", &reads);
         self.writer
             .write("scan without Stripe", move |tx| {
                 tx.append_journal(&entry)?;
@@ -242,17 +268,35 @@ impl Engine {
         Ok(Scanned::Page)
     }
 
+    /// Makes work of every linked customer.
+    async fn look_at_each(&self, now: Timestamp) -> Result<(), EngineError> {
+        let mut after: Option<StripeCustomerId> = None;
+        loop {
+            let links = self.store.read()?.links(after.as_ref(), LINKS_STEP)?;
+            let Some(last) = links.last() else {
+                return Ok(());
+            };
+            after = Some(last.stripe.clone());
+            self.writer
+                .write("look at linked customers", move |tx| {
+                    let linked = |link: &&Link| link.state != LinkState::Unlinked;
+                    let mut linked = links.iter().filter(linked);
+                    linked.try_for_each(|link| ask(tx, &link.stripe, now))
+                })
+                .await?;
+        }
+    }
+
     /// Makes work of the linked customers that the listing did not hold, unless they are more than
     /// may be missing: then it says how many may.
     async fn missed_too_many(
         &self,
         cursor: &mut ScanCursor,
         last_page: &BTreeMap<StripeCustomerId, Listed>,
-        marks: &[Mark],
     ) -> Result<Option<usize>, EngineError> {
         let began = cursor.stripe_started_at.unwrap_or(Timestamp::MIN);
         let read = self.store.read()?;
-        let roll = Roll::read(&read, (Side::Stripe, cursor), marks)?;
+        let roll = Roll::read(&read, (Side::Stripe, cursor), &[])?;
         let missed = Missed::find(&read, |link| {
             let id = link.stripe.as_str();
             if roll.holds(id) || last_page.contains_key(&link.stripe) {
@@ -291,15 +335,14 @@ impl Engine {
 }
 
 /// The scan that is due after this cursor, if any is.
-fn begun(cursor: &ScanCursor, now: Timestamp) -> Option<ScanCursor> {
-    let is_due = |at: Timestamp| now.since(at) >= SCAN_EVERY;
+fn begun(cursor: &ScanCursor, links: u64, now: Timestamp) -> Option<ScanCursor> {
+    let next = schedule::next(cursor, links);
     let unread = cursor.unread_again.is_some_and(|at| at <= now);
-    let asked = cursor.wanted || unread;
+    let lists_stripe = cursor.wanted || next.stripe <= now;
+    let is_due = lists_stripe || next.zenskar <= now;
     // A scan that stopped has not shown that this is the account the links are of.
-    let lists_stripe = asked || cursor.finished_at.is_none() || cursor.stopped.is_some();
-    let is_due = cursor.finished_at.is_none_or(is_due);
-    let is_sweep = !asked && !is_due && cursor.sweep_wanted && !lists_stripe;
-    if !asked && !is_due && !is_sweep {
+    let is_sweep = !is_due && cursor.sweep_wanted && cursor.stopped.is_none();
+    if !is_due && !is_sweep {
         return None;
     }
     Some(ScanCursor {
@@ -323,6 +366,12 @@ fn begun(cursor: &ScanCursor, now: Timestamp) -> Option<ScanCursor> {
         stripe_listed_until: cursor.stripe_listed_until,
         stripe_pages: 0,
         zenskar_pages: 0,
+        zenskar_before: None,
+        // Its pages are written anew.
+        listing: cursor.listing.clone().filter(|_| !lists_stripe),
+        stripe_listed_at: cursor.stripe_listed_at,
+        stripe_customers: cursor.stripe_customers,
+        stripe_each_at: cursor.stripe_each_at.filter(|_| !cursor.wanted),
         before: None,
         handled: None,
         restarts: 0,
@@ -337,8 +386,45 @@ fn count_differing(cursor: &mut ScanCursor, side: Side, fields: &[Field]) {
     }
 }
 
+/// A page of Stripe's listing was shown at `date`, by Stripe's clock.
+fn note_page(
+    cursor: &mut ScanCursor,
+    date: Option<Timestamp>,
+    page: &Page<Observed, StripeCustomerId>,
+    now: Timestamp,
+) {
+    cursor.stripe_started_at = cursor.stripe_started_at.or(date);
+    cursor.stripe_listed_until = cursor.stripe_listed_until.max(date);
+    cursor.found.stripe = cursor.found.stripe.saturating_add(count(page.items.len()));
+    cursor.phase = match &page.next {
+        Some(last) => ScanPhase::Stripe(Some(last.clone())),
+        None => to_zenskar(cursor, now),
+    };
+}
+
+/// Stripe's listing came to its end.
+fn listing_ends(cursor: &mut ScanCursor, now: Timestamp) {
+    cursor.stripe_customers = cursor.found.stripe;
+    cursor.listing = cursor.stripe_started_at.map(|began_at| StripeListing {
+        began_at,
+        zenskar_before: cursor.zenskar_before,
+        ended_at: now,
+        serves_until: None,
+        pages: cursor.stripe_pages,
+    });
+}
+
+/// The listing, whose scan ends now: it serves what was asked for until then.
+fn served(listing: Option<StripeListing>, now: Timestamp) -> Option<StripeListing> {
+    listing.map(|listing| StripeListing {
+        serves_until: listing.serves_until.or(Some(now)),
+        ..listing
+    })
+}
+
 /// The beginning of Zenskar's listing: what the place in Stripe's needed is dropped.
-fn to_zenskar(cursor: &mut ScanCursor) -> ScanPhase {
+fn to_zenskar(cursor: &mut ScanCursor, now: Timestamp) -> ScanPhase {
+    cursor.stripe_listed_at = Some(now);
     cursor.before = None;
     cursor.restarts = 0;
     ScanPhase::Zenskar(None)

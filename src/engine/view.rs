@@ -267,6 +267,19 @@ pub struct ScanStatus {
     /// Why the last one stopped before its end, if it did.
     #[serde(default)]
     pub stopped: Option<String>,
+    /// When Stripe's customers are listed next without being asked for; absent while a scan is
+    /// under way, before the first, and while sync is off.
+    #[serde(default)]
+    pub next_stripe: Option<String>,
+    /// The same of Zenskar's.
+    #[serde(default)]
+    pub next_zenskar: Option<String>,
+    /// Reads of Stripe that a scan takes which is asked for at this moment, as far as it is known.
+    #[serde(default)]
+    pub stripe_reads: u64,
+    /// Minutes that it takes at least.
+    #[serde(default)]
+    pub minutes: u64,
 }
 
 /// The store.

@@ -113,6 +113,18 @@ pub struct ScanCursor {
     pub stripe_listed_until: Option<Timestamp>,
     /// Pages of its listing of Stripe whose customers the store keeps.
     pub stripe_pages: u64,
+    /// When its listing of Stripe had not begun yet, by Zenskar's own clock.
+    pub zenskar_before: Option<Timestamp>,
+    /// The last listing of Stripe that came to its end, until another one begins.
+    pub listing: Option<StripeListing>,
+    /// When a listing of Stripe last took its turn: it ended, was refused or stopped (this host's
+    /// clock).
+    pub stripe_listed_at: Option<Timestamp>,
+    /// Customers of the last listing of Stripe that came to its end.
+    pub stripe_customers: u64,
+    /// When every linked customer was last looked at because Stripe could not be listed (this
+    /// host's clock); asking for a scan clears it.
+    pub stripe_each_at: Option<Timestamp>,
     /// Pages of its listing of Zenskar whose customers the store keeps.
     pub zenskar_pages: u64,
     /// The end of the page before the last one of Stripe's listing: where to go on when the
@@ -125,6 +137,21 @@ pub struct ScanCursor {
     pub restarts: u32,
     /// Why the last scan stopped before its end.
     pub stopped: Option<String>,
+}
+
+/// A listing of Stripe that came to its end: looks that follow from it need not read Stripe again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StripeListing {
+    /// When it began, by Stripe's own clock.
+    pub began_at: Timestamp,
+    /// When it had not begun yet, by Zenskar's own clock.
+    pub zenskar_before: Option<Timestamp>,
+    /// When it ended (this host's clock).
+    pub ended_at: Timestamp,
+    /// When its scan ended (this host's clock): it serves the looks that were asked for until then.
+    pub serves_until: Option<Timestamp>,
+    /// Its pages, whose customers the store keeps.
+    pub pages: u64,
 }
 
 /// What a scan is doing.

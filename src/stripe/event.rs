@@ -70,6 +70,9 @@ pub enum EventError {
     /// More than [`EVENT_BYTES_MAX`].
     #[error("an event of more than {EVENT_BYTES_MAX} bytes")]
     TooLarge,
+    /// Not text, which JSON is.
+    #[error("an event that is not UTF-8")]
+    Encoding(#[source] std::str::Utf8Error),
     /// Not JSON, or not of the documented form.
     #[error("not an event of stripe")]
     Shape(#[source] serde_json::Error),
@@ -154,7 +157,9 @@ struct Data<'a> {
 ///
 /// Bytes that are not an event.
 pub fn parse(bytes: &[u8]) -> Result<Envelope, EventError> {
-    // Every webhook passes here before it is acknowledged: one pass does for what Stripe sends.
+    // Every webhook passes here before it is acknowledged: one pass does for what Stripe sends. What
+    // that skips over is not looked at.
+    std::str::from_utf8(bytes).map_err(EventError::Encoding)?;
     let wire: Wire<About> = match decode(bytes) {
         Err(EventError::Shape(_)) => decode::<Wire<IgnoredAny>>(bytes)?.about_nothing(),
         wire => wire?,

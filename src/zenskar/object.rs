@@ -140,25 +140,24 @@ impl List {
         use serde_json::value::RawValue;
         use std::collections::BTreeMap;
 
-        let rows = |raw: &RawValue| -> Option<Vec<Vec<u8>>> {
-            let rows: Vec<&RawValue> = serde_json::from_str(raw.get()).ok()?;
+        let rows = |json: &[u8]| -> Option<Vec<Vec<u8>>> {
+            let rows: Vec<&RawValue> = serde_json::from_slice(json).ok()?;
             Some(
                 rows.iter()
                     .map(|row| row.get().as_bytes().to_vec())
                     .collect(),
             )
         };
-        let whole: &RawValue = serde_json::from_slice(body).ok()?;
-        if whole.get().starts_with('[') {
+        if body.trim_ascii_start().starts_with(b"[") {
             return Some(Self {
-                rows: rows(whole)?,
+                rows: rows(body)?,
                 next: None,
             });
         }
-        let envelope: BTreeMap<String, &RawValue> = serde_json::from_str(whole.get()).ok()?;
+        let envelope: BTreeMap<String, &RawValue> = serde_json::from_slice(body).ok()?;
         let rows = ["results", "data", "customers"]
             .iter()
-            .find_map(|key| rows(envelope.get(*key)?))?;
+            .find_map(|key| rows(envelope.get(*key)?.get().as_bytes()))?;
         let json =
             |key: &str| -> Option<Json> { serde_json::from_str(envelope.get(key)?.get()).ok() };
         let next = match (json("next"), json("cursor")) {

@@ -24,6 +24,7 @@ mod matching;
 mod outage;
 mod reload;
 mod runs;
+mod scan;
 mod start;
 mod support;
 mod webhook;

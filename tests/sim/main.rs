@@ -22,6 +22,7 @@ mod people;
 mod quiet;
 mod reference;
 mod reproductions;
+mod rest;
 mod run;
 mod seeds;
 mod store;

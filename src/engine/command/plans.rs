@@ -137,7 +137,7 @@ impl Engine {
 }
 
 /// How long so many requests take at the rate of the slowest limiter.
-fn seconds(requests: u64, limiters: &[LimiterStats]) -> u64 {
+pub(super) fn seconds(requests: u64, limiters: &[LimiterStats]) -> u64 {
     let rates = limiters.iter().map(|limiter| limiter.milli_rate);
     let rate = rates.min().unwrap_or(1_000).max(1);
     requests.saturating_mul(1_000).div_ceil(rate)

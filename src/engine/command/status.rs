@@ -1,9 +1,11 @@
 //! The whole state at one glance.
 
+use super::plans::seconds;
 use super::remotes::{for_people, problems_for_people, problems_of_remotes};
 use super::{CommandError, connection, show_time};
 use crate::engine::Engine;
 use crate::engine::poller::{READS_DAYS, READS_FLOOR};
+use crate::engine::scan::schedule;
 use crate::engine::settings::Poll;
 use crate::engine::view::{
     ChangesStatus, Daemon, PollStatus, Problem, ScanStatus, Status, StoreStatus,
@@ -70,7 +72,7 @@ impl Engine {
             creations: self.creations_status(&read)?,
             poll: self.poll_status(&read)?,
             changes: self.changes_status(&read)?,
-            scan: scan_status(&read.scan_cursor()?, links.active, now),
+            scan: self.scan_status(&read)?,
             store: self.store_status(&read)?,
             daemon: Daemon::default(),
         };
@@ -158,6 +160,41 @@ impl Engine {
     }
 }
 
+impl Engine {
+    fn scan_status(&self, read: &ReadTx<'_>) -> Result<ScanStatus, CommandError> {
+        let (cursor, links) = (read.scan_cursor()?, read.link_counts()?.active);
+        let mut status = scan_status(&cursor, links, self.clock.now());
+        status.stripe_reads = scan_reads(&cursor, links);
+        let settings = self.settings();
+        let is_idle = cursor.phase == ScanPhase::Idle;
+        if settings.policy.direction.is_some() && is_idle && cursor.finished_at.is_some() {
+            let next = schedule::next(&cursor, links);
+            status.next_stripe = show_time(next.stripe);
+            status.next_zenskar = show_time(next.zenskar);
+        }
+        let customers = schedule::customers(&cursor, links);
+        let pages = schedule::listing_reads(customers);
+        // One after the other; each customer of Zenskar without link is asked for its mapping too.
+        let unlinked = cursor.found.zenskar.saturating_sub(links);
+        status.minutes = seconds(status.stripe_reads, &self.stripe.limiters())
+            .saturating_add(seconds(
+                pages.saturating_add(unlinked),
+                &self.zenskar.limiters(),
+            ))
+            .div_ceil(60);
+        Ok(status)
+    }
+}
+
+/// Reads of Stripe that a scan takes which is asked for at this moment.
+fn scan_reads(cursor: &ScanCursor, links: u64) -> u64 {
+    match cursor.stripe_each_at {
+        // Stripe's customers could not be listed: the linked ones are read one by one.
+        Some(_) => links,
+        None => schedule::listing_reads(schedule::customers(cursor, links)),
+    }
+}
+
 /// The scan; `links` customers are linked.
 fn scan_status(cursor: &ScanCursor, links: u64, now: Timestamp) -> ScanStatus {
     let is_idle = cursor.phase == ScanPhase::Idle;
@@ -217,6 +254,7 @@ fn scan_status(cursor: &ScanCursor, links: u64, now: Timestamp) -> ScanStatus {
         ]
         .map(|(name, count)| (name.to_owned(), count))
         .into(),
+        ..ScanStatus::default()
     }
 }
 

@@ -27,6 +27,8 @@ pub(super) struct Decision {
     pub(super) zenskar: PreparedMirror,
     /// When each side was seen, by its own clock.
     pub(super) seen_at: SeenAt,
+    /// When Stripe had been seen before.
+    pub(super) seen_before: Option<Timestamp>,
     pub(super) now: Timestamp,
 }
 
@@ -38,7 +40,8 @@ pub(super) struct SeenAt {
 }
 
 impl Decision {
-    /// Applies the plan, unless the link moved since it was read, or the rules did.
+    /// Applies the plan, unless the link moved since it was read, the rules did, or Stripe was seen
+    /// later.
     pub(super) fn apply(&self, tx: &mut WriteTx<'_>) -> Result<bool, StoreError> {
         let id = &self.link.stripe;
         let unmoved = tx.link(id)?.is_some_and(|link| {
@@ -47,7 +50,10 @@ impl Decision {
                 && link.made_at == self.link.made_at
         });
         let unmoved = unmoved && tx.activations()? == self.active;
-        if !unmoved {
+        // A scan may have listed the customer meanwhile, and later than it was read here.
+        let known = tx.mirror_seen_at(Side::Stripe, id.as_str())?;
+        let overtaken = known != self.seen_before && known > Some(self.seen_at.stripe);
+        if !unmoved || overtaken {
             return Ok(false);
         }
         tx.put_mirror(&self.stripe)?;

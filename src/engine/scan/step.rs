@@ -2,7 +2,8 @@
 
 use crate::engine::linking::email_of;
 use crate::engine::looks::wait_after;
-use crate::engine::scan::{LINKS_STEP, MISSED_MAX, SCAN_EVERY};
+use crate::engine::poller::READS_FLOOR;
+use crate::engine::scan::{LINKS_STEP, MISSED_MAX, schedule};
 use crate::model::cursor::ScanCursor;
 use crate::model::customer::{Field, Presence};
 use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
@@ -58,13 +59,16 @@ pub(in crate::engine) fn want_sweep(tx: &mut WriteTx<'_>) -> Result<bool, StoreE
 }
 
 /// Asks for a scan because events could not be read: now, or, since the same event is met in
-/// several windows and each scan costs reads, a day after the last one. Whether it is due at once.
+/// several windows and each scan costs reads, as long after the last one as such scans follow one
+/// another by themselves. Whether it is due at once.
 pub(in crate::engine) fn want_for_unread(
     tx: &mut WriteTx<'_>,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let cursor = tx.scan_cursor()?;
-    let again = cursor.unread_at.map(|at| at.plus(SCAN_EVERY));
+    let customers = schedule::customers(&cursor, tx.link_count()?);
+    let every = schedule::listing_period(customers, READS_FLOOR);
+    let again = cursor.unread_at.map(|at| at.plus(every));
     if let Some(again) = again.filter(|again| *again > now) {
         tx.set_scan_cursor(&ScanCursor {
             unread_again: Some(again),
@@ -124,25 +128,23 @@ impl Listed {
         })
     }
 
-    /// Whether its mirror will be what this listing, or a later look, showed.
-    pub(super) fn is_kept(&self) -> bool {
-        self.observed_at > Timestamp::MIN && !matches!(self.mirror, Kept::TooLarge)
-    }
-
-    /// Writes the mirror, where it is not what was seen.
-    fn keep(&self, tx: &mut WriteTx<'_>, id: &StripeCustomerId) -> Result<(), StoreError> {
+    /// Writes the mirror, where it is not what was seen. Whether it is what this listing, or a later
+    /// look, showed.
+    fn keep(&self, tx: &mut WriteTx<'_>, id: &StripeCustomerId) -> Result<bool, StoreError> {
         let known = tx.mirror_seen_at(Side::Stripe, id.as_str())?;
-        // `Date` counts whole seconds: a read of the same second may be the later one.
-        if known.is_some_and(|known| known >= self.observed_at) {
-            return Ok(());
-        }
+        let is_timed = self.observed_at > Timestamp::MIN;
         match &self.mirror {
-            Kept::Same(at, _) if known == Some(*at) => Ok(()),
+            Kept::Same(at, _) if known == Some(*at) => Ok(is_timed),
+            // `Date` counts whole seconds: a read of the same second may be the later one.
+            _ if known == Some(self.observed_at) => Ok(false),
+            Kept::TooLarge => Ok(false),
+            _ if known.is_some_and(|known| known > self.observed_at) => Ok(is_timed),
             // Another look came between, and the listing is later than that.
-            Kept::Same(_, mirror) => prepared(Side::Stripe, id.as_str(), mirror)?
-                .map_or(Ok(()), |mirror| tx.put_mirror(&mirror)),
-            Kept::Anew(mirror) => tx.put_mirror(mirror),
-            Kept::TooLarge => Ok(()),
+            Kept::Same(_, mirror) => match prepared(Side::Stripe, id.as_str(), mirror)? {
+                Some(mirror) => tx.put_mirror(&mirror).map(|()| is_timed),
+                None => Ok(false),
+            },
+            Kept::Anew(mirror) => tx.put_mirror(mirror).map(|()| is_timed),
         }
     }
 }
@@ -179,15 +181,23 @@ pub(super) struct Rules<'a> {
     pub(super) match_email: bool,
 }
 
+/// What became of a listed customer of Stripe.
+pub(super) struct Taken {
+    /// The fields that are not as agreed.
+    pub(super) differing: Vec<Field>,
+    /// Whether its mirror is what the listing, or a later look, showed.
+    pub(super) kept: bool,
+}
+
 /// Takes one customer of Stripe's listing: the mirror follows, and a linked customer that does not
-/// look as it did becomes work. Gives the fields that are not as agreed.
+/// look as it did becomes work.
 pub(super) fn take_listed(
     tx: &mut WriteTx<'_>,
     id: &StripeCustomerId,
     seen: &Listed,
     rules: &Rules<'_>,
     now: Timestamp,
-) -> Result<Vec<Field>, StoreError> {
+) -> Result<Taken, StoreError> {
     let link = tx.link(id)?;
     if let Some(Ok(named)) = seen.names.as_deref().map(ZenskarCustomerId::parse) {
         tx.note_named(&named, id)?;
@@ -224,8 +234,8 @@ pub(super) fn take_listed(
             differing.clear();
         }
     }
-    seen.keep(tx, id)?;
-    Ok(differing)
+    let kept = seen.keep(tx, id)?;
+    Ok(Taken { differing, kept })
 }
 
 /// Whether a customer of Zenskar, linked like this, is not as the store knows it: agreed, or shown

@@ -1,14 +1,18 @@
 use super::step::prepared;
 use super::*;
 use crate::engine::command::Command;
+use crate::engine::delivery::Delivered;
 use crate::engine::linking::new_link;
-use crate::engine::testing::{Bench, says};
+use crate::engine::look::Looked;
+use crate::engine::settings::Settings;
+use crate::engine::testing::{Bench, Script, says};
 use crate::model::customer::{Fields, Value};
 use crate::model::id::ZenskarCustomerId;
 use crate::model::link::LinkProof;
 use crate::model::mirror::Mirror;
 use crate::model::work::Subject;
 use crate::store::PreparedMirror;
+use crate::sync::policy::{Direction, Policy};
 
 const NOW: i64 = 2_000_000;
 
@@ -236,6 +240,79 @@ fn a_scan_that_stopped_is_a_problem_until_one_comes_to_its_end() {
 }
 
 #[test]
+fn the_scan_of_every_day_lists_stripe_and_shows_what_no_event_told() {
+    let renamed = listed(&["cus_1"], false).replace(r#""name":"A""#, r#""name":"B""#);
+    let bench = Bench::new(
+        vec![
+            says(200, NOW, &listed(&["cus_1"], false)),
+            says(200, NOW + 86_400, &renamed),
+        ],
+        vec![
+            says(200, NOW, &zenskar(&["z1"])),
+            says(200, NOW + 86_400, &zenskar(&["z1"])),
+        ],
+    );
+    bench.link("cus_1", "z1", LinkState::Active);
+    let place = (Side::Stripe, Field::Name);
+    for (day, differing) in [(0_u64, None), (1, Some(&1))] {
+        let now = Timestamp::from_seconds(NOW).plus(SCAN_EVERY * u32::try_from(day).unwrap());
+        bench.clock.set(now);
+        while bench.scan().unwrap() != Scanned::Finished {}
+        let asked = bench.stripe.seen();
+        let paths: Vec<&str> = asked.iter().map(|request| request.url.as_str()).collect();
+        assert!(
+            paths.len() == 1 && paths[0].contains("/v1/customers?"),
+            "{paths:?}"
+        );
+        assert_eq!(bench.place().differing.get(&place), differing, "day {day}");
+        assert!(bench.has_work("cus_1"));
+        // Nothing more until tomorrow, and the status says so.
+        assert_eq!(bench.scan().unwrap(), Scanned::Idle);
+        let status = bench.run(bench.engine.command(Command::Status)).unwrap();
+        let ended = bench.place().finished_at.unwrap();
+        let tomorrow = ended.plus(SCAN_EVERY).to_string();
+        let status = format!("{status:?}");
+        assert_eq!(
+            status.matches(&tomorrow).count(),
+            2,
+            "{tomorrow} in {status}"
+        );
+    }
+}
+
+#[test]
+fn looks_in_place_of_a_listing_are_spared_unless_a_person_asks() {
+    let refused = || says(403, NOW, "{}");
+    let page = || says(200, NOW, &zenskar(&["z1"]));
+    // Each time it is asked without tax ids too.
+    let bench = Bench::new(
+        (0..6).map(|_| refused()).collect(),
+        vec![page(), page(), page()],
+    );
+    bench.link("cus_1", "z1", LinkState::Active);
+    // A day and a minute: a wait for the limiter moves the clock by less than a second.
+    let looked = |day: i64| Some(NOW + 86_460 * day);
+    let scan_on = |day: i64| {
+        bench.write(|tx| tx.remove_work(&Subject::Customer(cus("cus_1"))));
+        bench.clock.set(Timestamp::from_seconds(NOW + 86_460 * day));
+        while bench.scan().unwrap() != Scanned::Finished {}
+        bench.place().stripe_each_at.map(Timestamp::seconds)
+    };
+    assert_eq!(scan_on(0), looked(0));
+    bench.write(|tx| {
+        let cursor = tx.scan_cursor()?;
+        // As after looks at 2,000 customers, which may be repeated in 30 days.
+        tx.set_scan_cursor(&ScanCursor {
+            stripe_each_at: cursor.stripe_each_at.map(|at| at.plus(SCAN_EVERY * 29)),
+            ..cursor
+        })
+    });
+    assert_eq!(scan_on(1), Some(NOW + 86_400 * 29));
+    assert!(bench.write(step::want));
+    assert_eq!(scan_on(2), looked(2));
+}
+
+#[test]
 fn without_the_right_to_list_every_linked_customer_is_looked_at() {
     // It is asked without tax ids too: that right may be the one that is missing.
     let denied = || says(403, NOW, "{}");
@@ -288,7 +365,7 @@ fn an_unread_event_brings_a_scan_now_and_another_a_day_later() {
     let bench = Bench::new(Vec::new(), Vec::new());
     bench.at_phase(ScanPhase::Idle);
     assert!(bench.write(move |tx| step::want_for_unread(tx, now)));
-    let first = begun(&bench.place(), now).unwrap();
+    let first = begun(&bench.place(), 0, now).unwrap();
     assert_eq!(first.phase, ScanPhase::Stripe(None));
     bench.write(move |tx| {
         tx.set_scan_cursor(&ScanCursor {
@@ -298,9 +375,9 @@ fn an_unread_event_brings_a_scan_now_and_another_a_day_later() {
         })
     });
     assert!(!bench.write(move |tx| step::want_for_unread(tx, now)));
-    assert!(begun(&bench.place(), now).is_none());
+    assert!(begun(&bench.place(), 0, now).is_none());
     let tomorrow = now.plus(SCAN_EVERY);
-    let second = begun(&bench.place(), tomorrow).unwrap();
+    let second = begun(&bench.place(), 0, tomorrow).unwrap();
     assert_eq!(second.phase, ScanPhase::Stripe(None));
     assert_eq!(
         (second.unread_at, second.unread_again),
@@ -527,6 +604,108 @@ fn what_is_not_as_agreed_is_counted_by_side_and_field() {
     let differing = bench.place().differing;
     assert_eq!(differing.get(&(Side::Zenskar, Field::Name)), Some(&1));
     assert!(differing.keys().all(|(side, _)| *side == Side::Zenskar));
+}
+
+/// Two customers that agree in their name, listed in Stripe while `changed_at` is when Zenskar's
+/// were changed; both ways. The looks at them are due.
+fn listed_both_ways(stripe: Script, zenskar: Script) -> Bench {
+    let mut answers = vec![says(200, NOW, &listed(&["cus_1"], false))];
+    answers.extend(stripe);
+    let mut rows = vec![says(200, NOW, r#"{"results":[],"next":null}"#)];
+    rows.extend(zenskar);
+    let bench = Bench::new(answers, rows);
+    let before = (*bench.engine.settings()).clone();
+    bench.engine.set_settings(Settings {
+        policy: Policy {
+            direction: Some(Direction::Both),
+            fields: [Field::Name].into(),
+            ..before.policy.clone()
+        },
+        ..before
+    });
+    bench.link("cus_1", "z1", LinkState::Active);
+    bench.write(|tx| ask(tx, &cus("cus_1"), Timestamp::default()));
+    assert_eq!(bench.scan().unwrap(), Scanned::Page);
+    assert_eq!(bench.scan().unwrap(), Scanned::Page);
+    assert_eq!(bench.place().phase, ScanPhase::Zenskar(None));
+    bench.stripe.seen();
+    bench
+}
+
+fn look(bench: &Bench) -> Looked {
+    let subject = Subject::Customer(cus("cus_1"));
+    bench.run(bench.engine.look_at(&subject)).unwrap()
+}
+
+#[test]
+fn a_listing_serves_where_zenskar_did_not_change_since_it_began() {
+    for (changed_at, reads) in [(NOW - 1, 0), (NOW, 1)] {
+        let same = changed("z1", "A", changed_at);
+        let bench = listed_both_ways(
+            vec![says(200, NOW + 1, &customer("cus_1"))],
+            vec![says(200, NOW + 1, &same), says(200, NOW + 1, &same)],
+        );
+        assert_eq!(look(&bench), Looked::Applied);
+        assert_eq!(bench.stripe.seen().len(), reads, "changed at {changed_at}");
+    }
+}
+
+#[test]
+fn work_of_after_a_scan_is_done_by_a_read() {
+    let old = changed("z1", "A", NOW - 9);
+    let bench = listed_both_ways(
+        vec![says(200, NOW + 1, &customer("cus_1"))],
+        vec![
+            says(200, NOW, &zenskar(&[])),
+            says(200, NOW + 1, &old),
+            says(200, NOW + 1, &old),
+        ],
+    );
+    assert_eq!(bench.scan().unwrap(), Scanned::Finished);
+    assert_eq!(look(&bench), Looked::Applied);
+    assert_eq!(
+        bench.stripe.seen().len(),
+        0,
+        "it was asked for before the scan ended"
+    );
+    let later = bench.engine.clock.now().plus(Duration::from_secs(1));
+    bench.write(move |tx| ask(tx, &cus("cus_1"), later));
+    assert_eq!(look(&bench), Looked::Applied);
+    assert_eq!(bench.stripe.seen().len(), 1);
+}
+
+/// Both ways, an edit in Stripe that no event told of yet must not be written over by what follows
+/// from the listing; and the look after that must see it.
+#[test]
+fn what_a_delivery_finds_changed_since_the_listing_is_read_and_not_written_over() {
+    let edited = customer("cus_1").replace(r#""A""#, r#""Edited""#);
+    let theirs = changed("z1", "B", NOW - 1);
+    let bench = listed_both_ways(
+        vec![says(200, NOW + 2, &edited), says(200, NOW + 3, &edited)],
+        vec![
+            says(200, NOW + 1, &theirs),
+            says(200, NOW + 3, &theirs),
+            says(200, NOW + 3, &theirs),
+        ],
+    );
+    assert_eq!(look(&bench), Looked::Applied);
+    assert_eq!(bench.stripe.seen().len(), 0);
+    let read = bench.engine.store.read().unwrap();
+    let intent = read.intents(&cus("cus_1")).unwrap().remove(0);
+    drop(read);
+    assert_eq!(intent.target, Side::Stripe);
+    let delivered = bench.run(bench.engine.deliver(&intent)).unwrap();
+    assert_eq!(delivered, Delivered::Replan);
+    assert_eq!(look(&bench), Looked::Applied);
+    assert_eq!(
+        bench.stripe.seen().len(),
+        2,
+        "the delivery read, and the look after it"
+    );
+    let read = bench.engine.store.read().unwrap();
+    let differences = read.differences(&cus("cus_1")).unwrap();
+    assert_eq!(differences[0].stripe, Value::text("Edited"));
+    assert_eq!(differences[0].zenskar, Value::text("B"));
 }
 
 #[test]

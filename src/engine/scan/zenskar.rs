@@ -6,7 +6,7 @@ use crate::engine::error::EngineError;
 use crate::engine::linking::{make_link, new_link, proof};
 use crate::engine::scan::roll::Roll;
 use crate::engine::scan::step::{Missed, Rules, Seen, prepared, put_place};
-use crate::engine::scan::{Scanned, count, count_differing, is_gone};
+use crate::engine::scan::{Scanned, count, count_differing, is_gone, served};
 use crate::model::cursor::{ScanCounts, ScanCursor, ScanPhase};
 use crate::model::customer::Field;
 use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
@@ -76,6 +76,7 @@ impl Engine {
             if !cursor.is_sweep {
                 self.search_unlinked(&cursor).await?;
                 cursor.finished_at = Some(self.clock.now());
+                cursor.listing = served(cursor.listing, self.clock.now());
             }
             cursor.zenskar_swept_at = cursor.zenskar_started_at;
             cursor.stopped = None;
@@ -83,9 +84,6 @@ impl Engine {
             cursor.phase = ScanPhase::Zenskar(page.next);
         }
         self.end_page(cursor, marks, alone).await?;
-        if finished {
-            self.roll.drop();
-        }
         self.wake.look.notify_one();
         Ok(if finished {
             Scanned::Finished

@@ -1,6 +1,8 @@
 //! Stored forms of the poller's and the scan's places.
 
-use crate::model::cursor::{PollCursor, PollWindow, ScanCounts, ScanCursor, ScanPhase};
+use crate::model::cursor::{
+    PollCursor, PollWindow, ScanCounts, ScanCursor, ScanPhase, StripeListing,
+};
 use crate::model::customer::Field;
 use crate::model::id::{EventId, StripeCustomerId, ZenskarCustomerId};
 use crate::model::link::Side;
@@ -112,6 +114,26 @@ pub(in crate::store) struct ScanCursorV3 {
     zenskar_pages: u64,
 }
 
+/// Version 4 also keeps the last listing of Stripe, and when the next one is due.
+#[derive(Serialize, Deserialize)]
+pub(in crate::store) struct ScanCursorV4 {
+    scan: ScanCursorV3,
+    zenskar_before: Option<i64>,
+    listing: Option<StripeListingV1>,
+    stripe_listed_at: Option<i64>,
+    stripe_customers: u64,
+    stripe_each_at: Option<i64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StripeListingV1 {
+    began_at: i64,
+    zenskar_before: Option<i64>,
+    ended_at: i64,
+    serves_until: Option<i64>,
+    pages: u64,
+}
+
 #[derive(Serialize, Deserialize)]
 enum ScanPhaseV1 {
     Idle,
@@ -131,21 +153,17 @@ struct ScanCountsV1 {
 
 impl Record for ScanCursor {
     const TAG: Tag = Tag::ScanCursor;
-    const VERSION: u16 = 3;
-    type Newest = ScanCursorV3;
+    const VERSION: u16 = 4;
+    type Newest = ScanCursorV4;
 
-    fn to_newest(&self) -> Result<ScanCursorV3, RecordError> {
-        let differing = self.differing.iter();
-        Ok(ScanCursorV3 {
-            scan: ScanCursorV2::from(self),
-            differing: differing
-                .map(|((side, field), count)| {
-                    ((SideV1::from(*side), FieldV2::from(*field)), *count)
-                })
-                .collect(),
-            stripe_listed_until: self.stripe_listed_until.map(Timestamp::micros),
-            stripe_pages: self.stripe_pages,
-            zenskar_pages: self.zenskar_pages,
+    fn to_newest(&self) -> Result<ScanCursorV4, RecordError> {
+        Ok(ScanCursorV4 {
+            scan: ScanCursorV3::from(self),
+            zenskar_before: self.zenskar_before.map(Timestamp::micros),
+            listing: self.listing.as_ref().map(StripeListingV1::from),
+            stripe_listed_at: self.stripe_listed_at.map(Timestamp::micros),
+            stripe_customers: self.stripe_customers,
+            stripe_each_at: self.stripe_each_at.map(Timestamp::micros),
         })
     }
 
@@ -154,8 +172,65 @@ impl Record for ScanCursor {
             1 => body::<ScanCursorV1>(bytes)?.try_into(),
             2 => body::<ScanCursorV2>(bytes)?.try_into(),
             3 => body::<ScanCursorV3>(bytes)?.try_into(),
+            4 => body::<ScanCursorV4>(bytes)?.try_into(),
             _ => Err(RecordError::Version(version)),
         }
+    }
+}
+
+impl From<&StripeListing> for StripeListingV1 {
+    fn from(listing: &StripeListing) -> Self {
+        Self {
+            began_at: listing.began_at.micros(),
+            zenskar_before: listing.zenskar_before.map(Timestamp::micros),
+            ended_at: listing.ended_at.micros(),
+            serves_until: listing.serves_until.map(Timestamp::micros),
+            pages: listing.pages,
+        }
+    }
+}
+
+impl From<StripeListingV1> for StripeListing {
+    fn from(stored: StripeListingV1) -> Self {
+        Self {
+            began_at: time(stored.began_at),
+            zenskar_before: stored.zenskar_before.map(time),
+            ended_at: time(stored.ended_at),
+            serves_until: stored.serves_until.map(time),
+            pages: stored.pages,
+        }
+    }
+}
+
+impl From<&ScanCursor> for ScanCursorV3 {
+    fn from(cursor: &ScanCursor) -> Self {
+        let differing = cursor.differing.iter();
+        Self {
+            scan: ScanCursorV2::from(cursor),
+            differing: differing
+                .map(|((side, field), count)| {
+                    ((SideV1::from(*side), FieldV2::from(*field)), *count)
+                })
+                .collect(),
+            stripe_listed_until: cursor.stripe_listed_until.map(Timestamp::micros),
+            stripe_pages: cursor.stripe_pages,
+            zenskar_pages: cursor.zenskar_pages,
+        }
+    }
+}
+
+impl TryFrom<ScanCursorV4> for ScanCursor {
+    type Error = RecordError;
+
+    fn try_from(stored: ScanCursorV4) -> Result<Self, RecordError> {
+        Ok(Self {
+            zenskar_before: stored.zenskar_before.map(time),
+            listing: stored.listing.map(StripeListing::from),
+            stripe_listed_at: stored.stripe_listed_at.map(time),
+            stripe_customers: stored.stripe_customers,
+            stripe_each_at: stored.stripe_each_at.map(time),
+            ..Self::try_from(stored.scan)?
+        })
     }
 }
 

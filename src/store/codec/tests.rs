@@ -2,7 +2,7 @@ use super::*;
 use crate::model::creation::Creation;
 use crate::model::cursor::{
     ChangeCursor, ChangeFilter, ChangeWindow, PollCursor, PollWindow, ScanCounts, ScanCursor,
-    ScanPhase,
+    ScanPhase, StripeListing,
 };
 use crate::model::customer::{Address, Field, Fields, TaxId, Value};
 use crate::model::difference::{Difference, Held};
@@ -180,6 +180,29 @@ fn scan() -> ScanCursor {
         stripe_listed_until: Some(at(8)),
         stripe_pages: 10,
         zenskar_pages: 11,
+        zenskar_before: Some(at(12)),
+        listing: Some(StripeListing {
+            began_at: at(13),
+            zenskar_before: Some(at(14)),
+            ended_at: at(15),
+            serves_until: Some(at(16)),
+            pages: 17,
+        }),
+        stripe_listed_at: Some(at(18)),
+        stripe_customers: 19,
+        stripe_each_at: Some(at(20)),
+    }
+}
+
+/// What version 3 kept of the same.
+fn scan_before_listings() -> ScanCursor {
+    ScanCursor {
+        zenskar_before: None,
+        listing: None,
+        stripe_listed_at: None,
+        stripe_customers: 0,
+        stripe_each_at: None,
+        ..scan()
     }
 }
 
@@ -190,7 +213,7 @@ fn scan_before_marks() -> ScanCursor {
         stripe_listed_until: None,
         stripe_pages: 0,
         zenskar_pages: 0,
-        ..scan()
+        ..scan_before_listings()
     }
 }
 
@@ -461,7 +484,15 @@ fn version_2_of_events_and_of_the_scan_is_pinned() {
 
 #[test]
 fn version_3_of_the_scan_is_pinned() {
-    pinned(&scan(), GOLDEN_SCAN_3);
+    assert_eq!(
+        decode::<ScanCursor>(&unhex(GOLDEN_SCAN_3)).unwrap(),
+        scan_before_listings()
+    );
+}
+
+#[test]
+fn version_4_of_the_scan_is_pinned() {
+    pinned(&scan(), GOLDEN_SCAN_4);
 }
 
 #[test]
@@ -807,6 +838,15 @@ const GOLDEN_SCAN_3: &str = "\
     5f380103000000000000007a2d37090000000102000000000000006e6f01808d5b000000000001c0cf6a\
     0000000000010107000000000000000100000000000000010000000100000008000000000000000100127a\
     00000000000a000000000000000b00000000000000";
+const GOLDEN_SCAN_4: &str = "\
+    100400010000000105000000000000006375735f3940420f000000000001c0c62d00000000000180841e\
+    0000000000010100093d000000000001404b4c0000000000010000000000000002000000000000000300\
+    000000000000040000000000000005000000000000000600000000000000010500000000000000637573\
+    5f380103000000000000007a2d37090000000102000000000000006e6f01808d5b000000000001c0cf6a\
+    000000000001010700000000000000010000000000000001000000010000000800000000000000010012\
+    7a00000000000a000000000000000b0000000000000001001bb7000000000001405dc600000000000180\
+    9fd50000000000c0e1e40000000000010024f4000000000011000000000000000180a812010000000013\
+    0000000000000001002d310100000000";
 const GOLDEN_EVENT_2: &str = "\
     06020005000000000000006576745f311000000000000000637573746f6d65722e757064617465640500\
     0000000000006375735f31010600000000000000616363745f3140420f00000000000101000000000000\

@@ -130,6 +130,10 @@ fn what_is_no_event_is_refused() {
         );
     }
     assert!(matches!(parse(long.as_bytes()), Err(EventError::TooLarge)));
+    let mut garbled = UPDATED.as_bytes().to_vec();
+    let at = UPDATED.find("Paris").unwrap();
+    garbled[at] = 0xFF;
+    assert!(matches!(parse(&garbled), Err(EventError::Encoding(_))));
 }
 
 #[test]

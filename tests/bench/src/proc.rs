@@ -42,6 +42,13 @@ pub(crate) fn usage(pid: u32) -> Outcome<Usage> {
     })
 }
 
+/// Processor time that this thread has used so far, in seconds.
+pub(crate) fn thread_seconds() -> Outcome<f64> {
+    let spent = fs::read_to_string("/proc/thread-self/schedstat")?;
+    let nanos: u64 = spent.split(' ').next().unwrap_or_default().parse()?;
+    Ok(ratio(float(nanos), 1_000_000_000.0))
+}
+
 /// What process `pid` holds in memory now.
 pub(crate) fn memory(pid: u32) -> Outcome<Memory> {
     let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;

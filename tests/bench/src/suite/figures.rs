@@ -289,11 +289,11 @@ impl Figures {
     pub(crate) fn scan(&mut self, found: &scan::Found) {
         self.push(Some(
             Figure::new(
-                "scan: parse, compare and plan, one thread",
+                "scan: parse, compare and plan, a second of processor time",
                 "1/s",
                 found.own_rate,
             )
-            .judged(AtLeast(50_000.0), AtLeast(100_000.0)),
+            .binding(AtLeast(50_000.0), AtLeast(100_000.0)),
         ));
         self.push(Some(
             Figure::new(
@@ -326,7 +326,7 @@ impl Figures {
         )));
         self.push(Some(
             Figure::new(what("most memory (RSS)"), "MB", megabytes(whole.peak_kib))
-                .judged(AtMost(200.0), AtMost(100.0)),
+                .binding(AtMost(200.0), AtMost(100.0)),
         ));
         self.push(Some(
             Figure::new(
@@ -334,7 +334,7 @@ impl Figures {
                 "",
                 float(whole.again),
             )
-            .judged(AtMost(2.0), AtMost(1.0)),
+            .binding(AtMost(2.0), AtMost(1.0)),
         ));
     }
 
