@@ -6,7 +6,7 @@
 
 use super::{Detail, StripeClient};
 use crate::model::time::Timestamp;
-use crate::remote::outcome::{Class, Outcome};
+use crate::remote::outcome::{Class, Failure, Outcome};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ impl StripeClient {
             return ask(Detail::Plain).await;
         }
         match ask(detail).await {
-            Err(failure) if failure.class == Class::Forbidden => {
+            Err(failure) if lacks_tax_ids(&failure) => {
                 let answer = ask(Detail::Plain).await?;
                 if missed.is_none() {
                     tracing::warn!(
@@ -67,4 +67,11 @@ impl StripeClient {
             }
         }
     }
+}
+
+/// Whether a refusal is for want of the right to tax ids alone: Stripe names the permission that is
+/// missing ("Restricted API keys"). Any other is a matter of the whole key.
+fn lacks_tax_ids(failure: &Failure) -> bool {
+    let words = failure.message.to_lowercase();
+    failure.class == Class::Forbidden && (words.contains("tax_id") || words.contains("tax id"))
 }
