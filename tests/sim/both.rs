@@ -168,7 +168,7 @@ impl Run {
             if operation == crash {
                 self.order_crash();
             }
-            self.happen(self.draw_operation()).await;
+            self.happen(self.draw(&OPERATIONS)).await;
             for _ in 0..self.random.between(0, 4) {
                 self.tick().await;
             }
@@ -177,18 +177,6 @@ impl Run {
             self.world.process.disk.freeze(Survive::Nothing);
             self.world.restart();
         }
-    }
-
-    fn draw_operation(&self) -> Operation {
-        let sum: u64 = OPERATIONS.iter().map(|(weight, _)| weight).sum();
-        let mut drawn = self.random.between(0, sum - 1);
-        for (weight, operation) in OPERATIONS {
-            match drawn.checked_sub(weight) {
-                Some(left) => drawn = left,
-                None => return operation,
-            }
-        }
-        unreachable!("what is drawn is below the sum")
     }
 
     async fn happen(&mut self, operation: Operation) {

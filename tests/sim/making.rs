@@ -186,7 +186,7 @@ impl Making {
             if operation == crash {
                 self.run.order_crash();
             }
-            self.happen(self.draw_operation()).await;
+            self.happen(self.run.draw(&OPERATIONS)).await;
             for _ in 0..self.run.random.between(0, 4) {
                 self.tick().await;
             }
@@ -195,18 +195,6 @@ impl Making {
             self.run.world.process.disk.freeze(Survive::Nothing);
             self.run.world.restart();
         }
-    }
-
-    fn draw_operation(&self) -> Operation {
-        let sum: u64 = OPERATIONS.iter().map(|(weight, _)| weight).sum();
-        let mut drawn = self.run.random.between(0, sum - 1);
-        for (weight, operation) in OPERATIONS {
-            match drawn.checked_sub(weight) {
-                Some(left) => drawn = left,
-                None => return operation,
-            }
-        }
-        unreachable!("what is drawn is below the sum")
     }
 
     async fn happen(&mut self, operation: Operation) {

@@ -383,6 +383,19 @@ impl Run {
         usize::try_from(self.random.between(0, last)).unwrap()
     }
 
+    /// One of these, drawn; each with how often it is, of the sum of all.
+    pub(crate) fn draw<T: Copy>(&self, of: &[(u64, T)]) -> T {
+        let sum: u64 = of.iter().map(|(weight, _)| weight).sum();
+        let mut drawn = self.random.between(0, sum - 1);
+        for (weight, one) in of {
+            match drawn.checked_sub(*weight) {
+                Some(left) => drawn = left,
+                None => return *one,
+            }
+        }
+        unreachable!("what is drawn is below the sum")
+    }
+
     pub(crate) fn count(&mut self, what: &'static str) {
         *self.report.fired.entry(what).or_default() += 1;
     }
