@@ -4,7 +4,7 @@
 //! # Invariants
 //!
 //! - Printing and the environment are here and nowhere else.
-//! - A secret is never an argument and never printed.
+//! - A secret is never an argument and never printed, but for what lets a browser in once.
 //! - Every action is the daemon's: commands are doors to its `/api/v1`, but for those that need no
 //!   daemon (`run`, `init`, `check`, `doctor`, `version`).
 
@@ -12,6 +12,7 @@ pub mod args;
 pub mod check;
 pub mod client;
 pub mod connect;
+pub mod console;
 pub mod customers;
 pub mod daemon;
 pub mod dead;
@@ -19,6 +20,7 @@ pub mod doctor;
 pub mod environment;
 pub mod error;
 pub mod events;
+pub mod first;
 pub mod init;
 pub mod key;
 pub mod out;
@@ -82,12 +84,15 @@ fn ended_by_clap(error: &clap::Error) -> ExitCode {
 fn dispatch(args: &Args, env: &Environment, out: &Out) -> Outcome {
     match &args.command {
         Command::Run => run::run(&args.config, env, out),
-        Command::Init => init::init(&args.config, out),
+        Command::Init => init::init(&args.config, SystemClock.now(), out),
         Command::Check => check::check(&args.config, env, out),
         Command::Version => Ok(version(out)),
         Command::Doctor => in_runtime(doctor::doctor(&args.config, env, out)),
         Command::Status => ask(args, async |client| status::status(&client, out).await),
         Command::Connect => ask(args, async |client| connect::connect(&client, out).await),
+        Command::Console(console) => ask(args, async |client| {
+            console::console(&client, console, out).await
+        }),
         Command::Disconnect(disconnect) => ask(args, async |client| {
             connect::disconnect(&client, *disconnect, out).await
         }),

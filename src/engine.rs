@@ -36,6 +36,7 @@ pub mod look;
 pub mod looks;
 pub mod poller;
 pub mod scan;
+pub mod secret;
 pub mod settings;
 pub mod site;
 #[cfg(test)]

@@ -14,6 +14,7 @@
 pub mod api;
 pub mod commands;
 pub mod connect;
+pub mod console;
 pub mod health;
 pub mod host;
 pub mod listener;

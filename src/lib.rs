@@ -47,6 +47,7 @@
 //! - **connection**: whether calls for the Stripe account are made, and why not.
 //! - **grant**: what the account's owner allowed a platform over OAuth.
 //! - **flow**: one browser's way through OAuth, from its ticket to what came of it.
+//! - **login**: that somebody may sign in to the console, once. **session**: that somebody did.
 //! - **endpoint**: where Stripe delivers webhooks to; ours carries our installation's id.
 //!
 //! # Invariants
@@ -71,6 +72,8 @@
 //!   answer is never "unlinked".
 //! - A code of OAuth is redeemed at most once, and that it is being redeemed is durable before. What a
 //!   store is bound to never changes ([`engine::connect`], [`sync::connect`]).
+//! - The console answers nothing without a session, and changes nothing but by a form of its own that
+//!   a person with the role for it sent ([`http::console`]).
 //! - Only webhook endpoints with our installation's id are changed ([`sync::endpoint`]).
 //! - One process, one writer, one named transaction a step ([`store`]). A remote's failure is a
 //!   state; a failure of the store ends the process.
@@ -117,6 +120,14 @@
 //!    grant is to be taken back.
 //! 5. Calls are made for the account from then on, whatever waited is woken, and the webhook endpoint
 //!    is made ([`sync::endpoint`]).
+//!
+//! # Walkthrough: a page of the console
+//!
+//! 1. Somebody who may use the socket has a login made ([`cli::console`]); [`http::console`] takes its
+//!    token in exchange for a session, of which the store keeps a digest.
+//! 2. A page is a view of [`engine::command`] in a frame, or the view itself to whoever asks for JSON.
+//! 3. A form is let through if it came from a page of this session and its sender has the role. It is
+//!    a command, with that person's name; what came of it is told on the page that is shown next.
 //!
 //! Killed anywhere, the process opens the store and finds: events that were acknowledged, work
 //! that was not taken off, intents with their attempts. An intent with an attempt and no outcome

@@ -24,5 +24,6 @@ pub mod mark;
 pub mod mirror;
 pub mod pair;
 pub mod run;
+pub mod session;
 pub mod time;
 pub mod work;

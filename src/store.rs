@@ -38,6 +38,7 @@ mod runs;
 mod schema;
 mod seal;
 mod secrets;
+mod sessions;
 mod tables;
 mod tx;
 mod work;

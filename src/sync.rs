@@ -30,4 +30,5 @@ pub mod merge;
 pub mod policy;
 pub mod proposal;
 pub mod sending;
+pub mod session;
 pub mod subject;

@@ -63,6 +63,8 @@ pub enum Command {
     Status,
     /// Look for what is wrong, with the daemon or without it, and say how to repair it
     Doctor,
+    /// Show an address that signs one person in to the console, once
+    Console(Console),
     /// Connect a Stripe account by OAuth: shows an address for the browser, and waits
     Connect,
     /// Disconnect the Stripe account that was connected by OAuth; nothing is lost
@@ -101,6 +103,40 @@ pub enum Command {
     Config(Config),
     /// Show the version
     Version,
+}
+
+/// A way into the console.
+#[derive(Clone, Debug, ClapArgs)]
+pub struct Console {
+    /// What the person may do
+    #[arg(long, value_name = "ROLE", default_value = "admin")]
+    pub role: RoleName,
+    /// Who it is, as the activity is to name them [default: you]
+    #[arg(long = "for", value_name = "NAME")]
+    pub person: Option<String>,
+}
+
+/// What a person may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RoleName {
+    /// Look, without the values that customers hold
+    Viewer,
+    /// Decide about customers, conflicts, plans and dead letters
+    Operator,
+    /// Connect the account and change the configuration
+    Admin,
+}
+
+impl RoleName {
+    /// As it is typed.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Operator => "operator",
+            Self::Admin => "admin",
+        }
+    }
 }
 
 /// The end of a connection.

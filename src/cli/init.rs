@@ -1,8 +1,10 @@
 //! `init`: a commented configuration and files for the keys, ready to be filled in.
 
 use crate::cli::error::{Exit, Failure, Outcome};
+use crate::cli::first;
 use crate::cli::out::Out;
-use crate::config::EXAMPLE;
+use crate::config::{EXAMPLE, Listen};
+use crate::model::time::Timestamp;
 use serde_json::json;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -25,7 +27,7 @@ const KEYS: [(&str, &str); 2] = [
 /// # Errors
 ///
 /// There is a configuration already, or a file cannot be written.
-pub fn init(path: &Path, out: &Out) -> Outcome {
+pub fn init(path: &Path, now: Timestamp, out: &Out) -> Outcome {
     let directory = path.parent().unwrap_or(path);
     write(path, &configuration(), CONFIG_MODE).map_err(|error| not_written(path, &error))?;
     let mut made = vec![path.to_owned()];
@@ -38,7 +40,14 @@ pub fn init(path: &Path, out: &Out) -> Outcome {
             Err(error) => return Err(not_written(&key, &error)),
         }
     }
-    tell(path, &made, out);
+    let login = first::file(path);
+    let (token, digest) = first::make(now).map_err(|error| not_written(&login, &error))?;
+    // Whoever begins anew may sign in anew.
+    replace(&login, &digest, CONFIG_MODE).map_err(|error| not_written(&login, &error))?;
+    made.push(login);
+    let console = Listen::default().console;
+    let url = format!("http://{console}/login?token={}", token.as_str());
+    tell(path, &made, &url, out);
     Ok(Exit::Ok)
 }
 
@@ -57,6 +66,13 @@ fn write(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     options.open(path)?.write_all(text.as_bytes())
 }
 
+fn replace(path: &Path, text: &str, mode: u32) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => write(path, text, mode),
+    }
+}
+
 fn not_written(path: &Path, error: &io::Error) -> Failure {
     let failure =
         |exit| Failure::new(exit, format!("write {}", path.display())).because(Some(error));
@@ -72,9 +88,9 @@ fn not_written(path: &Path, error: &io::Error) -> Failure {
     }
 }
 
-fn tell(path: &Path, made: &[PathBuf], out: &Out) {
+fn tell(path: &Path, made: &[PathBuf], url: &str, out: &Out) {
     if out.is_json() {
-        out.json(&json!({ "made": made }));
+        out.json(&json!({ "made": made, "console": url }));
         return;
     }
     for path in made {
@@ -86,13 +102,14 @@ fn tell(path: &Path, made: &[PathBuf], out: &Out) {
     out.line(&format!(
         "  2. set `zenskar.organisation`, and `stripe.account` or `stripe.client_id`, in {path}"
     ));
-    out.line("  3. set `customers.sync` to \"import-only\"");
     out.line(&format!(
-        "  4. zenstripe --config {path} check     says what is still missing"
+        "  3. zenstripe --config {path} check     says what is still missing"
     ));
     out.line(&format!(
-        "  5. zenstripe --config {path} run       or: systemctl start zenstripe"
+        "  4. zenstripe --config {path} run       or: systemctl start zenstripe"
     ));
+    out.line("  5. open the console, which signs you in once within a day:");
+    out.line(&format!("     {url}"));
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ mod systemd;
 use crate::cli::check;
 use crate::cli::environment::Environment;
 use crate::cli::error::{Exit, Failure, Outcome};
+use crate::cli::first;
 use crate::cli::key::KeyFile;
 use crate::cli::out::Out;
 use crate::cli::prepare::{Prepared, SecretPlaces};
@@ -224,20 +225,15 @@ async fn join_around(start: Start<'_>, (store, writer): (Store, Writer)) -> Outc
     let listeners = Listeners::bind(&config, &prepared, &metrics).await?;
     seal::prove(&sealer, &key, (&store, &writer), file).await?;
     let site = open::site(&config, &prepared, sealer, &listeners, &transport);
-    let state = State::new(&loaded, &prepared, listeners.addresses(), path);
+    let console_url = listeners.console_url().unwrap_or_default();
+    let addresses = (listeners.addresses(), console_url);
+    let state = State::new(&loaded, &prepared, addresses, path);
     let state = Arc::new(state);
     let watcher = Watcher::new(path, loaded.fingerprint, state.asked())
         .map_err(|error| Failure::of(Exit::Config, &error))?;
     let settings = settings::engine(&config);
     let engine = Engine::new((store, writer), stripe, zenskar, clock, settings).at(site);
-    let resumed = engine.resume_connection().await;
-    resumed.map_err(|error| store_failure(&error))?;
-    let noted = engine.activate(&engine.settings().policy).await;
-    noted.map_err(|error| store_failure(&error))?;
-    let noted = engine.switch_creating(engine.settings().creates).await;
-    noted.map_err(|error| store_failure(&error))?;
-    let looked = engine.reconsider().await;
-    looked.map_err(|error| store_failure(&error))?;
+    take_up(&engine, path).await?;
     let engine = Arc::new(engine);
     let (accepting, acceptance) = Accepting::new(&engine, &prepared);
     let (zenskar_in, zenskar_acceptance) = watch::channel(open::zenskar_acceptance(&prepared));
@@ -269,6 +265,20 @@ async fn join_around(start: Start<'_>, (store, writer): (Store, Writer)) -> Outc
         watcher,
         manager,
     })
+}
+
+/// What the store and the files hold from before is taken up.
+async fn take_up(engine: &Engine, path: &Path) -> Outcome<()> {
+    let resumed = engine.resume_connection().await;
+    resumed.map_err(|error| store_failure(&error))?;
+    let noted = engine.activate(&engine.settings().policy).await;
+    noted.map_err(|error| store_failure(&error))?;
+    let noted = engine.switch_creating(engine.settings().creates).await;
+    noted.map_err(|error| store_failure(&error))?;
+    let looked = engine.reconsider().await;
+    looked.map_err(|error| store_failure(&error))?;
+    let taken = first::take_over(engine, path).await;
+    taken.map_err(|error| store_failure(&error))
 }
 
 /// Ends what is under way, closes the store, and says how the process ends.

@@ -4,6 +4,7 @@
 mod candidates;
 mod conflicts;
 mod connection;
+mod console;
 mod creations;
 mod customers;
 mod dead;
@@ -20,6 +21,7 @@ use crate::engine::Engine;
 use crate::engine::error::EngineError;
 use crate::engine::view;
 use crate::model::link::Side;
+use crate::model::session::Role;
 use crate::model::time::Timestamp;
 use crate::store::{StoreError, WriteError};
 use serde::Serialize;
@@ -191,6 +193,22 @@ pub enum Command {
         /// Who says so.
         who: String,
     },
+    /// Let a person sign in to the console, once: [`view::ConsoleLogin`].
+    ConsoleLogin {
+        /// What they may do.
+        role: Role,
+        /// Who they are.
+        person: String,
+        /// Who says so.
+        who: String,
+    },
+    /// What was done and why, newest first: [`view::Page`] of [`view::HistoryRow`].
+    ActivityList {
+        /// Where the page begins, as the page before said.
+        after: Option<String>,
+        /// Rows, up to [`ROWS_MAX`].
+        limit: usize,
+    },
     /// Ask for a full scan: [`view::Done`].
     Scan {
         /// Who says so.
@@ -318,6 +336,12 @@ impl Engine {
             Command::Connect { who } => json(&self.begin_connecting(&who)?),
             Command::ConnectShow { flow } => json(&self.connect_standing(flow)?),
             Command::Disconnect { abandon, who } => json(&self.disconnect(abandon, &who).await?),
+            Command::ConsoleLogin { role, person, who } => {
+                json(&self.issue_login(role, &person, &who).await?)
+            }
+            Command::ActivityList { after, limit } => {
+                json(&self.activity(after.as_deref(), limit.clamp(1, ROWS_MAX))?)
+            }
             Command::Scan { who } => json(&self.want_scan(&who).await?),
         }
     }

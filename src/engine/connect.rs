@@ -22,6 +22,7 @@ pub use words::Landing;
 use crate::engine::Engine;
 use crate::engine::command::CommandError;
 use crate::engine::error::EngineError;
+use crate::engine::secret::{digest, draw};
 use crate::engine::site::{Platform, Site};
 use crate::engine::view;
 use crate::model::connection::{Ended, Grant};
@@ -32,7 +33,6 @@ use crate::remote::outcome::{Class, Failure};
 use crate::stripe::oauth::Tokens;
 use crate::sync::connect::{self as decide, Verdict, Wanted};
 use crate::sync::flows::{Digest, Flows, LIFETIME, Refusal, Standing};
-use aws_lc_rs::digest;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,9 +47,6 @@ pub const CALLBACK: &str = "/oauth/stripe/callback";
 
 /// Name of the sealed tokens.
 const TOKENS: &str = "stripe/oauth";
-
-/// Bytes of a ticket, a state and a browser's secret: 256 bits.
-const SECRET_BYTES: usize = 32;
 
 /// What connecting needs besides the store.
 #[derive(Debug, Default)]
@@ -156,6 +153,13 @@ impl Engine {
         })
     }
 
+    /// Where Stripe sends browsers back to, which has to be registered there.
+    pub(super) fn redirect_uri(&self) -> Option<String> {
+        let (_, platform) = self.platform().ok()?;
+        let pages = platform.pages.as_ref()?;
+        Some(format!("{pages}{CALLBACK}"))
+    }
+
     /// Gives a ticket to a person.
     pub(super) fn begin_connecting(&self, who: &str) -> Result<view::ConnectBegun, CommandError> {
         let (_, platform) = self.platform()?;
@@ -176,7 +180,7 @@ impl Engine {
         Ok(view::ConnectBegun {
             flow,
             url: format!("{pages}{START}?ticket={}", ticket.as_str()),
-            redirect_uri: format!("{pages}{CALLBACK}"),
+            redirect_uri: self.redirect_uri().unwrap_or_default(),
             expires_at: now.plus(LIFETIME).to_string(),
         })
     }
@@ -529,23 +533,6 @@ fn seal_tokens(
     });
     let text = Zeroizing::new(text.to_string());
     site.sealer.seal(TOKENS, text.as_bytes())
-}
-
-/// A new secret, in hexadecimal digits.
-fn draw() -> Result<Zeroizing<String>, CommandError> {
-    let mut bytes = Zeroizing::new([0_u8; SECRET_BYTES]);
-    aws_lc_rs::rand::fill(bytes.as_mut_slice()).map_err(|_| CommandError::Refused {
-        message: "the operating system gives no randomness".to_owned(),
-        hint: "see the system's log".to_owned(),
-    })?;
-    let digits = bytes.iter().map(|byte| format!("{byte:02x}"));
-    Ok(Zeroizing::new(digits.collect()))
-}
-
-fn digest(secret: &str) -> Digest {
-    let digest = digest::digest(&digest::SHA256, secret.as_bytes());
-    // SHA-256 has this many bytes.
-    digest.as_ref().try_into().unwrap_or_default()
 }
 
 #[cfg(test)]

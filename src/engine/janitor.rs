@@ -3,6 +3,7 @@
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
 use crate::engine::poller::READS_DAYS;
+use crate::sync::session;
 use std::time::Duration;
 
 /// How long event ids are kept at least. Stripe lets an operator send an event again for 30 days.
@@ -51,6 +52,8 @@ impl Engine {
                 let entries = tx.prune_journal(payloads_before, SWEEP_MAX)?;
                 let days = tx.prune_reads(oldest_day, SWEEP_MAX)?;
                 let runs = tx.prune_runs(payloads_before, SWEEP_MAX)?;
+                tx.prune_logins(|login| session::is_spent(login, now))?;
+                tx.prune_sessions(|session| session::is_over(session, now))?;
                 Ok(entries.saturating_add(days).saturating_add(runs))
             })
             .await?;

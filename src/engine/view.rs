@@ -3,9 +3,11 @@
 //! Fields are added, never renamed or removed: scripts rely on them. Instants are RFC 3339 in UTC.
 
 mod connection;
+mod console;
 mod people;
 
 pub use connection::{ConnectBegun, ConnectStanding, ConnectionStatus, EndpointStatus};
+pub use console::ConsoleLogin;
 pub use people::{ConflictRow, DecisionRow, PlanRow, PlanSummary, PlanView, RunRow, RunView};
 
 use serde::{Deserialize, Serialize};

@@ -6,6 +6,7 @@
 //! Not here: what an action does, and who may give orders ([`crate::http::api`]).
 
 mod connection;
+mod console;
 mod people;
 mod who;
 
@@ -21,6 +22,7 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Extension, Path, Query, State};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
@@ -35,22 +37,27 @@ pub trait Daemon: Send + Sync + fmt::Debug {
     fn problems(&self) -> Vec<view::Problem>;
     /// Every setting in force.
     fn config(&self) -> view::ConfigView;
+    /// How a browser on this machine reaches the console, such as `http://127.0.0.1:9481`.
+    fn console_url(&self) -> String;
     /// Reads the configuration again; the text says why the old one stays.
     fn reload(&self) -> BoxFuture<'_, Result<view::Reloaded, String>>;
 }
 
-/// What the routes share.
+/// What the routes share, here and on the console's pages.
 #[derive(Clone, Debug)]
-struct Doors {
-    engine: Arc<Engine>,
-    daemon: Arc<dyn Daemon>,
-    actions: TaskTracker,
+pub struct Doors {
+    /// Does what is ordered.
+    pub engine: Arc<Engine>,
+    /// The rest of the daemon.
+    pub daemon: Arc<dyn Daemon>,
+    /// Where what was ordered is done.
+    pub actions: TaskTracker,
 }
 
 type Answer = Result<Json<Value>, Failure>;
 
-/// The routes, for [`crate::http::api::shell`]; what they have done runs among `actions`.
-pub fn router(engine: Arc<Engine>, daemon: Arc<dyn Daemon>, actions: TaskTracker) -> Router {
+/// The routes, for [`crate::http::api::shell`].
+pub fn router(doors: Doors) -> Router {
     Router::new()
         .route("/status", get(status))
         .route("/customers", get(customers))
@@ -68,18 +75,18 @@ pub fn router(engine: Arc<Engine>, daemon: Arc<dyn Daemon>, actions: TaskTracker
         .route("/reload", post(reload))
         .route("/config", get(config))
         .merge(connection::router())
+        .merge(console::router())
         .merge(people::router())
-        .with_state(Doors {
-            engine,
-            daemon,
-            actions,
-        })
+        .with_state(doors)
 }
 
 async fn status(State(doors): State<Doors>) -> Answer {
-    let value = run(&doors, Command::Status).await?;
-    let mut status: view::Status =
-        serde_json::from_value(value).map_err(|error| Failure::internal(&error))?;
+    shown(&whole_status(&doors).await?)
+}
+
+/// The whole state, the engine's and the rest of the daemon's.
+pub(super) async fn whole_status(doors: &Doors) -> Result<view::Status, Failure> {
+    let mut status: view::Status = viewed(doors, Command::Status).await?;
     status.daemon = doors.daemon.about();
     // With OAuth it is the engine that knows.
     if let Some(account) = &status.connection.account {
@@ -91,7 +98,7 @@ async fn status(State(doors): State<Doors>) -> Answer {
     }
     problems.append(&mut status.problems);
     status.problems = problems;
-    shown(&status)
+    Ok(status)
 }
 
 /// Which customers, and where the page begins.
@@ -301,9 +308,13 @@ async fn reload(State(doors): State<Doors>, Extension(actor): Extension<Actor>) 
     tracing::info!(event = "reload_asked", who, "somebody asks for a reload");
     match doors.daemon.reload().await {
         Ok(reloaded) => shown(&reloaded),
-        Err(why) => Err(Failure::new(Class::Refused, "configuration", why)
-            .hint("the old configuration stays in force; correct the file and reload again")),
+        Err(why) => Err(not_reloaded(why)),
     }
+}
+
+pub(super) fn not_reloaded(why: String) -> Failure {
+    Failure::new(Class::Refused, "configuration", why)
+        .hint("the old configuration stays in force; correct the file and reload again")
 }
 
 async fn config(State(doors): State<Doors>) -> Answer {
@@ -325,6 +336,15 @@ async fn run(doors: &Doors, command: Command) -> Result<Value, Failure> {
             Err(cut) => Err(Failure::internal(&cut)),
         },
     }
+}
+
+/// Has a command carried out, and reads the view that its variant names.
+pub(super) async fn viewed<T: DeserializeOwned>(
+    doors: &Doors,
+    command: Command,
+) -> Result<T, Failure> {
+    let value = run(doors, command).await?;
+    serde_json::from_value(value).map_err(|error| Failure::internal(&error))
 }
 
 async fn answer(doors: &Doors, command: Command) -> Answer {
@@ -363,7 +383,7 @@ fn invalid(message: impl Into<String>) -> Failure {
     clippy::needless_pass_by_value,
     reason = "the form that `map_err` wants"
 )]
-fn bad_query(rejection: QueryRejection) -> Failure {
+pub(super) fn bad_query(rejection: QueryRejection) -> Failure {
     invalid(rejection.body_text())
 }
 
@@ -371,7 +391,7 @@ fn bad_query(rejection: QueryRejection) -> Failure {
     clippy::needless_pass_by_value,
     reason = "the form that `map_err` wants"
 )]
-fn bad_path(rejection: PathRejection) -> Failure {
+pub(super) fn bad_path(rejection: PathRejection) -> Failure {
     invalid(rejection.body_text())
 }
 

@@ -113,6 +113,18 @@ impl Failure {
         .hint("Look for this request's id in the log.")
     }
 
+    /// What happened, in a sentence.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What to do, if we know.
+    #[must_use]
+    pub fn advice(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
     /// Its kind.
     #[must_use]
     pub const fn class(&self) -> Class {
@@ -147,7 +159,21 @@ impl IntoResponse for Failure {
                 .headers_mut()
                 .insert(header::WWW_AUTHENTICATE, scheme);
         }
+        // For the console, which says the same as a page.
+        response.extensions_mut().insert(self);
         response
+    }
+}
+
+/// The name of a request.
+#[derive(Clone, Debug)]
+pub struct RequestId(HeaderValue);
+
+impl RequestId {
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
     }
 }
 
@@ -177,8 +203,9 @@ impl RequestIds {
     }
 
     /// Middleware: logs under the request's id and answers with it.
-    pub async fn name(self, request: Request, next: Next) -> Response {
+    pub async fn name(self, mut request: Request, next: Next) -> Response {
         let id = self.of(&request);
+        request.extensions_mut().insert(RequestId(id.clone()));
         let span = tracing::info_span!(
             "request",
             request_id = id.to_str().unwrap_or_default(),

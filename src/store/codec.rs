@@ -28,6 +28,7 @@ mod meta;
 mod mirror;
 mod payload;
 mod run;
+mod session;
 mod survey;
 mod work;
 
@@ -77,6 +78,8 @@ pub(super) enum Tag {
     Listed,
     Grant,
     Registration,
+    Login,
+    Session,
 }
 
 impl Tag {
@@ -107,6 +110,8 @@ impl Tag {
             Self::Listed => 23,
             Self::Grant => 24,
             Self::Registration => 25,
+            Self::Login => 26,
+            Self::Session => 27,
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::store::tables::{self, META};
 use crate::store::tx::{ReadTx, WriteTx};
 
 /// The schema that this release writes.
-pub const SCHEMA_VERSION: u32 = 3;
+pub const SCHEMA_VERSION: u32 = 4;
 
 /// The oldest schema whose releases can work with what this release writes.
 const OLDEST_READER: u32 = 3;
@@ -54,6 +54,8 @@ pub(super) fn migrate(
             make_tables(tx)?;
             tx.count_links()?;
         }
+        // Logins and sessions of the console. An older release has no console and leaves them alone.
+        3 => make_tables(tx)?,
         _ => {}
     }
     let reached = schema.saturating_add(1);

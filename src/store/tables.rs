@@ -109,8 +109,14 @@ pub(super) const SECRETS: Table = Table("secrets");
 /// Day → reads of Stripe on that UTC day.
 pub(super) const READS: Table = Table("reads");
 
+/// Digest of a token → login to the console: who may sign in with it, and whether they did.
+pub(super) const LOGINS: Table = Table("logins");
+
+/// Digest of a secret → session of the console.
+pub(super) const SESSIONS: Table = Table("sessions");
+
 /// All tables; a migration makes those that a file lacks.
-pub(super) const ALL: [Table; 27] = [
+pub(super) const ALL: [Table; 29] = [
     META,
     COUNTERS,
     EVENTS,
@@ -138,6 +144,8 @@ pub(super) const ALL: [Table; 27] = [
     JOURNAL,
     SECRETS,
     READS,
+    LOGINS,
+    SESSIONS,
 ];
 
 #[cfg(test)]

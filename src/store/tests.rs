@@ -9,6 +9,7 @@ use crate::model::journal::Entry;
 use crate::model::link::{Link, LinkProof, LinkState, Side};
 use crate::model::mirror::Mirror;
 use crate::model::run::{Decided, Decision, DecisionState, Goal, Run, RunCounts, RunKind};
+use crate::model::session::{Login, Role, Session};
 use crate::model::time::Timestamp;
 use crate::model::work::{DeadWork, Subject, Work};
 use std::time::Duration;
@@ -535,12 +536,12 @@ fn a_newer_store_is_refused_unless_it_says_otherwise() {
     });
     assert_eq!(schema::check(&store.read().unwrap()).unwrap(), 9);
     write(&store, |tx| {
-        tx.put(tables::META, meta::SCHEMA, &newer(4)).unwrap();
+        tx.put(tables::META, meta::SCHEMA, &newer(5)).unwrap();
     });
     let error = schema::check(&store.read().unwrap()).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the store has schema 9, readable from schema 4 on; this release knows schema 3"
+        "the store has schema 9, readable from schema 5 on; this release knows schema 4"
     );
 }
 
@@ -784,6 +785,15 @@ fn what_runs_decided_is_counted_found_both_ways_and_pruned_when_it_is_over() {
     assert_eq!(store.read().unwrap().runs(None, 9).unwrap().len(), 1);
 }
 
+fn session(seen: i64) -> Session {
+    Session {
+        who: "ann".to_owned(),
+        role: Role::Admin,
+        began_at: at(6),
+        seen_at: at(seen),
+    }
+}
+
 fn fill(store: &Store) {
     insert(store, 1..=3);
     take_in(store, 2);
@@ -822,6 +832,14 @@ fn fill(store: &Store) {
             .unwrap();
         tx.put_secret("stripe", &sealed).unwrap();
         tx.add_reads(20_000, 7).unwrap();
+        let login = Login {
+            who: "ann".to_owned(),
+            role: Role::Admin,
+            expires_at: at(7),
+            used_at: Some(at(6)),
+        };
+        tx.put_login(&[1; 32], &login).unwrap();
+        tx.put_session(&[2; 32], &session(6)).unwrap();
         tx.put_run(&run(1)).unwrap();
         tx.put_decided(&decided(1, "cus_1")).unwrap();
         tx.put_creation(&creation("cus_4", Stage::Waiting, 6))
@@ -1024,8 +1042,27 @@ fn who_names_a_customer_is_found_by_its_name_alone() {
     assert_eq!(read.mirror_ids(Side::Zenskar, None, 9).unwrap(), ["z-1"]);
 }
 
+#[test]
+fn sessions_are_kept_by_their_digest_until_they_go() {
+    let store = memory();
+    write(&store, |tx| {
+        tx.put_session(&[1; 32], &session(6)).unwrap();
+        tx.put_session(&[2; 32], &session(9)).unwrap();
+    });
+    let read = store.read().unwrap();
+    assert_eq!(read.session(&[1; 32]).unwrap(), Some(session(6)));
+    assert_eq!(read.session(&[3; 32]).unwrap(), None);
+    write(&store, |tx| {
+        let pruned = tx.prune_sessions(|session| session.seen_at < at(9));
+        assert_eq!(pruned.unwrap(), 1);
+        assert!(tx.remove_session(&[2; 32]).unwrap());
+        assert!(!tx.remove_session(&[2; 32]).unwrap());
+    });
+    assert_eq!(store.read().unwrap().sessions().unwrap(), []);
+}
+
 /// Tables by the schema that brought them; the others are of the first.
-const LATER_TABLES: [(u32, &str); 9] = [
+const LATER_TABLES: [(u32, &str); 11] = [
     (2, "runs"),
     (2, "decided"),
     (2, "decided_by_run"),
@@ -1035,6 +1072,8 @@ const LATER_TABLES: [(u32, &str); 9] = [
     (3, "alone_in_stripe"),
     (3, "alone_in_zenskar"),
     (3, "clues"),
+    (4, "logins"),
+    (4, "sessions"),
 ];
 
 /// The links of an older file, and who waits in it, are counted when it is opened.

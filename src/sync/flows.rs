@@ -11,6 +11,8 @@
 //! - A ticket starts one browser, and a state lets one browser back, whatever comes of it.
 //! - What is late, unknown or used is refused with the reason, and changes nothing else.
 
+pub use crate::model::session::Digest;
+
 use crate::model::time::Timestamp;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,9 +25,6 @@ const REMEMBERED: Duration = Duration::from_secs(3_600);
 
 /// Flows that are remembered at a time. A person needs one.
 pub const FLOWS_MAX: usize = 32;
-
-/// What is kept of a secret: its SHA-256.
-pub type Digest = [u8; 32];
 
 /// All flows.
 #[derive(Clone, Debug, Default)]

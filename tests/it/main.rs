@@ -13,6 +13,7 @@ mod acceptance;
 mod both_ways;
 mod cli;
 mod connect;
+mod console;
 mod counts;
 mod creation;
 mod customer;

@@ -8,6 +8,7 @@ use crate::engine::Engine;
 use crate::http::api::{self, Tokens};
 use crate::http::commands::{self, Daemon};
 use crate::http::connect;
+use crate::http::console::{self, Desk};
 use crate::http::health::{Check, Health};
 use crate::http::host::Hosts;
 use crate::http::listener::{Handler, Listener};
@@ -20,8 +21,6 @@ use crate::model::event::{ZENSKAR_DELETED, ZENSKAR_UPDATED};
 use crate::sync::subject::{DEAUTHORISED, EVENT_TYPES};
 use crate::telemetry::metrics::Metrics;
 use axum::Router;
-use axum::extract::Request;
-use axum::middleware::{self, Next};
 use http::uri::Authority;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -71,7 +70,15 @@ impl Listeners {
     ) {
         let health = health(doors);
         let console = self.console_url().unwrap_or_default();
-        let pages = || connect::router(Arc::clone(doors.engine), &console);
+        let card = format!("{console}/integrations/stripe");
+        let pages = || connect::router(Arc::clone(doors.engine), &card);
+        let actions = TaskTracker::new();
+        let daemon: Arc<dyn Daemon> = Arc::<State>::clone(doors.state);
+        let commands = commands::Doors {
+            engine: Arc::clone(doors.engine),
+            daemon,
+            actions: actions.clone(),
+        };
         let (public, local) = match doors.pages {
             Pages::Public => (pages(), Router::new()),
             Pages::Console => (Router::new(), pages()),
@@ -84,17 +91,13 @@ impl Listeners {
         let own = console.trim_start_matches("http://").parse::<Authority>();
         let own = own.into_iter().map(|own| own.host().to_owned()).collect();
         let hosts = Hosts::new(watch::channel(own).1);
-        let local = local.layer(middleware::from_fn(move |request: Request, next: Next| {
-            hosts.clone().guard(request, next)
-        }));
-        spawn(
-            tasks,
-            self.console,
-            health.clone().router().merge(local),
-            stop,
-        );
-        let actions = TaskTracker::new();
-        let commands = commands(doors, actions.clone()).merge(health.router());
+        let ids = RequestIds::new(Arc::new(Random::from_os()));
+        let desk = Desk::new(commands.clone(), stop.clone());
+        let pages = console::router(&desk, local, hosts, ids.clone());
+        // Monitors ask by whatever name they have.
+        let console = health.clone().router().merge(pages);
+        spawn(tasks, self.console, console, stop);
+        let commands = shell(commands, ids).merge(health.router());
         spawn(tasks, self.socket, commands, stop);
         let stop = stop.clone();
         tasks.spawn(async move {
@@ -150,15 +153,9 @@ fn webhooks(doors: &Doors<'_>, rest: Router) -> Public {
 }
 
 /// The commands, for whoever the socket lets in. There are no tokens in this version.
-fn commands(doors: &Doors<'_>, actions: TaskTracker) -> Router {
-    let daemon: Arc<dyn Daemon> = Arc::<State>::clone(doors.state);
-    let commands = commands::router(Arc::clone(doors.engine), daemon, actions);
+fn shell(commands: commands::Doors, ids: RequestIds) -> Router {
     let tokens: Tokens = Arc::new(|_token: &str| None);
-    api::shell(
-        commands,
-        tokens,
-        RequestIds::new(Arc::new(Random::from_os())),
-    )
+    api::shell(commands::router(commands), tokens, ids)
 }
 
 fn health(doors: &Doors<'_>) -> Health {

@@ -19,6 +19,7 @@ pub(super) type Reload = Result<view::Reloaded, String>;
 #[derive(Debug)]
 pub(super) struct State {
     fixed: view::Daemon,
+    console_url: String,
     ready: AtomicBool,
     asked: Arc<Notify>,
     /// Who waits for a reload.
@@ -44,7 +45,7 @@ impl State {
     pub(super) fn new(
         loaded: &Loaded,
         prepared: &Prepared,
-        listeners: BTreeMap<String, String>,
+        (listeners, console_url): (BTreeMap<String, String>, String),
         path: &Path,
     ) -> Self {
         let now = SystemClock.now().to_string();
@@ -67,6 +68,7 @@ impl State {
         };
         Self {
             fixed,
+            console_url,
             ready: AtomicBool::new(false),
             asked: Arc::default(),
             waiting: Mutex::default(),
@@ -210,6 +212,10 @@ impl Daemon for State {
             status: self.config_status(),
             settings,
         }
+    }
+
+    fn console_url(&self) -> String {
+        self.console_url.clone()
     }
 
     fn reload(&self) -> BoxFuture<'_, Reload> {

@@ -3,7 +3,7 @@
 use super::{CommandError, show_time};
 use crate::engine::Engine;
 use crate::engine::view::{ConnectionStatus, Problem, Status};
-use crate::model::connection::{Connection, Way};
+use crate::model::connection::{Connection, GrantState, Way};
 use crate::store::ReadTx;
 
 impl Engine {
@@ -14,7 +14,8 @@ impl Engine {
         let (connection, grant) = self.connection(read)?;
         let blank = ConnectionStatus {
             way: self.way().as_str().to_owned(),
-            taking_back: grant.unwanted.map(|account| account.to_string()),
+            taking_back: grant.unwanted.as_ref().map(ToString::to_string),
+            redirect_uri: self.redirect_uri(),
             ..ConnectionStatus::default()
         };
         Ok(match connection {
@@ -25,6 +26,10 @@ impl Engine {
             Connection::Connected { account } => ConnectionStatus {
                 state: "connected".to_owned(),
                 account: Some(account.to_string()),
+                since: match grant.state {
+                    GrantState::Held { since, .. } => show_time(since),
+                    GrantState::None | GrantState::Ended { .. } => None,
+                },
                 ..blank
             },
             Connection::Disconnected {

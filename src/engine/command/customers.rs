@@ -365,7 +365,7 @@ fn work_row(work: &Work) -> WorkRow {
     }
 }
 
-fn history_row(entry: Entry) -> HistoryRow {
+pub(super) fn history_row(entry: Entry) -> HistoryRow {
     HistoryRow {
         at: entry.at.to_string(),
         what: entry.what,

@@ -13,11 +13,14 @@ pub struct ConnectionStatus {
     pub account: Option<String>,
     /// Why it is disconnected.
     pub reason: Option<String>,
-    /// Since when it is disconnected.
+    /// Since when it is so, where that is known.
     pub since: Option<String>,
     /// Accounts whose grant is still to be taken back at Stripe.
     #[serde(default)]
     pub taking_back: Option<String>,
+    /// Where Stripe sends browsers back to with OAuth; it has to be registered at Stripe.
+    #[serde(default)]
+    pub redirect_uri: Option<String>,
 }
 
 /// Our webhook endpoint at Stripe.

@@ -12,6 +12,7 @@ use crate::model::journal::Entry;
 use crate::model::link::Link;
 use crate::model::mark::Mark;
 use crate::model::run::{Decided, Run};
+use crate::model::session::{Login, Session};
 use crate::model::work::{DeadLetter, Work};
 use crate::store::codec::{
     Installation, Record, Schema, Tag, decode, decode_event, decode_mirror, encode, encode_event,
@@ -38,7 +39,7 @@ pub fn survey(record: &[u8]) -> Result<Vec<u8>, RecordError> {
 
 type Rewrite = fn(&[u8]) -> Result<Vec<u8>, RecordError>;
 
-const REWRITERS: [(Tag, Rewrite); 25] = [
+const REWRITERS: [(Tag, Rewrite); 27] = [
     (Tag::Schema, rewrite::<Schema>),
     (Tag::Installation, rewrite::<Installation>),
     (Tag::Identity, rewrite::<Identity>),
@@ -64,6 +65,8 @@ const REWRITERS: [(Tag, Rewrite); 25] = [
     (Tag::Listed, rewrite::<Vec<Mark>>),
     (Tag::Grant, rewrite::<Grant>),
     (Tag::Registration, rewrite::<Registration>),
+    (Tag::Login, rewrite::<Login>),
+    (Tag::Session, rewrite::<Session>),
 ];
 
 fn rewrite<T: Record>(record: &[u8]) -> Result<Vec<u8>, RecordError> {

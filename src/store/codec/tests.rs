@@ -15,6 +15,7 @@ use crate::model::mark::Mark;
 use crate::model::mirror::Mirror;
 use crate::model::pair::Pair;
 use crate::model::run::{Decided, Decision, DecisionState, Goal, Run, RunCounts, RunKind};
+use crate::model::session::{Login, Role, Session};
 use crate::model::time::Timestamp;
 use crate::model::work::{DeadLetter, DeadWork, Subject, Work};
 use crate::store::meta::{Identity, Mode};
@@ -315,6 +316,20 @@ fn the_first_version_is_pinned() {
     pinned(&poll(), GOLDEN_POLL);
     pinned(&changes(), GOLDEN_CHANGES);
     pinned(&vec![Mark::of("cus_1")], GOLDEN_LISTED);
+    let login = Login {
+        who: "ann".into(),
+        role: Role::Operator,
+        expires_at: at(1),
+        used_at: Some(at(2)),
+    };
+    pinned(&login, GOLDEN_LOGIN);
+    let session = Session {
+        who: "ann".into(),
+        role: Role::Admin,
+        began_at: at(1),
+        seen_at: at(2),
+    };
+    pinned(&session, GOLDEN_SESSION);
     assert_eq!(
         decode::<ScanCursor>(&unhex(GOLDEN_SCAN)).unwrap(),
         scan_before_sweeps()
@@ -830,6 +845,8 @@ const GOLDEN_SCAN_2: &str = "\
     000000000000040000000000000005000000000000000600000000000000010500000000000000637573\
     5f380103000000000000007a2d37090000000102000000000000006e6f01808d5b000000000001c0cf6a\
     000000000001010700000000000000";
+const GOLDEN_LOGIN: &str = "1a01000300000000000000616e6e0240420f00000000000180841e0000000000";
+const GOLDEN_SESSION: &str = "1b01000300000000000000616e6e0340420f000000000080841e0000000000";
 const GOLDEN_LISTED: &str = "1701000100000000000000482e7b69dd3690e7";
 const GOLDEN_SCAN_3: &str = "\
     100300010000000105000000000000006375735f3940420f000000000001c0c62d00000000000180841e\

@@ -1,0 +1,72 @@
+//! Logins to the console, and what was done, for its pages.
+
+use super::customers::history_row;
+use super::{CommandError, invalid};
+use crate::engine::Engine;
+use crate::engine::secret::{NoRandomness, digest, draw};
+use crate::engine::view::{ConsoleLogin, HistoryRow, Page};
+use crate::model::journal::Entry;
+use crate::model::session::{Login, Role};
+use crate::sync::session::LOGIN_LIFETIME;
+
+impl From<NoRandomness> for CommandError {
+    fn from(error: NoRandomness) -> Self {
+        Self::Refused {
+            message: error.to_string(),
+            hint: "see the system's log".to_owned(),
+        }
+    }
+}
+
+impl Engine {
+    /// Lets `person` sign in once, because `who` says so.
+    pub(super) async fn issue_login(
+        &self,
+        role: Role,
+        person: &str,
+        who: &str,
+    ) -> Result<ConsoleLogin, CommandError> {
+        let token = draw()?;
+        let kept = digest(&token);
+        let now = self.clock.now();
+        let login = Login {
+            who: person.to_owned(),
+            role,
+            expires_at: now.plus(LOGIN_LIFETIME),
+            used_at: None,
+        };
+        let subject = format!("person/{person}");
+        let mut entry = Entry::engine(now, "login issued", &subject).with("role", &role);
+        who.clone_into(&mut entry.who);
+        let view = ConsoleLogin {
+            url: String::new(),
+            token: token.to_string(),
+            who: login.who.clone(),
+            role: role.to_string(),
+            expires_at: login.expires_at.to_string(),
+        };
+        self.writer
+            .write("issue login", move |tx| {
+                tx.put_login(&kept, &login)?;
+                tx.append_journal(&entry).map(drop)
+            })
+            .await?;
+        Ok(view)
+    }
+
+    /// What was done and why, newest first.
+    pub(super) fn activity(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<HistoryRow>, CommandError> {
+        let before = after.map(str::parse::<u64>).transpose();
+        let before = before.map_err(|error| invalid(&error))?;
+        let page = self.store.read()?.journal(before, limit)?;
+        let rows = page.entries.into_iter();
+        Ok(Page {
+            rows: rows.map(|numbered| history_row(numbered.entry)).collect(),
+            next: page.next.map(|next| next.to_string()),
+        })
+    }
+}

@@ -1,0 +1,337 @@
+//! What all pages have in common: their frame, their JSON twin, and pages that say what went wrong.
+
+use super::notice::Notice;
+use super::session::{Visitor, one_cookie};
+use super::{Desk, time};
+use crate::http::reply::{Failure, RequestId};
+use crate::model::session::Role;
+use crate::model::time::Timestamp;
+use askama::Template;
+use axum::extract::{FromRequestParts, Request};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+/// Keeps how light the console is.
+pub(super) const THEME_COOKIE: &str = "zenstripe_theme";
+
+/// How light it can be, and in words.
+const THEMES: [(&str, &str); 3] = [("auto", "System"), ("light", "Light"), ("dark", "Dark")];
+
+/// Where in the console a page is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Here {
+    Overview,
+    Integrations,
+    Nowhere,
+}
+
+/// One entry of the navigation.
+pub(super) struct Entry {
+    pub(super) name: &'static str,
+    pub(super) path: &'static str,
+    here: Here,
+}
+
+const NAVIGATION: [Entry; 2] = [
+    Entry {
+        name: "Overview",
+        path: "/",
+        here: Here::Overview,
+    },
+    Entry {
+        name: "Integrations",
+        path: "/integrations/stripe",
+        here: Here::Integrations,
+    },
+];
+
+/// The frame of a page.
+pub(super) struct Shell {
+    pub(super) style: String,
+    pub(super) script: String,
+    pub(super) icon: String,
+    pub(super) theme: &'static str,
+    pub(super) path: String,
+    pub(super) here: Here,
+    /// `test` or `live`; blank where nobody is signed in.
+    pub(super) mode: String,
+    /// Who is signed in.
+    pub(super) who: String,
+    role: Option<Role>,
+    pub(super) form_key: String,
+    pub(super) notice: Option<Notice>,
+    now: Timestamp,
+}
+
+impl Shell {
+    /// Of a page for everybody.
+    pub(super) fn outside(desk: &Desk, headers: &HeaderMap) -> Self {
+        Self {
+            style: desk.assets.style.path(),
+            script: desk.assets.script.path(),
+            icon: desk.assets.icon.path(),
+            theme: theme(one_cookie(THEME_COOKIE, headers).unwrap_or_default()),
+            path: "/".to_owned(),
+            here: Here::Nowhere,
+            mode: String::new(),
+            who: String::new(),
+            role: None,
+            form_key: String::new(),
+            notice: None,
+            now: desk.doors.engine.clock.now(),
+        }
+    }
+
+    /// Of a page for somebody who is signed in.
+    fn inside(desk: &Desk, headers: &HeaderMap, visitor: &Visitor) -> Self {
+        Self {
+            mode: desk.doors.daemon.about().mode,
+            who: visitor.who.clone(),
+            role: Some(visitor.role),
+            form_key: visitor.form_key.clone(),
+            ..Self::outside(desk, headers)
+        }
+    }
+
+    pub(super) const fn is_signed_in(&self) -> bool {
+        self.role.is_some()
+    }
+
+    pub(super) fn role(&self) -> &'static str {
+        self.role.map_or("", Role::as_str)
+    }
+
+    /// Whether the account may be connected and the configuration changed.
+    pub(super) fn governs(&self) -> bool {
+        self.role >= Some(Role::Admin)
+    }
+
+    pub(super) fn navigation(&self) -> impl Iterator<Item = (&'static Entry, bool)> {
+        let here = self.here;
+        NAVIGATION
+            .iter()
+            .map(move |entry| (entry, entry.here == here))
+    }
+
+    pub(super) fn themes(&self) -> impl Iterator<Item = (&'static str, &'static str, bool)> {
+        let theme = self.theme;
+        THEMES
+            .into_iter()
+            .map(move |(name, word)| (name, word, name == theme))
+    }
+
+    /// An instant as people read it; markup.
+    pub(super) fn when(&self, instant: &str) -> String {
+        time::when(instant, self.now)
+    }
+
+    /// The same where there may be none.
+    #[expect(clippy::ref_option, reason = "templates lend what they give")]
+    pub(super) fn when_any(&self, instant: &Option<String>) -> String {
+        instant
+            .as_deref()
+            .map_or_else(|| "never".to_owned(), |instant| self.when(instant))
+    }
+}
+
+/// A person's look at a page.
+#[derive(Clone, Debug)]
+pub(super) struct Visit {
+    pub(super) desk: Desk,
+    pub(super) visitor: Visitor,
+    headers: HeaderMap,
+    path: String,
+}
+
+impl FromRequestParts<Desk> for Visit {
+    type Rejection = StatusCode;
+
+    async fn from_request_parts(parts: &mut Parts, desk: &Desk) -> Result<Self, StatusCode> {
+        let visitor = parts.extensions.get::<Visitor>().cloned();
+        Ok(Self {
+            desk: desk.clone(),
+            // Without a session nothing gets here.
+            visitor: visitor.ok_or(StatusCode::INTERNAL_SERVER_ERROR)?,
+            headers: parts.headers.clone(),
+            path: parts.uri.path().to_owned(),
+        })
+    }
+}
+
+impl Visit {
+    /// The page that `template` makes of `view` within the frame, or the view as JSON.
+    pub(super) fn answer<V: Serialize, T: Template>(
+        &self,
+        here: Here,
+        view: &V,
+        template: impl FnOnce(Shell) -> T,
+    ) -> Response {
+        if accepts_json(&self.headers) {
+            return axum::Json(view).into_response();
+        }
+        html(&template(self.shell(here)))
+    }
+
+    /// The frame.
+    pub(super) fn shell(&self, here: Here) -> Shell {
+        let shell = Shell::inside(&self.desk, &self.headers, &self.visitor);
+        Shell {
+            path: self.path.clone(),
+            here,
+            notice: self.desk.notices.take(&self.visitor.key),
+            ..shell
+        }
+    }
+}
+
+/// Whether a program asks, and not a browser.
+pub(super) fn accepts_json(headers: &HeaderMap) -> bool {
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok());
+    accept
+        .is_some_and(|accept| accept.contains("application/json") && !accept.contains("text/html"))
+}
+
+/// A page.
+pub(super) fn html(template: &impl Template) -> Response {
+    match template.render() {
+        Ok(html) => {
+            let kind = [(header::CONTENT_TYPE, "text/html; charset=utf-8")];
+            (kind, html).into_response()
+        }
+        Err(error) => Failure::internal(&error).into_response(),
+    }
+}
+
+/// Sends a browser on after an action, so that to load the page again repeats nothing.
+pub(super) fn see_other(path: &str) -> Response {
+    match HeaderValue::try_from(path) {
+        Ok(path) => (StatusCode::SEE_OTHER, [(header::LOCATION, path)]).into_response(),
+        Err(_) => StatusCode::BAD_REQUEST.into_response(),
+    }
+}
+
+/// `path` if it is one of this listener; nobody is sent elsewhere by what an address says.
+pub(super) fn local(path: &str) -> &str {
+    let is_local = path.starts_with('/')
+        && !path.starts_with("//")
+        && !path.contains(['\\', '\r', '\n', '\t'])
+        && path.is_ascii();
+    if is_local { path } else { "/" }
+}
+
+/// The theme of this name.
+pub(super) fn theme(name: &str) -> &'static str {
+    match name {
+        "light" => "light",
+        "dark" => "dark",
+        _ => "auto",
+    }
+}
+
+#[derive(Template)]
+#[template(path = "again.html", config = "src/http/console/askama.toml")]
+struct AgainPage<'a> {
+    path: &'a str,
+    icon: String,
+}
+
+/// Has a browser ask again, by itself and from a page of ours: a link on another site made it leave
+/// the session's cookie at home.
+pub(super) fn once_more(desk: &Desk, path: &str) -> Response {
+    html(&AgainPage {
+        path: local(path),
+        icon: desk.assets.icon.path(),
+    })
+}
+
+#[derive(Template)]
+#[template(path = "failure.html", config = "src/http/console/askama.toml")]
+struct FailurePage<'a> {
+    shell: Shell,
+    title: &'static str,
+    message: String,
+    hint: Option<&'a str>,
+    request: &'a str,
+}
+
+/// Middleware: a failure is a page, for whoever does not ask for JSON.
+pub(super) async fn explain(desk: Desk, request: Request, next: Next) -> Response {
+    let headers = request.headers().clone();
+    let id = request.extensions().get::<RequestId>().cloned();
+    let response = next.run(request).await;
+    let Some(failure) = response.extensions().get::<Failure>() else {
+        return response;
+    };
+    if accepts_json(&headers) {
+        return response;
+    }
+    let status = failure.class().status();
+    let shell = match response.extensions().get::<Visitor>() {
+        Some(visitor) => Shell::inside(&desk, &headers, visitor),
+        None => Shell::outside(&desk, &headers),
+    };
+    let page = FailurePage {
+        shell,
+        title: title(status),
+        message: super::notice::sentence(failure.message()),
+        hint: failure.advice(),
+        request: id.as_ref().map_or("", RequestId::as_str),
+    };
+    (status, html(&page)).into_response()
+}
+
+const fn title(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::NOT_FOUND => "Not found",
+        StatusCode::FORBIDDEN => "Not allowed",
+        StatusCode::TOO_MANY_REQUESTS => "Wait a moment",
+        StatusCode::CONFLICT => "That was not done",
+        StatusCode::SERVICE_UNAVAILABLE => "Not now",
+        StatusCode::INTERNAL_SERVER_ERROR => "Something went wrong",
+        _ => "That cannot be done",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_sent_elsewhere() {
+        for (path, expected) in [
+            ("/customers", "/customers"),
+            ("/customers?after=cus_1", "/customers?after=cus_1"),
+            ("", "/"),
+            ("customers", "/"),
+            ("//evil.test", "/"),
+            ("/\\evil.test", "/"),
+            ("/\t/evil.test", "/"),
+            ("https://evil.test/", "/"),
+            ("/a\r\nset-cookie: x", "/"),
+        ] {
+            assert_eq!(local(path), expected, "{path:?}");
+        }
+    }
+
+    #[test]
+    fn programs_get_json_and_browsers_get_pages() {
+        for (accept, json) in [
+            ("application/json", true),
+            ("application/json, */*", true),
+            ("text/html,application/xhtml+xml,*/*;q=0.8", false),
+            ("text/html, application/json", false),
+            ("*/*", false),
+        ] {
+            let headers: HeaderMap = [(header::ACCEPT, HeaderValue::from_static(accept))]
+                .into_iter()
+                .collect();
+            assert_eq!(accepts_json(&headers), json, "{accept}");
+        }
+        assert!(!accepts_json(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,99 @@
+//! Logins and sessions of the console, by the digests of their secrets.
+
+use crate::model::session::{Digest, Login, Session};
+use crate::store::codec::Record;
+use crate::store::error::StoreError;
+use crate::store::tables::{LOGINS, SESSIONS, Table};
+use crate::store::tx::{ALL, Order, ReadTx, WriteTx};
+
+impl ReadTx<'_> {
+    /// The login whose token has this digest.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or the row is damaged.
+    pub fn login(&self, token: &Digest) -> Result<Option<Login>, StoreError> {
+        self.record(LOGINS, token)
+    }
+
+    /// The session whose secret has this digest.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or the row is damaged.
+    pub fn session(&self, secret: &Digest) -> Result<Option<Session>, StoreError> {
+        self.record(SESSIONS, secret)
+    }
+
+    /// Every session: there are as many as people at the console.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or a row is damaged.
+    pub fn sessions(&self) -> Result<Vec<Session>, StoreError> {
+        self.values(SESSIONS, ALL, Order::Ascending, usize::MAX)
+    }
+}
+
+impl WriteTx<'_> {
+    /// Writes a login in place of what was there.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn put_login(&mut self, token: &Digest, login: &Login) -> Result<(), StoreError> {
+        self.put(LOGINS, token, login)
+    }
+
+    /// Writes a session in place of what was there.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn put_session(&mut self, secret: &Digest, session: &Session) -> Result<(), StoreError> {
+        self.put(SESSIONS, secret, session)
+    }
+
+    /// Removes a session; says whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn remove_session(&mut self, secret: &Digest) -> Result<bool, StoreError> {
+        self.delete(SESSIONS, secret)
+    }
+
+    /// Removes the logins of which `is_spent` says so; says how many.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written, or a row is damaged.
+    pub fn prune_logins(&mut self, is_spent: impl Fn(&Login) -> bool) -> Result<usize, StoreError> {
+        self.prune(LOGINS, is_spent)
+    }
+
+    /// Removes the sessions of which `is_over` says so; says how many.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written, or a row is damaged.
+    pub fn prune_sessions(
+        &mut self,
+        is_over: impl Fn(&Session) -> bool,
+    ) -> Result<usize, StoreError> {
+        self.prune(SESSIONS, is_over)
+    }
+
+    fn prune<T: Record>(
+        &mut self,
+        table: Table,
+        may_go: impl Fn(&T) -> bool,
+    ) -> Result<usize, StoreError> {
+        let mut rows: Vec<(Vec<u8>, T)> = self.list(table, ALL, Order::Ascending, usize::MAX)?;
+        rows.retain(|(_, value)| may_go(value));
+        for (key, _) in &rows {
+            self.delete(table, key)?;
+        }
+        Ok(rows.len())
+    }
+}
