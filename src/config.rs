@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub mod diff;
+pub mod edit;
 pub mod keys;
 pub mod load;
 pub mod problem;

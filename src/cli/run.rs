@@ -12,6 +12,7 @@
 mod accepting;
 mod account;
 mod arena;
+mod manage;
 mod metered;
 mod open;
 mod reload;

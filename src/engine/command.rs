@@ -209,6 +209,13 @@ pub enum Command {
         /// Rows, up to [`ROWS_MAX`].
         limit: usize,
     },
+    /// Note that a person changed the configuration: [`view::Done`].
+    ConfigurationNote {
+        /// What is in force since, as `key: old -> new`.
+        changed: Vec<String>,
+        /// Who did it.
+        who: String,
+    },
     /// Ask for a full scan: [`view::Done`].
     Scan {
         /// Who says so.
@@ -341,6 +348,9 @@ impl Engine {
             }
             Command::ActivityList { after, limit } => {
                 json(&self.activity(after.as_deref(), limit.clamp(1, ROWS_MAX))?)
+            }
+            Command::ConfigurationNote { changed, who } => {
+                json(&self.note_configuration(&changed, &who).await?)
             }
             Command::Scan { who } => json(&self.want_scan(&who).await?),
         }

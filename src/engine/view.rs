@@ -310,6 +310,9 @@ pub struct CustomerRow {
     pub differences: Vec<String>,
     /// Why it is not linked, where it is not.
     pub note: Option<String>,
+    /// What it was called when it was last seen, in Stripe or else in Zenskar.
+    #[serde(default)]
+    pub name: Option<String>,
 }
 
 /// Who may be a Stripe customer's customer in Zenskar, as a search finds them now.

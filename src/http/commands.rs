@@ -11,6 +11,7 @@ mod people;
 mod who;
 
 use crate::clock::BoxFuture;
+use crate::config::edit::CustomersEdit;
 use crate::engine::Engine;
 use crate::engine::command::{Command, CommandError, Customers, Letters, ROWS_DEFAULT, ROWS_MAX};
 use crate::engine::error::EngineError;
@@ -39,8 +40,71 @@ pub trait Daemon: Send + Sync + fmt::Debug {
     fn config(&self) -> view::ConfigView;
     /// How a browser on this machine reaches the console, such as `http://127.0.0.1:9481`.
     fn console_url(&self) -> String;
+    /// What the configuration's file says that the console may change.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or is not valid.
+    fn managed(&self) -> Result<Managed, ChangeError>;
+    /// What a change would do to the file.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or would not be valid.
+    fn preview(&self, edit: &CustomersEdit) -> Result<Preview, ChangeError>;
+    /// Makes a change if the file is as it was `seen`, and has it taken over.
+    fn change_customers<'a>(
+        &'a self,
+        edit: &'a CustomersEdit,
+        seen: &'a str,
+    ) -> BoxFuture<'a, Result<view::Reloaded, ChangeError>>;
     /// Reads the configuration again; the text says why the old one stays.
     fn reload(&self) -> BoxFuture<'_, Result<view::Reloaded, String>>;
+}
+
+/// What the configuration's file says that the console may change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Managed {
+    /// The main file.
+    pub path: String,
+    /// The sync type, by its word in the file.
+    pub sync: String,
+    /// The fields that travel, by their words; `None` where that is every field.
+    pub fields: Option<Vec<String>>,
+    /// Pairs of metadata that travel besides, `stripe = zenskar`.
+    pub metadata: Vec<String>,
+}
+
+/// What a change would do to the file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Preview {
+    /// The file as it is.
+    pub managed: Managed,
+    /// Names its text as it is.
+    pub seen: String,
+    /// Lines that go (`-`) and come (`+`).
+    pub lines: Vec<(char, String)>,
+    /// Whether the daemon may write it.
+    pub is_writable: bool,
+    /// The drop-in that sets it instead, with the line.
+    pub elsewhere: Option<String>,
+    /// What a person puts into the file where the daemon may not.
+    pub paste: String,
+}
+
+/// Why the file is not changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChangeError {
+    /// It cannot be read, or is not valid as it is.
+    Unreadable(String),
+    /// It changed since it was looked at.
+    Changed,
+    /// The daemon may not write it.
+    NotWritable(String),
+    /// It would not be valid.
+    Invalid(String),
+    /// It was written, the reload refused it, and it was put back.
+    Refused(String),
 }
 
 /// What the routes share, here and on the console's pages.

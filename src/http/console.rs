@@ -16,15 +16,21 @@
 //!
 //! Not here: what an action does (`engine::command`).
 
+mod activity;
 mod assets;
+mod conflicts;
+mod customers;
 mod form;
 mod guard;
 mod integration;
 mod live;
 mod login;
+mod manage;
+mod mask;
 mod notice;
 mod overview;
 mod page;
+mod plan;
 mod session;
 mod time;
 
@@ -40,7 +46,8 @@ use axum::routing::get;
 use integration::Ways;
 use live::Live;
 use login::Tries;
-use notice::Notices;
+use notice::{Notice, Notices};
+use session::Visitor;
 use std::fmt;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -97,9 +104,21 @@ impl Desk {
     }
 }
 
+impl Desk {
+    /// Tells a visitor on the next page what came of an action.
+    fn tell<M: Into<String>>(&self, visitor: &Visitor, done: Result<M, Failure>) {
+        let notice = match done {
+            Ok(message) => Notice::good(message),
+            Err(failure) => Notice::bad(&failure),
+        };
+        self.notices.put(visitor.key, notice);
+    }
+}
+
 /// The pages. `more` is what else is for browsers on this listener; it needs no session.
 pub fn router(desk: &Desk, more: Router, hosts: Hosts, ids: RequestIds) -> Router {
     let pages = viewers()
+        .merge(for_role(operators(), Role::Operator))
         .merge(for_role(admins(), Role::Admin))
         .fallback(async || Failure::new(Class::NotFound, "not_found", "There is no such page."))
         .method_not_allowed_fallback(async || {
@@ -141,10 +160,22 @@ fn viewers() -> Router<Desk> {
         .route("/live", get(live::stream))
         .merge(login::own_router())
         .merge(integration::router())
+        .merge(customers::router())
+        .merge(conflicts::router())
+        .merge(activity::router())
+        .merge(plan::router())
+}
+
+fn operators() -> Router<Desk> {
+    Router::new()
+        .merge(customers::orders())
+        .merge(conflicts::orders())
+        .merge(activity::orders())
+        .merge(plan::orders())
 }
 
 fn admins() -> Router<Desk> {
-    integration::orders()
+    integration::orders().merge(manage::orders())
 }
 
 /// Routes that take a role.

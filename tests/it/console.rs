@@ -1,6 +1,8 @@
 //! The console as a browser meets it, and as an attacker does.
 
 mod attacks;
+mod manage;
+mod pages;
 
 use crate::support::browser::{Browser, Page};
 use crate::support::{POLLING, WEBHOOKS, World};

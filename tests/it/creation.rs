@@ -15,7 +15,7 @@ fn creating(create: &str) -> String {
 }
 
 /// A world whose daemon creates where `create` says, and counts as older who is there already.
-async fn created_in(create: &str) -> (World, Daemon) {
+pub(crate) async fn created_in(create: &str) -> (World, Daemon) {
     let world = World::new().await;
     world.sandbox.switch(|s| s.zenskar.null_for_unmapped = true);
     world.configure(&creating(create));
@@ -49,7 +49,7 @@ async fn wait_until_switched(world: &World, create: &str) {
     }
 }
 
-fn ann() -> Value {
+pub(crate) fn ann() -> Value {
     json!({
         "name": "Ann", "email": "ann@example.com", "phone": "+1 555 0100",
         "address": { "line1": "1 Rue", "city": "Paris", "country": "FR" },

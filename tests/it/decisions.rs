@@ -9,7 +9,7 @@ const BOTH: &str = "[customers]\nsync = \"import-and-export\"\n\
 const IMPORT: &str = "[customers]\nsync = \"import-only\"\n[events]\npoll = \"off\"\n";
 
 /// A daemon, and a customer whose name both sides changed.
-async fn in_conflict() -> (World, Pair, Daemon) {
+pub(crate) async fn in_conflict() -> (World, Pair, Daemon) {
     let world = World::new().await;
     let pair = world.pairs(1).remove(0);
     let daemon = world.linked(BOTH, 1).await;

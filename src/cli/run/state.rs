@@ -1,13 +1,15 @@
 //! What the daemon knows of itself: its start, its configuration, whether it is ready.
 
+use super::manage;
 use crate::cli::prepare::Prepared;
 use crate::clock::{BoxFuture, Clock, SystemClock};
+use crate::config::edit::CustomersEdit;
 use crate::config::{Change, Config, Loaded};
 use crate::engine::view;
-use crate::http::commands::Daemon;
+use crate::http::commands::{ChangeError, Daemon, Managed, Preview};
 use crate::store::Mode;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, oneshot};
@@ -20,6 +22,7 @@ pub(super) type Reload = Result<view::Reloaded, String>;
 pub(super) struct State {
     fixed: view::Daemon,
     console_url: String,
+    path: PathBuf,
     ready: AtomicBool,
     asked: Arc<Notify>,
     /// Who waits for a reload.
@@ -69,6 +72,7 @@ impl State {
         Self {
             fixed,
             console_url,
+            path: path.to_owned(),
             ready: AtomicBool::new(false),
             asked: Arc::default(),
             waiting: Mutex::default(),
@@ -216,6 +220,33 @@ impl Daemon for State {
 
     fn console_url(&self) -> String {
         self.console_url.clone()
+    }
+
+    fn managed(&self) -> Result<Managed, ChangeError> {
+        manage::managed(&self.path)
+    }
+
+    fn preview(&self, edit: &CustomersEdit) -> Result<Preview, ChangeError> {
+        manage::preview(&self.path, edit)
+    }
+
+    fn change_customers<'a>(
+        &'a self,
+        edit: &'a CustomersEdit,
+        seen: &'a str,
+    ) -> BoxFuture<'a, Result<view::Reloaded, ChangeError>> {
+        Box::pin(async move {
+            let (before, after) = manage::write(&self.path, edit, seen)?;
+            match self.reload().await {
+                Ok(reloaded) => Ok(reloaded),
+                Err(why) => {
+                    manage::put_back(&self.path, &before, &after);
+                    // What was taken over last is in force; this only says so in the status.
+                    drop(self.reload().await);
+                    Err(ChangeError::Refused(why))
+                }
+            }
+        })
     }
 
     fn reload(&self) -> BoxFuture<'_, Reload> {

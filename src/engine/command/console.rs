@@ -1,10 +1,10 @@
 //! Logins to the console, and what was done, for its pages.
 
 use super::customers::history_row;
-use super::{CommandError, invalid};
+use super::{CommandError, done, invalid};
 use crate::engine::Engine;
 use crate::engine::secret::{NoRandomness, digest, draw};
-use crate::engine::view::{ConsoleLogin, HistoryRow, Page};
+use crate::engine::view::{ConsoleLogin, Done, HistoryRow, Page};
 use crate::model::journal::Entry;
 use crate::model::session::{Login, Role};
 use crate::sync::session::LOGIN_LIFETIME;
@@ -52,6 +52,27 @@ impl Engine {
             })
             .await?;
         Ok(view)
+    }
+
+    /// Notes in the activity that a person changed the configuration.
+    pub(super) async fn note_configuration(
+        &self,
+        changed: &[String],
+        who: &str,
+    ) -> Result<Done, CommandError> {
+        let now = self.clock.now();
+        let mut entry = Entry::engine(now, "configuration changed", &"configuration");
+        for change in changed {
+            let (key, values) = change.split_once(": ").unwrap_or((change, ""));
+            entry = entry.with(key, &values);
+        }
+        who.clone_into(&mut entry.who);
+        self.writer
+            .write("note configuration", move |tx| {
+                tx.append_journal(&entry).map(drop)
+            })
+            .await?;
+        Ok(done("noted", 1))
     }
 
     /// What was done and why, newest first.

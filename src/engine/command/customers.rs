@@ -76,6 +76,9 @@ impl Engine {
                 _ => row.stripe.clone(),
             }
         });
+        for row in &mut rows {
+            row.name = name(&read, row)?;
+        }
         Ok(Page { rows, next })
     }
 
@@ -85,7 +88,7 @@ impl Engine {
         let subject = Subject::Customer(stripe.clone());
         let differences = read.differences(&stripe)?;
         let parked = read.parked(&subject)?;
-        let row = match (&link, &parked) {
+        let mut row = match (&link, &parked) {
             (Some(link), waits) => CustomerRow {
                 note: waits.as_ref().and_then(|work| work.last_error.clone()),
                 ..link_row(link, &differences)
@@ -96,6 +99,7 @@ impl Engine {
                 return Err(CommandError::NotFound(message));
             }
         };
+        row.name = name(&read, &row)?;
         let zenskar = match &link {
             Some(link) => read.mirror(Side::Zenskar, link.zenskar.as_str())?,
             None => None,
@@ -292,7 +296,28 @@ fn link_row(link: &Link, differences: &[Difference]) -> CustomerRow {
             .map(|one| one.field.to_string())
             .collect(),
         note: None,
+        name: None,
     }
+}
+
+/// What a customer was called when it was last seen.
+fn name(read: &ReadTx<'_>, row: &CustomerRow) -> Result<Option<String>, StoreError> {
+    let seen = read.mirror(Side::Stripe, &row.stripe)?;
+    let seen = seen.and_then(|mirror| stripe::convert::observed(mirror.payload).ok());
+    let in_stripe = seen.as_ref().and_then(|seen| seen.presence.customer());
+    let named = |customer: &Customer| {
+        let name = customer.value(Field::Name).filter(|name| !name.is_blank());
+        name.map(ToString::to_string)
+    };
+    if let Some(name) = in_stripe.and_then(named) {
+        return Ok(Some(name));
+    }
+    let Some(zenskar) = &row.zenskar else {
+        return Ok(None);
+    };
+    let seen = read.mirror(Side::Zenskar, zenskar)?;
+    let seen = seen.and_then(|mirror| ZenskarCustomer::parse(mirror.payload).ok());
+    Ok(seen.and_then(|seen| named(&seen.customer)))
 }
 
 fn parked_row(work: &Work) -> CustomerRow {
@@ -306,6 +331,7 @@ fn parked_row(work: &Work) -> CustomerRow {
         state: "unlinked".to_owned(),
         differences: Vec::new(),
         note: work.last_error.clone(),
+        name: None,
     }
 }
 

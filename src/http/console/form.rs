@@ -2,11 +2,12 @@
 
 use super::Desk;
 use super::session::Visitor;
+use crate::http::commands::bad_query;
 use crate::http::reply::{Class, Failure};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use axum::Form;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, Query, Request};
 use http::StatusCode;
 
 /// Name of the field with the session's form key.
@@ -23,9 +24,23 @@ impl Fields {
         named.next().map_or("", |(_, value)| value.trim())
     }
 
+    /// Every field of this name.
+    pub(super) fn all(&self, name: &str) -> Vec<&str> {
+        let named = self.0.iter().filter(|(found, _)| found == name);
+        named.map(|(_, value)| value.as_str()).collect()
+    }
+
     /// Whether there is a field of this name: a box that is ticked.
     pub(super) fn has(&self, name: &str) -> bool {
         self.0.iter().any(|(found, _)| found == name)
+    }
+
+    /// The fields of an address's query.
+    pub(super) fn of_query(uri: &http::Uri) -> Result<Self, Failure> {
+        match Query::<Vec<(String, String)>>::try_from_uri(uri) {
+            Ok(Query(fields)) => Ok(Self(fields)),
+            Err(rejection) => Err(bad_query(rejection)),
+        }
     }
 
     /// Reads a form, whoever sent it.
@@ -89,6 +104,7 @@ mod tests {
             .unwrap();
         let fields = Fields::read(request).await.unwrap();
         assert_eq!((fields.text("b"), fields.text("d")), ("x", ""));
+        assert_eq!(fields.all("a"), ["1", "2"]);
         assert!(fields.has("c") && !fields.has("d"));
         let json = Request::post("/").header("content-type", "application/json");
         let refused = Fields::read(json.body(Body::from("{}")).unwrap()).await;

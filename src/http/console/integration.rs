@@ -2,7 +2,6 @@
 
 use super::Desk;
 use super::form::Posted;
-use super::notice::Notice;
 use super::overview::sync_words;
 use super::page::{Here, Shell, Visit, html, see_other};
 use crate::engine::command::Command;
@@ -164,7 +163,7 @@ struct LeavingPage<'a> {
 /// policy, and where a page goes on to is not.
 async fn connect(visit: Visit, posted: Posted) -> Result<Response, Failure> {
     let desk = &visit.desk;
-    let who = posted.visitor.who;
+    let who = posted.visitor.who.clone();
     let begun: Result<ConnectBegun, _> = viewed(&desk.doors, Command::Connect { who }).await;
     match begun {
         Ok(begun) => {
@@ -176,7 +175,7 @@ async fn connect(visit: Visit, posted: Posted) -> Result<Response, Failure> {
             }))
         }
         Err(failure) => {
-            desk.notices.put(posted.visitor.key, Notice::bad(&failure));
+            desk.tell::<String>(&posted.visitor, Err(failure));
             Ok(see_other(CARD))
         }
     }
@@ -209,13 +208,9 @@ async fn ask_disconnect(visit: Visit) -> Result<Response, Failure> {
 async fn disconnect(State(desk): State<Desk>, posted: Posted) -> Response {
     let order = Command::Disconnect {
         abandon: posted.fields.has("abandon"),
-        who: posted.visitor.who,
+        who: posted.visitor.who.clone(),
     };
     let done: Result<Done, Failure> = viewed(&desk.doors, order).await;
-    let notice = match done {
-        Ok(done) => Notice::good(done.message),
-        Err(failure) => Notice::bad(&failure),
-    };
-    desk.notices.put(posted.visitor.key, notice);
+    desk.tell(&posted.visitor, done.map(|done| done.message));
     see_other(CARD)
 }

@@ -62,6 +62,14 @@ pub(super) fn sentence(text: &str) -> String {
     out
 }
 
+/// The same with a capital letter alone.
+pub(super) fn headline(text: &str) -> String {
+    let sentence = sentence(text);
+    sentence
+        .strip_suffix('.')
+        .map_or_else(|| sentence.clone(), str::to_owned)
+}
+
 /// All notices, one a session.
 #[derive(Debug, Default)]
 pub(super) struct Notices(Mutex<BTreeMap<Digest, Notice>>);

@@ -25,6 +25,9 @@ const THEMES: [(&str, &str); 3] = [("auto", "System"), ("light", "Light"), ("dar
 pub(super) enum Here {
     Overview,
     Integrations,
+    Customers,
+    Conflicts,
+    Activity,
     Nowhere,
 }
 
@@ -35,7 +38,7 @@ pub(super) struct Entry {
     here: Here,
 }
 
-const NAVIGATION: [Entry; 2] = [
+const NAVIGATION: [Entry; 5] = [
     Entry {
         name: "Overview",
         path: "/",
@@ -45,6 +48,21 @@ const NAVIGATION: [Entry; 2] = [
         name: "Integrations",
         path: "/integrations/stripe",
         here: Here::Integrations,
+    },
+    Entry {
+        name: "Customers",
+        path: "/customers",
+        here: Here::Customers,
+    },
+    Entry {
+        name: "Conflicts",
+        path: "/conflicts",
+        here: Here::Conflicts,
+    },
+    Entry {
+        name: "Activity",
+        path: "/activity",
+        here: Here::Activity,
     },
 ];
 
@@ -102,6 +120,11 @@ impl Shell {
 
     pub(super) fn role(&self) -> &'static str {
         self.role.map_or("", Role::as_str)
+    }
+
+    /// Whether decisions about customers may be made.
+    pub(super) fn decides(&self) -> bool {
+        self.role >= Some(Role::Operator)
     }
 
     /// Whether the account may be connected and the configuration changed.

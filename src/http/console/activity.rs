@@ -1,0 +1,259 @@
+//! Activity: what was done and why, runs with their undoing, and dead letters.
+
+use super::Desk;
+use super::form::Posted;
+use super::mask::for_visitor;
+use super::page::{Here, Shell, Visit, see_other};
+use crate::engine::command::{Command, Letters, ROWS_DEFAULT};
+use crate::engine::view::{DeadRow, Done, HistoryRow, Page, RunRow, RunView};
+use crate::http::commands::{bad_path, bad_query, viewed};
+use crate::http::reply::{Class, Failure};
+use askama::Template;
+use axum::Router;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use axum::routing::{get, post};
+use serde::Deserialize;
+
+pub(super) fn router() -> Router<Desk> {
+    Router::new()
+        .route("/activity", get(list))
+        .route("/activity/runs", get(runs))
+        .route("/activity/runs/{run}", get(run))
+        .route("/activity/dead", get(dead))
+}
+
+pub(super) fn orders() -> Router<Desk> {
+    Router::new()
+        .route("/activity/runs/{run}/undo", get(ask_undo).post(undo))
+        .route("/activity/dead/retry", post(retry))
+        .route("/activity/dead/drop", post(drop_letter))
+}
+
+/// The three lists under one heading.
+const TABS: [(&str, &str); 3] = [
+    ("/activity", "What was done"),
+    ("/activity/runs", "Runs"),
+    ("/activity/dead", "Dead letters"),
+];
+
+fn tabs(here: &str) -> Vec<(&'static str, &'static str, bool)> {
+    TABS.into_iter()
+        .map(|(path, name)| (path, name, path == here))
+        .collect()
+}
+
+#[derive(Debug, Deserialize)]
+struct PageQuery {
+    after: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "activity.html", config = "src/http/console/askama.toml")]
+struct ActivityPage<'a> {
+    shell: Shell,
+    tabs: Vec<(&'static str, &'static str, bool)>,
+    page: &'a Page<HistoryRow>,
+    is_first: bool,
+}
+
+impl ActivityPage<'_> {
+    /// The customer that an entry is about.
+    fn customer<'r>(&self, row: &'r HistoryRow) -> Option<&'r str> {
+        row.subject.strip_prefix("customer/")
+    }
+}
+
+async fn list(
+    visit: Visit,
+    query: Result<Query<PageQuery>, QueryRejection>,
+) -> Result<Response, Failure> {
+    let Query(PageQuery { after }) = query.map_err(bad_query)?;
+    let is_first = after.is_none();
+    let limit = ROWS_DEFAULT;
+    let order = Command::ActivityList { after, limit };
+    let mut page: Page<HistoryRow> = viewed(&visit.desk.doors, order).await?;
+    page.rows = for_visitor(page.rows, &visit.visitor);
+    Ok(visit.answer(Here::Activity, &page, |shell| ActivityPage {
+        shell,
+        tabs: tabs("/activity"),
+        page: &page,
+        is_first,
+    }))
+}
+
+#[derive(Template)]
+#[template(path = "runs.html", config = "src/http/console/askama.toml")]
+struct RunsPage<'a> {
+    shell: Shell,
+    tabs: Vec<(&'static str, &'static str, bool)>,
+    page: &'a Page<RunRow>,
+    is_first: bool,
+}
+
+impl RunsPage<'_> {
+    fn kind(&self, run: &RunRow) -> String {
+        kind(run)
+    }
+}
+
+/// What a run was, for people.
+fn kind(run: &RunRow) -> String {
+    match (run.kind.as_str(), run.undoes) {
+        ("resolve", _) => "A conflict was decided".to_owned(),
+        ("apply", _) => "A plan was applied".to_owned(),
+        (_, Some(undone)) => format!("Run {undone} was taken back"),
+        (other, None) => other.to_owned(),
+    }
+}
+
+async fn runs(
+    visit: Visit,
+    query: Result<Query<PageQuery>, QueryRejection>,
+) -> Result<Response, Failure> {
+    let Query(PageQuery { after }) = query.map_err(bad_query)?;
+    let is_first = after.is_none();
+    let limit = ROWS_DEFAULT;
+    let order = Command::RunsList { after, limit };
+    let page: Page<RunRow> = viewed(&visit.desk.doors, order).await?;
+    Ok(visit.answer(Here::Activity, &page, |shell| RunsPage {
+        shell,
+        tabs: tabs("/activity/runs"),
+        page: &page,
+        is_first,
+    }))
+}
+
+#[derive(Template)]
+#[template(path = "run.html", config = "src/http/console/askama.toml")]
+struct RunPage<'a> {
+    shell: Shell,
+    view: &'a RunView,
+    is_first: bool,
+}
+
+impl RunPage<'_> {
+    fn kind(&self) -> String {
+        kind(&self.view.run)
+    }
+
+    fn can_be_undone(&self) -> bool {
+        self.view.run.undone_by.is_none() && self.view.run.state != "deciding"
+    }
+}
+
+async fn one(visit: &Visit, run: u64, after: Option<String>) -> Result<RunView, Failure> {
+    let limit = ROWS_DEFAULT;
+    let order = Command::RunShow { run, after, limit };
+    let mut view: RunView = viewed(&visit.desk.doors, order).await?;
+    view.rows = for_visitor(view.rows, &visit.visitor);
+    Ok(view)
+}
+
+async fn run(
+    visit: Visit,
+    run: Result<Path<u64>, PathRejection>,
+    query: Result<Query<PageQuery>, QueryRejection>,
+) -> Result<Response, Failure> {
+    let Path(run) = run.map_err(bad_path)?;
+    let Query(PageQuery { after }) = query.map_err(bad_query)?;
+    let is_first = after.is_none();
+    let view = one(&visit, run, after).await?;
+    Ok(visit.answer(Here::Activity, &view, |shell| RunPage {
+        shell,
+        view: &view,
+        is_first,
+    }))
+}
+
+#[derive(Template)]
+#[template(path = "undo.html", config = "src/http/console/askama.toml")]
+struct UndoPage<'a> {
+    shell: Shell,
+    view: &'a RunView,
+}
+
+async fn ask_undo(
+    visit: Visit,
+    run: Result<Path<u64>, PathRejection>,
+) -> Result<Response, Failure> {
+    let Path(run) = run.map_err(bad_path)?;
+    let view = one(&visit, run, None).await?;
+    Ok(visit.answer(Here::Activity, &view, |shell| UndoPage {
+        shell,
+        view: &view,
+    }))
+}
+
+async fn undo(
+    State(desk): State<Desk>,
+    run: Result<Path<u64>, PathRejection>,
+    posted: Posted,
+) -> Result<Response, Failure> {
+    let Path(run) = run.map_err(bad_path)?;
+    let who = posted.visitor.who.clone();
+    let row: Result<RunRow, Failure> = viewed(&desk.doors, Command::RunUndo { run, who }).await;
+    let to = row.as_ref().map_or(run, |row| row.run);
+    let told = row.map(|row| format!("run {run} is being taken back by run {}", row.run));
+    desk.tell(&posted.visitor, told);
+    Ok(see_other(&format!("/activity/runs/{to}")))
+}
+
+#[derive(Template)]
+#[template(path = "dead.html", config = "src/http/console/askama.toml")]
+struct DeadPage<'a> {
+    shell: Shell,
+    tabs: Vec<(&'static str, &'static str, bool)>,
+    page: &'a Page<DeadRow>,
+    is_first: bool,
+}
+
+async fn dead(
+    visit: Visit,
+    query: Result<Query<PageQuery>, QueryRejection>,
+) -> Result<Response, Failure> {
+    let Query(PageQuery { after }) = query.map_err(bad_query)?;
+    let is_first = after.is_none();
+    let limit = ROWS_DEFAULT;
+    let order = Command::DeadList { after, limit };
+    let mut page: Page<DeadRow> = viewed(&visit.desk.doors, order).await?;
+    page.rows = for_visitor(page.rows, &visit.visitor);
+    Ok(visit.answer(Here::Activity, &page, |shell| DeadPage {
+        shell,
+        tabs: tabs("/activity/dead"),
+        page: &page,
+        is_first,
+    }))
+}
+
+async fn retry(State(desk): State<Desk>, posted: Posted) -> Result<Response, Failure> {
+    let (which, who) = (letters(&posted)?, posted.visitor.who.clone());
+    let done = viewed(&desk.doors, Command::DeadRetry { which, who }).await;
+    desk.tell(&posted.visitor, done.map(|done: Done| done.message));
+    Ok(see_other("/activity/dead"))
+}
+
+async fn drop_letter(State(desk): State<Desk>, posted: Posted) -> Result<Response, Failure> {
+    let (which, who) = (letters(&posted)?, posted.visitor.who.clone());
+    let done = viewed(&desk.doors, Command::DeadDrop { which, who }).await;
+    desk.tell(&posted.visitor, done.map(|done: Done| done.message));
+    Ok(see_other("/activity/dead"))
+}
+
+/// Which letters a form is about: one by its number, or all.
+fn letters(posted: &Posted) -> Result<Letters, Failure> {
+    if posted.fields.has("all") {
+        return Ok(Letters::All);
+    }
+    let numbers = posted.fields.all("number").into_iter().map(str::parse);
+    let numbers: Result<Vec<u64>, _> = numbers.collect();
+    match numbers {
+        Ok(numbers) if !numbers.is_empty() => Ok(Letters::Numbers(numbers)),
+        _ => Err(Failure::new(
+            Class::Malformed,
+            "invalid",
+            "Say which dead letters.",
+        )),
+    }
+}
