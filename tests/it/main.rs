@@ -11,6 +11,7 @@
 
 mod acceptance;
 mod both_ways;
+mod chromium;
 mod cli;
 mod connect;
 mod console;

@@ -9,6 +9,7 @@ use crate::engine::command::{Command, Customers, ROWS_DEFAULT};
 use crate::engine::view::{CandidatesView, CustomerRow, CustomerView, Done, FieldRow, Page};
 use crate::http::commands::{bad_path, bad_query, viewed};
 use crate::http::reply::{Class, Failure};
+use crate::model::customer::Value;
 use askama::Template;
 use axum::Router;
 use axum::extract::rejection::{PathRejection, QueryRejection};
@@ -127,6 +128,16 @@ async fn list(
     }))
 }
 
+/// Whether neither side holds anything, as far as they were seen.
+fn is_blank(field: &FieldRow) -> bool {
+    let blank = Value::Blank.to_string();
+    let nothing = |value: &Option<String>| value.as_ref().is_none_or(|value| *value == blank);
+    field.held.is_none()
+        && [&field.stripe, &field.zenskar, &field.agreed]
+            .into_iter()
+            .all(nothing)
+}
+
 /// Where a customer's page is.
 fn address(row: &CustomerRow) -> String {
     let id = if row.stripe.is_empty() {
@@ -145,7 +156,12 @@ fn state(row: &CustomerRow) -> (&'static str, &str) {
         "unlinked" => "wait",
         _ => "bad",
     };
-    (tone, row.state.as_str())
+    let words = if tone == "warn" {
+        "linked, and differs"
+    } else {
+        row.state.as_str()
+    };
+    (tone, words)
 }
 
 #[derive(Template)]
@@ -168,6 +184,16 @@ impl CustomerPage<'_> {
             Some(&row.stripe)
         };
         row.name.as_ref().or(id).map_or("Customer", String::as_str)
+    }
+
+    /// Fields that say something; the others are blank on both sides.
+    fn telling(&self) -> impl Iterator<Item = &FieldRow> {
+        self.customer.fields.iter().filter(|field| !is_blank(field))
+    }
+
+    fn blank(&self) -> Vec<&str> {
+        let blank = self.customer.fields.iter().filter(|field| is_blank(field));
+        blank.map(|field| field.field.as_str()).collect()
     }
 
     fn why(&self, field: &FieldRow) -> Option<&'static str> {

@@ -99,6 +99,13 @@ fn remedy(problem: &Problem) -> Option<(&'static str, &'static str)> {
         Some(("Open the Stripe card", "/integrations/stripe"))
     } else if what.contains("webhook endpoint") {
         Some(("See the endpoint", "/integrations/stripe"))
+    } else if what.contains("dead letter") || what.contains("given up") {
+        Some(("See the dead letters", "/activity/dead"))
+    } else if ["changed on both sides", "differ", "refused"]
+        .iter()
+        .any(|word| what.contains(word))
+    {
+        Some(("Decide about them", "/conflicts"))
     } else {
         None
     }
@@ -174,8 +181,9 @@ impl OverviewPage<'_> {
         (grouped(poll.reads_used), grouped(poll.reads_floor))
     }
 
-    fn rates<'r>(&self, remote: &'r Remote) -> impl Iterator<Item = (&'r String, &'r u64)> {
-        remote.rates.iter()
+    /// Requests a second that a side is asked at most; its parts may be asked less.
+    fn rate(&self, side: &str, remote: &Remote) -> Option<String> {
+        remote.rates.get(side).copied().map(grouped)
     }
 }
 

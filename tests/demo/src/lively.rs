@@ -58,6 +58,9 @@ async fn announce(stage: &Stage) {
             "health     http://{console}/healthz, /readyz and /metrics"
         ));
     }
+    if let Some(login) = login(stage).await {
+        say(&format!("console    {login}   (signs in once)"));
+    }
     let (binary, config) = (stage.place.binary.display(), stage.place.config());
     say(&format!(
         "commands   {binary} --config {} status",
@@ -65,6 +68,13 @@ async fn announce(stage: &Stage) {
     ));
     say("Ctrl-C stops everything");
     say("");
+}
+
+/// The console's address with a token.
+async fn login(stage: &Stage) -> Option<String> {
+    let login = stage.place.run(&["console", "--json"]).await.ok()?;
+    let login: Value = serde_json::from_slice(&login.stdout).ok()?;
+    login.get("url")?.as_str().map(str::to_owned)
 }
 
 async fn console(stage: &Stage) -> Option<String> {

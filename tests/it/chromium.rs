@@ -1,0 +1,310 @@
+//! The console in a real browser: what people click, with a keyboard alone, without scripts; and that
+//! every page holds to the policy, to its origin and to WCAG.
+
+mod driver;
+
+use crate::connect::Reach;
+use crate::decisions::in_conflict;
+use crate::support::{POLLING, World};
+use driver::{Chromium, ENTER, TAB};
+use serde_json::{Value, json};
+use std::path::Path;
+
+impl World {
+    /// A browser whose user is signed in.
+    async fn signed_in(&self, role: &str) -> (Chromium, String) {
+        let browser = Chromium::start().await;
+        let base = self.sign_in(&browser, role).await;
+        (browser, base)
+    }
+
+    async fn sign_in(&self, browser: &Chromium, role: &str) -> String {
+        let login = self
+            .json(&["console", "--role", role, "--for", "Ann Lee"])
+            .await;
+        browser.open(login["url"].as_str().unwrap()).await;
+        browser.press("Sign in").await;
+        browser.says("Signed in as Ann Lee").await;
+        self.console().await
+    }
+}
+
+#[tokio::test]
+async fn the_account_is_connected_through_stripes_pages() {
+    let world = World::new().await;
+    world.configure_oauth(POLLING, Reach::Public, None);
+    let _daemon = world.start().await;
+    let (browser, base) = world.signed_in("admin").await;
+    assert!(
+        !browser.url().await.contains("token"),
+        "{}",
+        browser.url().await
+    );
+    browser.press("Integrations").await;
+    browser.says("Not connected").await;
+    browser.press("Connect").await;
+    // Stripe's own page, as the sandbox has it.
+    browser.says("acct_").await;
+    assert!(browser.url().await.contains("/oauth/authorize"));
+    browser.press("Connect").await;
+    browser.says("is connected").await;
+    browser.press("Back to the console").await;
+    browser.says("Connected").await;
+    assert_eq!(browser.url().await, format!("{base}/integrations/stripe"));
+    world.until_connection("connected").await;
+
+    browser.press("Disconnect").await;
+    browser.says("Disconnect Stripe?").await;
+    browser.press("Disconnect").await;
+    browser.says("Disconnected").await;
+    world.until_connection("disconnected").await;
+}
+
+#[tokio::test]
+async fn customer_sync_is_switched_on_in_three_pages() {
+    let world = World::new().await;
+    let pair = world.pairs(1).remove(0);
+    world.configure("[customers]\nsync = \"off\" # not yet\n[events]\npoll = \"1s\"\n");
+    let _daemon = world.start().await;
+    let (browser, _) = world.signed_in("admin").await;
+    browser.press("Choose what is synced").await;
+    browser.says("Enable the Customers module").await;
+    browser.press("Enabled").await;
+    browser.press("Import and Export").await;
+    browser.press("Next").await;
+    browser.says("Fields that are synced").await;
+    for field in [
+        "Shipping: name",
+        "Shipping: phone",
+        "Shipping: address",
+        "locale",
+        "Tax ids",
+    ] {
+        browser.press(field).await;
+    }
+    browser.press("Next").await;
+    let review = browser.says("What will change").await;
+    assert!(
+        review.contains("fields = [\"name\", \"email\", \"phone\", \"address\"]"),
+        "{review}"
+    );
+    browser.press("Save").await;
+    browser
+        .says("Saved: customer sync is Import and Export.")
+        .await;
+    world.until_status(|status| status["links"] == 1).await;
+    let file = std::fs::read_to_string(world.place.config()).unwrap();
+    assert!(
+        file.contains("sync = \"import-and-export\" # not yet"),
+        "{file}"
+    );
+    let patch = json!({ "customer_name": "Both ways" });
+    world
+        .sandbox
+        .zenskar_update_customer(&pair.zenskar, &patch)
+        .unwrap();
+    world.until_stripe(&pair, "/name", "Both ways").await;
+}
+
+#[tokio::test]
+async fn a_conflict_is_decided_by_keyboard_alone() {
+    let (world, pair, _daemon) = in_conflict().await;
+    let (browser, base) = world.signed_in("operator").await;
+    browser
+        .open(&format!("{base}/conflicts/{}", pair.stripe))
+        .await;
+    browser.painted().await;
+    browser.key(TAB).await;
+    assert_eq!(focus(&browser).await, "Skip to the content");
+    let mut passed = Vec::new();
+    while !focus(&browser).await.starts_with("Take Zenskar") {
+        passed.push(focus(&browser).await);
+        assert!(passed.len() < 40, "{passed:?}");
+        let seen = browser
+            .run("return getComputedStyle(document.activeElement).outlineStyle")
+            .await;
+        assert_ne!(seen, "none", "the focus is seen: {passed:?}");
+        browser.key(TAB).await;
+    }
+    browser.key(ENTER).await;
+    browser.says("You decided about name").await;
+    world.until_stripe(&pair, "/name", "From Zenskar").await;
+}
+
+async fn focus(browser: &Chromium) -> String {
+    let text = browser
+        .run("return document.activeElement.textContent.trim()")
+        .await;
+    text.as_str().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn everything_works_without_scripts() {
+    let (world, pair, _daemon) = in_conflict().await;
+    let browser = Chromium::start().await;
+    browser.without_scripts().await;
+    let base = world.sign_in(&browser, "operator").await;
+    browser.press("Conflicts").await;
+    browser.says("Both sides changed it").await;
+    browser.press(&pair.stripe).await;
+    browser.press("Neither: type the right value").await;
+    browser.fill("value", "Typed by hand").await;
+    browser.press("Write this to both").await;
+    browser.says("You decided about name").await;
+    world.until_stripe(&pair, "/name", "Typed by hand").await;
+    world
+        .until_status(|status| status["differences"] == json!({}))
+        .await;
+    browser.press("Dark").await;
+    browser.says("The console is dark.").await;
+    browser.press("Sign out").await;
+    browser.says("On the machine that runs zenstripe").await;
+    browser.open(&format!("{base}/customers")).await;
+    browser.says("On the machine that runs zenstripe").await;
+}
+
+#[tokio::test]
+async fn another_sites_form_and_an_ended_session_change_nothing() {
+    let (world, pair, _daemon) = in_conflict().await;
+    let (browser, base) = world.signed_in("operator").await;
+    let path = format!("{base}/conflicts/{}", pair.stripe);
+    browser
+        .open(&format!(
+            "data:text/html,<form method=post action='{path}'><input name=field value=name>\
+             <button name=take value=stripe>Win a prize</button></form>"
+        ))
+        .await;
+    browser.press("Win a prize").await;
+    browser
+        .says("This was not sent by a page of the console.")
+        .await;
+    browser.open(&path).await;
+    browser.says("From Zenskar").await;
+    browser.delete_cookies().await;
+    browser.press("Take Stripe").await;
+    browser.says("On the machine that runs zenstripe").await;
+    let conflicts = world.json(&["conflicts", "list"]).await;
+    assert_eq!(conflicts["rows"].as_array().unwrap().len(), 1);
+    assert_eq!(conflicts["rows"][0]["decided_in"], Value::Null);
+}
+
+#[tokio::test]
+async fn figures_move_while_the_page_is_open() {
+    let world = World::new().await;
+    let _daemon = world.linked(POLLING, 0).await;
+    let (browser, _) = world.signed_in("viewer").await;
+    browser.says("First steps").await;
+    world.pairs(2);
+    world.json(&["scan"]).await;
+    world.until_status(|status| status["links"] == 2).await;
+    for _ in 0..200 {
+        let links = browser
+            .run("return document.querySelector('[data-live=links]').textContent")
+            .await;
+        if links == "2" {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("{}", browser.text().await);
+}
+
+/// A page that is looked at, and the name of its picture.
+type Look = (&'static str, String);
+
+async fn looks(world: &World, stripe: &str) -> Vec<Look> {
+    let pages = [
+        ("overview", "/".to_owned()),
+        ("stripe", "/integrations/stripe".to_owned()),
+        ("manage", "/integrations/stripe/manage".to_owned()),
+        (
+            "fields",
+            "/integrations/stripe/manage/fields?sync=import-only".to_owned(),
+        ),
+        (
+            "review",
+            "/integrations/stripe/manage/review?sync=import-only&fields=name&fields=email"
+                .to_owned(),
+        ),
+        ("customers", "/customers".to_owned()),
+        ("nobody", "/customers?which=deleted&id=cus_none".to_owned()),
+        ("customer", format!("/customers/{stripe}")),
+        ("unlink", format!("/customers/{stripe}/unlink")),
+        ("candidates", format!("/customers/{stripe}/candidates")),
+        ("conflicts", "/conflicts".to_owned()),
+        ("conflict", format!("/conflicts/{stripe}")),
+        ("plan", "/plan".to_owned()),
+        ("activity", "/activity".to_owned()),
+        ("runs", "/activity/runs".to_owned()),
+        ("dead", "/activity/dead".to_owned()),
+        ("missing", "/nothing".to_owned()),
+    ];
+    let base = world.console().await;
+    pages
+        .into_iter()
+        .map(|(name, path)| (name, format!("{base}{path}")))
+        .collect()
+}
+
+#[tokio::test]
+async fn every_page_holds_to_the_policy_to_its_origin_and_to_wcag() {
+    let axe =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("target/axe/node_modules/axe-core/axe.min.js");
+    let axe = std::fs::read_to_string(axe).expect("axe-core, which tests/run installs");
+    let (world, pair, _daemon) = in_conflict().await;
+    let (browser, base) = world.signed_in("admin").await;
+    let mut looks = looks(&world, &pair.stripe).await;
+    browser.requests().await;
+    let mut wrong = Vec::new();
+    for scheme in ["light", "dark"] {
+        browser.scheme(scheme).await;
+        for (name, url) in &looks {
+            browser.open(url).await;
+            look(&browser, &axe, &format!("{name}-{scheme}"), &mut wrong).await;
+        }
+    }
+    let foreign = |url: &String| !url.starts_with(&format!("{base}/"));
+    let left: Vec<String> = browser
+        .requests()
+        .await
+        .into_iter()
+        .filter(foreign)
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+    browser.delete_cookies().await;
+    looks = vec![("login", format!("{base}/login"))];
+    for (name, url) in looks {
+        browser.open(&url).await;
+        look(&browser, &axe, &format!("{name}-dark"), &mut wrong).await;
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Looks at a page, wide and as narrow as a telephone.
+async fn look(browser: &Chromium, axe: &str, name: &str, wrong: &mut Vec<String>) {
+    let found = browser
+        .run_async(&format!(
+            "const done = arguments[arguments.length - 1]; {axe};\n\
+             axe.run().then((found) => done(found.violations.map((one) => one.id + ': ' + \
+             one.nodes.map((node) => node.html + ' ' + node.failureSummary).join(' | '))), \
+             (error) => done([String(error)]));"
+        ))
+        .await;
+    for violation in found.as_array().unwrap() {
+        wrong.push(format!("{name}: {violation}"));
+    }
+    let refused = browser.run("return window.refused").await;
+    if refused != json!([]) {
+        wrong.push(format!("{name}: {refused}"));
+    }
+    browser.picture(name).await;
+    browser.size(320, 700).await;
+    let sideways = browser
+        .run("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        .await;
+    if sideways != 0 {
+        wrong.push(format!("{name}: {sideways} pixels too wide on a telephone"));
+    }
+    browser.picture(&format!("{name}-phone")).await;
+    browser.size(1280, 900).await;
+}
