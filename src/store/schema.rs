@@ -15,10 +15,10 @@ use crate::store::tables::{self, META};
 use crate::store::tx::{ReadTx, WriteTx};
 
 /// The schema that this release writes.
-pub const SCHEMA_VERSION: u32 = 3;
+pub const SCHEMA_VERSION: u32 = 4;
 
 /// The oldest schema whose releases can work with what this release writes.
-const OLDEST_READER: u32 = 3;
+const OLDEST_READER: u32 = 4;
 
 const _: () = assert!(OLDEST_READER <= SCHEMA_VERSION);
 
@@ -53,6 +53,11 @@ pub(super) fn migrate(
         2 => {
             make_tables(tx)?;
             tx.count_links()?;
+        }
+        // Dead letters by subject, which an older release would not keep.
+        3 => {
+            make_tables(tx)?;
+            tx.index_dead_letters()?;
         }
         _ => {}
     }

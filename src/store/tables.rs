@@ -85,6 +85,9 @@ pub(super) const CLUES: Table = Table("clues");
 /// Number → dead letter, for a person to decide.
 pub(super) const DEAD: Table = Table("dead");
 
+/// (subject, number) → nothing. Finds the dead letters about a subject; one row for each of `dead`.
+pub(super) const DEAD_BY_SUBJECT: Table = Table("dead_by_subject");
+
 /// Stripe id → the differences of that link which nothing moves.
 pub(super) const DIFFERENCES: Table = Table("differences");
 
@@ -110,7 +113,7 @@ pub(super) const SECRETS: Table = Table("secrets");
 pub(super) const READS: Table = Table("reads");
 
 /// All tables; a migration makes those that a file lacks.
-pub(super) const ALL: [Table; 27] = [
+pub(super) const ALL: [Table; 28] = [
     META,
     COUNTERS,
     EVENTS,
@@ -130,6 +133,7 @@ pub(super) const ALL: [Table; 27] = [
     ALONE_IN_ZENSKAR,
     CLUES,
     DEAD,
+    DEAD_BY_SUBJECT,
     DIFFERENCES,
     RUNS,
     DECIDED,
