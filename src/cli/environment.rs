@@ -3,9 +3,6 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// How many arenas glibc's allocator keeps at most (mallopt(3)).
-pub const ARENAS: &str = "MALLOC_ARENA_MAX";
-
 /// The variables that mean something to us. Configuration never comes from here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Environment {
@@ -17,8 +14,6 @@ pub struct Environment {
     pub journal_stream: Option<String>,
     /// `ZENSTRIPE_LOG`: what is logged, such as `info,zenstripe::engine=debug`.
     pub log: Option<String>,
-    /// Whether `MALLOC_ARENA_MAX` says how many arenas glibc's allocator keeps.
-    pub says_arenas: bool,
 }
 
 impl Environment {
@@ -32,7 +27,6 @@ impl Environment {
             credentials: set("CREDENTIALS_DIRECTORY").map(PathBuf::from),
             journal_stream: text("JOURNAL_STREAM"),
             log: text("ZENSTRIPE_LOG"),
-            says_arenas: set(ARENAS).is_some(),
         }
     }
 }

@@ -11,7 +11,6 @@
 
 mod accepting;
 mod account;
-mod arena;
 mod manage;
 mod metered;
 mod open;
@@ -70,15 +69,11 @@ const THREADS_DEADLINE: Duration = Duration::from_secs(2);
 ///
 /// It cannot start, or the store failed.
 pub fn run(path: &Path, env: &Environment, out: &Out) -> Outcome {
-    let many_arenas = arena::keep_one(env);
     let places = SecretPlaces::of(path, env.credentials.as_deref());
     let (loaded, prepared) = check::load_and_prepare(path, &places, out)?;
     let output = Output::detect(env.journal_stream.as_deref());
     log::start(output, env.log.as_deref().unwrap_or(DEFAULT_FILTER))
         .map_err(|error| Failure::of(Exit::Failed, &error))?;
-    if let Some(error) = many_arenas {
-        tracing::warn!(%error, "the process could not begin anew: it takes more memory");
-    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

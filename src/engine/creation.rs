@@ -9,7 +9,7 @@
 //! # How a repeat is made safe
 //!
 //! - Towards Stripe: the same bytes under the same key, for as long as Stripe surely knows the key;
-//!   then a look at who has the address of e-mail, and whose metadata name the customer.
+//!   then a look at everybody who was made since, for metadata that name the customer.
 //! - Towards Zenskar: a look for the external id, which is the id in Stripe, once reads cannot lag.
 //!
 //! # Invariants

@@ -10,6 +10,7 @@ use crate::engine::decisions;
 use crate::engine::error::EngineError;
 use crate::engine::look::remove_dead_letter;
 use crate::engine::unlinked::hand_over;
+use crate::model::creation::Stage;
 use crate::model::customer::{Customer, Field, Fields, Presence, Value};
 use crate::model::event::Event;
 use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
@@ -25,6 +26,7 @@ use crate::stripe::convert::Observed;
 use crate::sync::matching::{Candidate, METADATA_KEY, Mapping, Search, Verdict, gives_way, judge};
 use crate::zenskar::client;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// How the reason begins for which a customer waits whose partner may be one of several.
 pub(super) const AMBIGUOUS: &str = "several customers of Zenskar may be it";
@@ -36,7 +38,12 @@ pub(super) enum Found {
     Linked(Link),
     /// There is none; the work is parked until one appears.
     Parked,
+    /// A creation may have made one of the two for the other: the work waits until it was tried.
+    Creation(Timestamp),
 }
+
+/// How long after a creation is tried again its link is looked for.
+const AFTER_CREATION: Duration = Duration::from_secs(5);
 
 impl Engine {
     /// Searches the Zenskar customer of an unlinked Stripe customer.
@@ -53,6 +60,9 @@ impl Engine {
         let clues = self.clues(&seen, &verdict);
         let considered = match verdict {
             Verdict::Link(zenskar, proof) => {
+                if let Some(due_at) = self.after_creation(id, &zenskar)? {
+                    return Ok(Found::Creation(due_at));
+                }
                 let link = new_link(id, &zenskar, proof, now);
                 let row = link.clone();
                 let made = self
@@ -90,6 +100,28 @@ impl Engine {
                 .await?;
         }
         Ok(Found::Parked)
+    }
+
+    /// When a creation was tried that may have made one of these two for the other, if there is
+    /// one: it links them, and knows what both agree on.
+    pub(super) fn after_creation(
+        &self,
+        stripe: &StripeCustomerId,
+        zenskar: &ZenskarCustomerId,
+    ) -> Result<Option<Timestamp>, EngineError> {
+        let read = self.store.read()?;
+        for subject in [
+            Subject::Customer(stripe.clone()),
+            Subject::Unlinked(zenskar.clone()),
+        ] {
+            let row = read.creation(&subject)?;
+            let sent = row.filter(|row| matches!(row.stage, Stage::Unknown(_)));
+            if let Some(row) = sent {
+                let due_at = row.due_at.max(self.clock.now());
+                return Ok(Some(due_at.plus(AFTER_CREATION)));
+            }
+        }
+        Ok(None)
     }
 
     /// Customers of Zenskar that may belong to this customer of Stripe, and what speaks for each. A

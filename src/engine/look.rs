@@ -25,7 +25,7 @@ use crate::model::time::Timestamp;
 use crate::model::work::{Subject, Work};
 use crate::remote::limiter::Priority;
 use crate::remote::outcome::{Class, Failure};
-use crate::store::PreparedMirror;
+use crate::store::{PreparedMirror, StoreError, WriteTx};
 use crate::stripe;
 use crate::stripe::client::Detail;
 use crate::sync::customer::{State, plan};
@@ -123,6 +123,9 @@ impl Engine {
             None => match self.find_link(work, id, &events).await? {
                 linking::Found::Linked(link) => link,
                 linking::Found::Parked => return Ok(Looked::Parked),
+                linking::Found::Creation(due_at) => {
+                    return self.wait_for_creation(work, due_at).await;
+                }
             },
         };
         if link.state == LinkState::Unlinked {
@@ -220,16 +223,21 @@ impl Engine {
         self.writer
             .write("confirm that a customer is gone", move |tx| {
                 tx.put_mirror(&mirror)?;
-                let Some(current) = tx.work(&subject)? else {
-                    return Ok(());
-                };
-                // It does not count as an attempt, and news does not shorten the wait.
-                let attempts = current.attempts.max(1);
-                tx.put_work(&Work {
-                    due_at,
-                    attempts,
-                    ..current
-                })
+                wait_until(tx, &subject, due_at)
+            })
+            .await?;
+        Ok(Looked::Postponed)
+    }
+
+    pub(super) async fn wait_for_creation(
+        &self,
+        work: &Work,
+        due_at: Timestamp,
+    ) -> Result<Looked, EngineError> {
+        let subject = work.subject.clone();
+        self.writer
+            .write("leave link to creation", move |tx| {
+                wait_until(tx, &subject, due_at)
             })
             .await?;
         Ok(Looked::Postponed)
@@ -466,4 +474,21 @@ pub(super) fn describe(now: Timestamp, what: &str, intent: &Intent) -> Entry {
 /// A failure in words for a person: what, and what the remote said.
 pub(super) fn reason(failure: &Failure) -> String {
     failure.in_words()
+}
+
+/// Lets work wait. It does not count as an attempt, and news does not shorten the wait.
+fn wait_until(
+    tx: &mut WriteTx<'_>,
+    subject: &Subject,
+    due_at: Timestamp,
+) -> Result<(), StoreError> {
+    let Some(current) = tx.work(subject)? else {
+        return Ok(());
+    };
+    let attempts = current.attempts.max(1);
+    tx.put_work(&Work {
+        due_at,
+        attempts,
+        ..current
+    })
 }

@@ -63,6 +63,9 @@ impl Engine {
         };
         let considered = match mapping {
             Mapping::Names(stripe) => {
+                if let Some(due_at) = self.after_creation(&stripe, id)? {
+                    return self.wait_for_creation(work, due_at).await;
+                }
                 let link = new_link(&stripe, id, LinkProof::Mapping, now);
                 let made = self
                     .writer

@@ -25,6 +25,8 @@ pub struct Creation {
     pub decided_at: Timestamp,
     /// When it is to be tried next, while it is open.
     pub due_at: Timestamp,
+    /// When its own side first did not show the customer, since it last did.
+    pub gone_at: Option<Timestamp>,
 }
 
 /// How far a creation got.
@@ -64,6 +66,7 @@ impl Creation {
             request: None,
             decided_at: now,
             due_at: now,
+            gone_at: None,
         }
     }
 

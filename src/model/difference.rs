@@ -1,6 +1,7 @@
 //! A field that differs and is not moved by itself: shown, counted, left to `plan` and people.
 
 use crate::model::customer::{Field, Value};
+use crate::model::link::Side;
 use std::fmt;
 
 /// One field of one link that differs without a write on its way.
@@ -16,6 +17,29 @@ pub struct Difference {
     pub base: Option<Value>,
     /// Why it is not moved.
     pub why: Held,
+}
+
+impl Difference {
+    /// What `target` was `given` and took as what it `held` then.
+    #[must_use]
+    pub fn not_taken(
+        field: Field,
+        target: Side,
+        (given, held): (&Value, &Value),
+        base: Option<&Value>,
+    ) -> Self {
+        let (stripe, zenskar) = match target {
+            Side::Stripe => (held, given),
+            Side::Zenskar => (given, held),
+        };
+        Self {
+            field,
+            stripe: stripe.clone(),
+            zenskar: zenskar.clone(),
+            base: base.cloned(),
+            why: Held::NotTaken,
+        }
+    }
 }
 
 /// Why a difference is not moved.

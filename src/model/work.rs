@@ -122,3 +122,15 @@ pub enum DeadWork {
     /// A creation that was refused or kept failing: the customer that is there.
     Creation(Subject),
 }
+
+impl DeadWork {
+    /// The customer that it is about.
+    #[must_use]
+    pub fn subject(&self) -> Subject {
+        match self {
+            Self::Work(work) => work.subject.clone(),
+            Self::Intent(link, _) => Subject::Customer(link.clone()),
+            Self::Creation(subject) => subject.clone(),
+        }
+    }
+}

@@ -110,6 +110,27 @@ pub(super) fn to_named(key: &[u8]) -> Option<&str> {
     std::str::from_utf8(key.get(end.saturating_add(1)..)?).ok()
 }
 
+/// The bound before the first dead letter about a subject.
+pub(super) fn dead_from(subject: &str) -> Vec<u8> {
+    intents_from(subject)
+}
+
+/// The bound after the last one.
+pub(super) fn dead_to(subject: &str) -> Vec<u8> {
+    intents_to(subject)
+}
+
+/// The key of a dead letter about a subject.
+pub(super) fn dead(subject: &str, letter: u64) -> Vec<u8> {
+    intent(subject, letter)
+}
+
+/// The number of the letter in a key made by [`dead`].
+pub(super) fn to_dead(key: &[u8]) -> Option<u64> {
+    let (_, number) = key.split_last_chunk::<8>()?;
+    Some(u64::from_be_bytes(*number))
+}
+
 const fn letter(side: Side) -> u8 {
     match side {
         Side::Stripe => b's',

@@ -15,10 +15,10 @@ use crate::store::tables::{self, META};
 use crate::store::tx::{ReadTx, WriteTx};
 
 /// The schema that this release writes.
-pub const SCHEMA_VERSION: u32 = 4;
+pub const SCHEMA_VERSION: u32 = 5;
 
 /// The oldest schema whose releases can work with what this release writes.
-const OLDEST_READER: u32 = 3;
+const OLDEST_READER: u32 = 4;
 
 const _: () = assert!(OLDEST_READER <= SCHEMA_VERSION);
 
@@ -54,8 +54,13 @@ pub(super) fn migrate(
             make_tables(tx)?;
             tx.count_links()?;
         }
+        // Dead letters by subject, which an older release would not keep.
+        3 => {
+            make_tables(tx)?;
+            tx.index_dead_letters()?;
+        }
         // Logins and sessions of the console. An older release has no console and leaves them alone.
-        3 => make_tables(tx)?,
+        4 => make_tables(tx)?,
         _ => {}
     }
     let reached = schema.saturating_add(1);

@@ -85,6 +85,9 @@ pub(super) const CLUES: Table = Table("clues");
 /// Number → dead letter, for a person to decide.
 pub(super) const DEAD: Table = Table("dead");
 
+/// (subject, number) → nothing. Finds the dead letters about a subject; one row for each of `dead`.
+pub(super) const DEAD_BY_SUBJECT: Table = Table("dead_by_subject");
+
 /// Stripe id → the differences of that link which nothing moves.
 pub(super) const DIFFERENCES: Table = Table("differences");
 
@@ -116,7 +119,7 @@ pub(super) const LOGINS: Table = Table("logins");
 pub(super) const SESSIONS: Table = Table("sessions");
 
 /// All tables; a migration makes those that a file lacks.
-pub(super) const ALL: [Table; 29] = [
+pub(super) const ALL: [Table; 30] = [
     META,
     COUNTERS,
     EVENTS,
@@ -136,6 +139,7 @@ pub(super) const ALL: [Table; 29] = [
     ALONE_IN_ZENSKAR,
     CLUES,
     DEAD,
+    DEAD_BY_SUBJECT,
     DIFFERENCES,
     RUNS,
     DECIDED,

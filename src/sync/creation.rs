@@ -13,12 +13,13 @@
 //! person orders it.
 
 use crate::model::customer::{Customer, Field, Fields};
-use crate::model::difference::{self, Difference};
+use crate::model::difference::Difference;
 use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
 use crate::model::link::Side;
 use crate::model::time::Timestamp;
 use crate::sync::matching::{Mapping, Search};
 use crate::sync::policy::Policy;
+use crate::sync::sending::is_lowered;
 use std::fmt;
 
 /// Where a missing counterpart is made.
@@ -304,7 +305,8 @@ pub fn values(customer: &Customer, target: Side, policy: &Policy) -> Fields {
 pub enum Shown {
     /// The answer to the request: it holds what it was given, in its own form.
     ByAnswer,
-    /// A later look: people may have edited it since.
+    /// A later look: people may have edited it since. Only the form in which a system keeps
+    /// addresses of e-mail is told from an edit.
     Later,
 }
 
@@ -333,21 +335,13 @@ pub fn beginning(
         else {
             continue;
         };
+        let in_own_form = shown == Shown::ByAnswer || is_lowered(field, known, held);
         if held == known {
             beginning.base.insert(field, held.clone());
-        } else if shown == Shown::ByAnswer && given.is_some() {
-            let (stripe, zenskar) = match target {
-                Side::Stripe => (held, known),
-                Side::Zenskar => (known, held),
-            };
+        } else if in_own_form && given.is_some() {
+            let difference = Difference::not_taken(field, target, (known, held), Some(known));
             beginning.base.insert(field, known.clone());
-            beginning.not_taken.push(Difference {
-                field,
-                stripe: stripe.clone(),
-                zenskar: zenskar.clone(),
-                base: Some(known.clone()),
-                why: difference::Held::NotTaken,
-            });
+            beginning.not_taken.push(difference);
         }
     }
     beginning

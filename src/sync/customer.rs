@@ -22,6 +22,7 @@ use crate::sync::decision;
 use crate::sync::evidence::Evidence;
 use crate::sync::merge::{Base, Sides, Step, merge};
 use crate::sync::policy::Policy;
+use crate::sync::sending::{is_lowered, is_own_form};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -114,18 +115,20 @@ fn deleted(state: &State<'_>, side: Side) -> Plan {
 }
 
 fn merge_fields(state: &State<'_>, policy: &Policy, stripe: &Customer, zenskar: &Customer) -> Plan {
-    let (settled, mut plan) = settle(state, policy, stripe, zenskar);
+    let (settled, mut plan, held) = settle(state, policy, stripe, zenskar);
+    let state = &State {
+        held: &held,
+        ..*state
+    };
     let proven = decision::without_decided(&settled, &plan.decided);
     let evidence = with_intents(state.evidence, &proven);
     let mut changes: BTreeMap<Side, Changes> = BTreeMap::new();
     for field in &policy.fields {
         let field = *field;
         let (Some(stripe), Some(zenskar)) = (stripe.value(field), zenskar.value(field)) else {
-            let sides = [(Side::Stripe, stripe), (Side::Zenskar, zenskar)];
-            for (side, seen) in sides {
-                if seen.value(field).is_some() && policy.allows(field, side) {
-                    let open = waiting(&settled, side, field);
-                    let open = open.map(|change| (field, change.clone()));
+            for (side, seen) in [(Side::Stripe, stripe), (Side::Zenskar, zenskar)] {
+                if policy.allows(field, side) {
+                    let open = decided_before(&settled, side, field, seen);
                     changes.entry(side).or_default().extend(open);
                 }
             }
@@ -186,13 +189,14 @@ fn merge_fields(state: &State<'_>, policy: &Policy, stripe: &Customer, zenskar: 
 
 /// Moves the base of every field that holds what an intent asked for.
 ///
-/// Returns the intents with what is still missing of each, and the plan so far.
+/// Returns the intents with what is still missing of each, the plan so far, and the differences that
+/// are known: those of before, and what a target was seen to have taken in a form of its own.
 fn settle(
     state: &State<'_>,
     policy: &Policy,
     stripe: &Customer,
     zenskar: &Customer,
-) -> (Vec<Intent>, Plan) {
+) -> (Vec<Intent>, Plan, Vec<Difference>) {
     let mut plan = Plan {
         state: LinkState::Active,
         base: state.link.base.clone(),
@@ -204,21 +208,34 @@ fn settle(
         decided: decision::in_force(state.decided, policy),
         recheck_at: None,
     };
-    let mut settled = Vec::new();
+    let (mut settled, mut taken) = (Vec::new(), Vec::new());
     for intent in state.intents {
-        let target = match intent.target {
+        let to = intent.target;
+        let target = match to {
             Side::Stripe => stripe,
             Side::Zenskar => zenskar,
         };
         let mut intent = intent.clone();
         if settles() {
             intent.changes.retain(|field, change| {
-                let arrived = target.value(*field) == Some(&change.to);
                 // What a person decided is agreed when both sides hold it.
-                if arrived && !decision::is_waiting(&plan.decided, *field) {
+                let is_ours = !decision::is_waiting(&plan.decided, *field);
+                let shown = target.value(*field);
+                let arrived = shown == Some(&change.to);
+                if arrived && is_ours {
                     plan.base.insert(*field, change.to.clone());
                 }
-                !arrived
+                let own = shown.filter(|shown| is_ours && is_own_form(*field, change, shown));
+                if let Some(shown) = own {
+                    let agreed = plan.base.get(field);
+                    taken.push(Difference::not_taken(
+                        *field,
+                        to,
+                        (&change.to, shown),
+                        agreed,
+                    ));
+                }
+                !arrived && own.is_none()
             });
         }
         if intent.changes.is_empty() {
@@ -227,7 +244,10 @@ fn settle(
             settled.push(intent);
         }
     }
-    (settled, plan)
+    let is_old = |one: &&Difference| !taken.iter().any(|new| new.field == one.field);
+    let before: Vec<_> = state.held.iter().filter(is_old).cloned().collect();
+    taken.extend(before);
+    (settled, plan, taken)
 }
 
 /// Whether an intent's values, seen at the target, prove that it arrived.
@@ -274,6 +294,21 @@ fn waiting(intents: &[Intent], target: Side, field: Field) -> impl Iterator<Item
     open.filter_map(move |intent| intent.changes.get(&field))
 }
 
+/// What was decided about a field whose source was not read now: it goes on while the target holds
+/// what it was decided for. Without the source nobody can decide anew, and asking again would find
+/// the same.
+fn decided_before(
+    intents: &[Intent],
+    target: Side,
+    field: Field,
+    seen: &Customer,
+) -> impl Iterator<Item = (Field, Change)> {
+    let open = waiting(intents, target, field);
+    let holds = seen.value(field);
+    let open = open.filter(move |change| holds == Some(&change.from));
+    open.map(move |change| (field, change.clone()))
+}
+
 /// Why a change that is wanted is not made; `unmoved` is whether the target surely holds what it
 /// held when both agreed, or may be written over.
 fn held_back(
@@ -297,10 +332,19 @@ fn base_of_sides<'a>(
     shown: &'a [Difference],
     intents: &'a [Intent],
     policy: &Policy,
-    (field, stripe, zenskar): (Field, &Value, &Value),
+    (field, stripe, zenskar): (Field, &'a Value, &'a Value),
     agreed: &'a Value,
 ) -> Base<'a> {
-    let before = own_forms(shown, field, agreed).unwrap_or_else(|| Base::same(agreed));
+    let before = own_forms(shown, field, agreed).unwrap_or_else(|| {
+        let of = |held| match is_lowered(field, agreed, held) {
+            true => held,
+            false => agreed,
+        };
+        Base {
+            stripe: of(stripe),
+            zenskar: of(zenskar),
+        }
+    });
     let of = |side: Side, source: &Value| {
         let counts = policy.allows(field, side) && before.value(side.other()) != source;
         waiting(intents, side, field).filter(move |_| counts)

@@ -1,8 +1,8 @@
 //! What to do with an intent when its turn comes, and what its answer proves.
 
-use crate::model::customer::{Customer, Field, Fields};
-use crate::model::difference::{Difference, Held};
-use crate::model::intent::{Changes, Intent, Progress};
+use crate::model::customer::{Customer, Field, Fields, Value};
+use crate::model::difference::Difference;
+use crate::model::intent::{Change, Changes, Intent, Progress};
 use crate::model::link::Side;
 use crate::model::run::{Decided, DecisionState};
 use crate::model::time::Timestamp;
@@ -35,13 +35,16 @@ pub fn before_sending(
     let missing: Changes = intent
         .changes
         .iter()
-        .filter(|(field, change)| current.value(**field) != Some(&change.to))
+        .filter(|(field, change)| {
+            let held = current.value(**field);
+            held.is_none_or(|held| *held != change.to && !is_own_form(**field, change, held))
+        })
         .map(|(field, change)| (*field, change.clone()))
         .collect();
     if missing.is_empty() {
         return Before::Arrived;
     }
-    let unmoved = |(field, change): (_, &crate::model::intent::Change)| {
+    let unmoved = |(field, change): (_, &Change)| {
         policy.allows(field, intent.target)
             && (!change.to.is_blank()
                 || policy.may_blank(field, intent.target)
@@ -148,27 +151,35 @@ pub fn after_answer(
             }
             continue;
         }
-        let (stripe, zenskar) = match intent.target {
-            Side::Zenskar => (&change.to, held),
-            Side::Stripe => (held, &change.to),
-        };
-        after.not_taken.push(Difference {
-            field: *field,
-            stripe: stripe.clone(),
-            zenskar: zenskar.clone(),
-            base: base.get(field).cloned(),
-            why: Held::NotTaken,
-        });
+        let (given, agreed) = ((&change.to, held), base.get(field));
+        let difference = Difference::not_taken(*field, intent.target, given, agreed);
+        after.not_taken.push(difference);
     }
     after
+}
+
+/// Whether a target that shows `held` took a change in a form of its own, though no answer says so:
+/// it keeps addresses of e-mail in lower case. One that held that before shows nothing.
+#[must_use]
+pub fn is_own_form(field: Field, change: &Change, held: &Value) -> bool {
+    *held != change.from && is_lowered(field, &change.to, held)
+}
+
+/// Whether `held` is how a system that keeps addresses of e-mail in lower case keeps `given`.
+#[must_use]
+pub fn is_lowered(field: Field, given: &Value, held: &Value) -> bool {
+    match (field, given, held) {
+        (Field::Email, Value::Text(given), Value::Text(held)) => {
+            given != held && given.to_lowercase() == *held
+        }
+        _ => false,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::customer::Value;
     use crate::model::id::StripeCustomerId;
-    use crate::model::intent::Change;
 
     fn intent(target: Side, fields: &[Field]) -> Intent {
         let change = || Change {

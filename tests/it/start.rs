@@ -135,18 +135,3 @@ async fn the_key_file_is_made_once_and_has_to_stay() {
     let said = String::from_utf8_lossy(&doctor.stdout).into_owned();
     assert!(said.contains("less than a key of 32 bytes"), "{said}");
 }
-
-/// With an arena for each thread, a scan of 300,000 customers made it hold 200 MB.
-#[tokio::test]
-async fn the_daemon_keeps_its_memory_in_one_arena_under_its_own_id() {
-    let world = World::new().await;
-    world.configure(WEBHOOKS);
-    let daemon = world.start().await;
-    let id = daemon.id().unwrap();
-    let status = world.json(&["status"]).await;
-    assert_eq!(status["daemon"]["pid"], id);
-    let environment = std::fs::read(format!("/proc/{id}/environ")).unwrap();
-    let mut said = environment.split(|byte| *byte == 0);
-    assert!(said.any(|one| one == b"MALLOC_ARENA_MAX=1"));
-    assert!(daemon.stop().await.unwrap().success());
-}

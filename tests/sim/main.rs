@@ -12,6 +12,10 @@
     reason = "a failed step of a simulation is a failed test"
 )]
 
+/// As the program has it: a third of a seed's time is memory.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 mod act;
 mod both;
 mod crash_backend;

@@ -9,7 +9,7 @@ use zenstripe::engine::command::{Command, Letters};
 use zenstripe::model::customer::Field;
 use zenstripe::model::id::StripeCustomerId;
 use zenstripe::model::link::{LinkState, Side};
-use zenstripe::model::work::{DeadWork, Subject};
+use zenstripe::model::work::Subject;
 use zenstripe::sync::policy::{Direction, Policy, Rule};
 use zenstripe_sandbox::{Fault, FaultKind, PatchNested, Remote, WebhookProof};
 
@@ -236,11 +236,7 @@ impl Run {
         let letters = read.dead_letters(None, usize::MAX).ok()?;
         let about: Vec<Subject> = letters
             .into_iter()
-            .map(|letter| match letter.what {
-                DeadWork::Work(work) => work.subject,
-                DeadWork::Intent(link, _) => Subject::Customer(link),
-                DeadWork::Creation(subject) => subject,
-            })
+            .map(|letter| letter.what.subject())
             .collect();
         (!about.is_empty()).then_some(about)
     }

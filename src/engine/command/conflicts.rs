@@ -8,21 +8,17 @@ use crate::engine::view::{ConflictRow, Page, RunRow};
 use crate::model::customer::{Field, Value};
 use crate::model::difference::{Difference, Held};
 use crate::model::id::StripeCustomerId;
-use crate::model::intent::Progress;
+use crate::model::intent::{Intent, Progress};
 use crate::model::link::{Link, LinkState, Side};
 use crate::model::run::{Decision, RunKind};
-use crate::model::work::DeadWork;
+use crate::model::work::{DeadWork, Subject};
 use crate::store::ReadTx;
 use crate::sync::decision::{BY_BLANK, is_waiting};
 use crate::sync::policy::Policy;
 use crate::sync::proposal;
-use std::collections::BTreeMap;
 
 /// Links whose differences are read at once.
 const LINKS_STEP: usize = 200;
-
-/// Dead letters read at once.
-const LETTERS_STEP: usize = 256;
 
 /// What is to become of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +62,6 @@ impl Engine {
         let after = after.map(StripeCustomerId::parse).transpose();
         let mut after = after.map_err(|e| invalid(&e))?;
         let read = self.store.read()?;
-        let mut refusals = None;
         let mut rows = Vec::new();
         loop {
             let part = read.differences_list(after.as_ref(), LINKS_STEP)?;
@@ -78,7 +73,7 @@ impl Engine {
                 differences.retain(|one| which.holds(one.why));
                 let link = read.link(&stripe)?.filter(|_| !differences.is_empty());
                 let Some(link) = link else { continue };
-                rows.extend(conflict_rows(&read, &link, &differences, &mut refusals)?);
+                rows.extend(conflict_rows(&read, &link, &differences)?);
                 if rows.len() >= limit {
                     let next = Some(stripe.to_string());
                     return Ok(Page { rows, next });
@@ -92,7 +87,7 @@ impl Engine {
         let (_, link) = find(&read, id)?;
         let link = link.ok_or_else(|| CommandError::NotFound(format!("{id} is not linked")))?;
         let differences = read.differences(&link.stripe)?;
-        let rows = conflict_rows(&read, &link, &differences, &mut None)?;
+        let rows = conflict_rows(&read, &link, &differences)?;
         Ok(Page { rows, next: None })
     }
 
@@ -202,28 +197,16 @@ fn not_allowed(field: Field, side: Side, why: &'static str, policy: &Policy) -> 
     }
 }
 
-/// Reasons of refused writes, by link and number of the intent.
-type Refusals = BTreeMap<(StripeCustomerId, u64), String>;
-
 fn conflict_rows(
     read: &ReadTx<'_>,
     link: &Link,
     differences: &[Difference],
-    refusals: &mut Option<Refusals>,
 ) -> Result<Vec<ConflictRow>, CommandError> {
     let decided = read.decided(&link.stripe)?;
     let mut rows = Vec::new();
     for one in differences {
         let refusal = match one.why {
-            Held::Refused => {
-                let known = match refusals.take() {
-                    Some(known) => known,
-                    None => read_refusals(read)?,
-                };
-                let found = refusal(read, link, one.field, &known)?;
-                *refusals = Some(known);
-                found
-            }
+            Held::Refused => refusal(read, link, one.field)?,
             _ => None,
         };
         let waiting = decided.iter().rev();
@@ -244,33 +227,19 @@ fn conflict_rows(
 }
 
 /// What the side said that refused a write of this field.
-fn refusal(
-    read: &ReadTx<'_>,
-    link: &Link,
-    field: Field,
-    refusals: &Refusals,
-) -> Result<Option<String>, CommandError> {
+fn refusal(read: &ReadTx<'_>, link: &Link, field: Field) -> Result<Option<String>, CommandError> {
     let intents = read.intents(&link.stripe)?;
-    let dead = intents.iter().filter(|intent| {
-        matches!(intent.progress, Progress::Dead(_)) && intent.changes.contains_key(&field)
-    });
-    let mut reasons = dead.filter_map(|intent| refusals.get(&(intent.link.clone(), intent.number)));
-    Ok(reasons.next().cloned())
-}
-
-fn read_refusals(read: &ReadTx<'_>) -> Result<Refusals, CommandError> {
-    let mut refusals = Refusals::new();
-    let mut after = None;
-    loop {
-        let letters = read.dead_letters(after, LETTERS_STEP)?;
-        let Some(last) = letters.last() else {
-            return Ok(refusals);
+    let letters = read.dead_letters_of(&Subject::Customer(link.stripe.clone()))?;
+    let mut reasons = letters.into_iter().filter_map(|letter| {
+        let DeadWork::Intent(_, number) = letter.what else {
+            return None;
         };
-        after = Some(last.number);
-        for letter in letters {
-            if let DeadWork::Intent(link, number) = letter.what {
-                refusals.insert((link, number), letter.reason);
-            }
-        }
-    }
+        let holds = |intent: &&Intent| {
+            intent.number == number
+                && matches!(intent.progress, Progress::Dead(_))
+                && intent.changes.contains_key(&field)
+        };
+        intents.iter().find(holds).map(|_| letter.reason)
+    });
+    Ok(reasons.next())
 }

@@ -10,7 +10,7 @@ use crate::model::intent::{Intent, Progress};
 use crate::model::journal::Entry;
 use crate::model::link::{Link, Side};
 use crate::model::time::Timestamp;
-use crate::model::work::{DeadLetter, DeadWork, Subject, Work};
+use crate::model::work::{DeadLetter, DeadWork, Work};
 use crate::store::{StoreError, WriteTx};
 
 /// Dead letters handled in one transaction.
@@ -93,7 +93,7 @@ impl Engine {
                         let Some(letter) = tx.remove_dead_letter(number)? else {
                             continue;
                         };
-                        let mut entry = Entry::engine(now, what, &subject(&letter))
+                        let mut entry = Entry::engine(now, what, &letter.what.subject())
                             .with("reason", &letter.reason);
                         who.clone_into(&mut entry.who);
                         tx.append_journal(&entry)?;
@@ -192,24 +192,16 @@ fn touch(tx: &mut WriteTx<'_>, id: &StripeCustomerId) -> Result<(), StoreError> 
     Ok(())
 }
 
-fn subject(letter: &DeadLetter) -> Subject {
-    match &letter.what {
-        DeadWork::Work(work) => work.subject.clone(),
-        DeadWork::Intent(link, _) => Subject::Customer(link.clone()),
-        DeadWork::Creation(subject) => subject.clone(),
-    }
-}
-
 fn row(letter: DeadLetter) -> DeadRow {
     DeadRow {
         number: letter.number,
+        subject: letter.what.subject().to_string(),
         kind: match letter.what {
             DeadWork::Work(_) => "look",
             DeadWork::Intent(..) => "change",
             DeadWork::Creation(_) => "creation",
         }
         .to_owned(),
-        subject: subject(&letter).to_string(),
         reason: letter.reason,
         at: letter.at.to_string(),
         attempts: letter.attempts,

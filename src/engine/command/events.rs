@@ -12,9 +12,6 @@ use crate::model::link::LinkState;
 use crate::model::work::{DeadWork, Work};
 use crate::store::{EventHead, ReadTx, StoredEvent};
 
-/// Dead letters searched for the one that names an event.
-const LETTERS_SEARCHED: usize = 1_000;
-
 impl Engine {
     pub(super) fn events(
         &self,
@@ -159,8 +156,7 @@ fn state(read: &ReadTx<'_>, sequence: u64, head: &EventHead) -> Result<&'static 
     if read.parked(&subject)?.is_some_and(|work| names(&work)) {
         return Ok("parked");
     }
-    let dead = read.dead_letters(None, LETTERS_SEARCHED)?.into_iter().any(|letter| {
-        matches!(&letter.what, DeadWork::Work(work) if work.subject == subject && names(work))
-    });
+    let mut letters = read.dead_letters_of(&subject)?.into_iter();
+    let dead = letters.any(|one| matches!(&one.what, DeadWork::Work(work) if names(work)));
     Ok(if dead { "dead" } else { "done" })
 }

@@ -1,8 +1,8 @@
 //! Making a customer in Stripe for one of Zenskar's.
 
 use crate::engine::Engine;
-use crate::engine::creation::Created;
 use crate::engine::creation::outcome::Sighting;
+use crate::engine::creation::{Created, rows};
 use crate::engine::delivery::target::request_key;
 use crate::engine::error::EngineError;
 use crate::engine::linking::new_link;
@@ -29,6 +29,12 @@ use std::time::Duration;
 /// requests"). An hour is for requests on their way and for clocks.
 const KEY_SERVES: Duration = Duration::from_secs(23 * 3_600);
 
+/// How far this host's clock and Stripe's are apart, at most: more than Stripe's signatures bear.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(3_600);
+
+/// Pages of a hundred customers looked through, at most, for one that was perhaps made.
+const TRACE_PAGES: usize = 200;
+
 /// Customers of Stripe asked, at most, whether their metadata still name a customer.
 const NAMED_MAX: usize = 8;
 
@@ -44,15 +50,12 @@ impl Engine {
         let answer = self.zenskar.customer(id, Priority::Sync).await?;
         self.gate.open(Side::Zenskar);
         let Found::Here(look) = answer.value else {
-            let shown_at = row.decided_at.plus(READ_LAG);
-            if self.clock.now() < shown_at {
-                return self.look_again_at(row, shown_at).await;
-            }
-            let doubt = Verdict::Doubt(Doubt::Deleted);
-            return self.withdraw_creation(row, &doubt).await;
+            return self.not_shown(row).await;
         };
+        let row = self.shown(row).await?;
         let source = (look.into_seen(), answer.date);
         let since = self.creates_since(Side::Stripe)?;
+        let mut row = row;
         if let (Stage::Unknown(_), Some(sent)) = (row.stage, row.request.clone()) {
             let is_known = self.clock.now().since(sent.at) < KEY_SERVES;
             if is_known && sent.body.is_some() && since.is_some() {
@@ -63,7 +66,7 @@ impl Engine {
                     let made = (made, Shown::Later);
                     return self.link_in_stripe(row, source, made, date).await;
                 }
-                Trace::Nobody => {}
+                Trace::Nobody => row = self.not_made(row).await?,
                 Trace::Untold => {
                     let why = "whether the customer was made is not known: look for it in Stripe, \
                                and link it, or have it tried again";
@@ -95,6 +98,55 @@ impl Engine {
             at: self.clock.now(),
         };
         self.send_to_stripe(row, source, sent).await
+    }
+
+    /// No request so far made the customer.
+    async fn not_made(&self, row: Creation) -> Result<Creation, EngineError> {
+        let row = Creation {
+            stage: Stage::Waiting,
+            request: None,
+            ..row
+        };
+        self.keep_creation("take customer for not made", &row)
+            .await?;
+        Ok(row)
+    }
+
+    async fn keep_creation(&self, what: &'static str, row: &Creation) -> Result<(), EngineError> {
+        let row = row.clone();
+        self.writer
+            .write(what, move |tx| rows::put_if_there(tx, &row).map(drop))
+            .await?;
+        Ok(())
+    }
+
+    /// Zenskar shows the customer: that it did not before is forgotten.
+    async fn shown(&self, row: Creation) -> Result<Creation, EngineError> {
+        if row.gone_at.is_none() {
+            return Ok(row);
+        }
+        let row = Creation {
+            gone_at: None,
+            ..row
+        };
+        self.keep_creation("take customer for there", &row).await?;
+        Ok(row)
+    }
+
+    /// Zenskar does not know the customer. Its reads may lag, and an answer may be mistaken: it
+    /// counts as deleted when that is still so after the lag.
+    async fn not_shown(&self, row: Creation) -> Result<Created, EngineError> {
+        let now = self.clock.now();
+        let gone_at = row.gone_at.unwrap_or(now);
+        if now < gone_at.plus(READ_LAG) {
+            let row = Creation {
+                gone_at: Some(gone_at),
+                ..row
+            };
+            return self.look_again_at(row, gone_at.plus(READ_LAG)).await;
+        }
+        let doubt = Verdict::Doubt(Doubt::Deleted);
+        self.withdraw_creation(row, &doubt).await
     }
 
     fn judge_in_stripe(
@@ -189,29 +241,45 @@ impl Engine {
         }
     }
 
-    /// Looks for the customer that a request of unknown outcome may have made.
+    /// Looks for the customer that a request of unknown outcome may have made: the one whose
+    /// metadata name `id`. Its address may be another by now, so everybody who was made since is
+    /// looked at.
     async fn made_in_stripe(
         &self,
         id: &ZenskarCustomerId,
         sent: &Sent,
     ) -> Result<Trace, EngineError> {
-        let Some(Value::Text(email)) = sent.values.get(&Field::Email) else {
-            return Ok(Trace::Untold);
+        let names = |seen: &Observed| {
+            stripe::convert::metadata(&seen.payload, METADATA_KEY).as_deref() == Some(id.as_str())
         };
-        let answer = self
-            .stripe
-            .customers_by_email(email, Priority::Sync)
-            .await?;
-        let is_whole = answer.value.next.is_none() && answer.value.unreadable == 0;
-        let made = answer.value.items.into_iter().find(|seen| {
-            let names = stripe::convert::metadata(&seen.payload, METADATA_KEY);
-            names.as_deref() == Some(id.as_str())
-        });
-        Ok(match made {
-            Some(made) => Trace::Found(made, answer.date),
-            None if is_whole => Trace::Nobody,
-            None => Trace::Untold,
-        })
+        if let Some(Value::Text(email)) = sent.values.get(&Field::Email) {
+            let having = self
+                .stripe
+                .customers_by_email(email, Priority::Sync)
+                .await?;
+            if let Some(made) = having.value.items.into_iter().find(names) {
+                return Ok(Trace::Found(made, having.date));
+            }
+        }
+        let since = sent.at.minus(CLOCKS_DIFFER);
+        let mut after = None;
+        let mut is_whole = true;
+        for _ in 0..TRACE_PAGES {
+            let page = self
+                .stripe
+                .customers_since(since, after.as_ref(), Priority::Sync)
+                .await?;
+            is_whole &= page.value.unreadable == 0;
+            if let Some(made) = page.value.items.into_iter().find(names) {
+                return Ok(Trace::Found(made, page.date));
+            }
+            match page.value.next {
+                Some(next) => after = Some(next),
+                None if is_whole => return Ok(Trace::Nobody),
+                None => return Ok(Trace::Untold),
+            }
+        }
+        Ok(Trace::Untold)
     }
 
     async fn link_in_stripe(
@@ -250,7 +318,7 @@ enum Trace {
     Found(Observed, Option<Timestamp>),
     /// It was not made.
     Nobody,
-    /// Nothing: without an address there is no way to look.
+    /// Nothing: too many were made since, or one can't be read.
     Untold,
 }
 

@@ -244,12 +244,17 @@ impl Engine {
         let to_stripe = begun.target() == Side::Stripe;
         let mut tried = begun;
         match failure.class {
+            // Nothing was made, unless it was by a request before this one.
+            Class::Refused | Class::Missing | Class::CursorGone
+                if earlier.stage == Stage::Waiting =>
+            {
+                tried.request = None;
+                return self.bury_creation(tried, reason(&failure)).await;
+            }
+            Class::Refused | Class::Missing | Class::CursorGone if to_stripe => {
+                tried.request = tried.request.map(|sent| Sent { body: None, ..sent });
+            }
             Class::Refused | Class::Missing | Class::CursorGone => {
-                // Nothing was made, unless it was by a request before this one. Stripe would have
-                // given the answer of that one, under its key.
-                if to_stripe || earlier.stage == Stage::Waiting {
-                    tried.request = None;
-                }
                 return self.bury_creation(tried, reason(&failure)).await;
             }
             Class::Unknown => {

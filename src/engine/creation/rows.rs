@@ -267,16 +267,5 @@ const fn is_dead(row: &Creation) -> bool {
 }
 
 fn remove_letters(tx: &mut WriteTx<'_>, subject: &Subject) -> Result<(), StoreError> {
-    let gone = DeadWork::Creation(subject.clone());
-    let mut after = None;
-    loop {
-        let letters = tx.dead_letters(after, ROWS_STEP)?;
-        let Some(last) = letters.last() else {
-            return Ok(());
-        };
-        after = Some(last.number);
-        for letter in letters.iter().filter(|letter| letter.what == gone) {
-            tx.remove_dead_letter(letter.number)?;
-        }
-    }
+    tx.remove_dead_letters(subject, |what| matches!(what, DeadWork::Creation(_)))
 }

@@ -1,9 +1,10 @@
 use super::*;
 use crate::engine::linking::{make_link, new_link};
+use crate::engine::look::Looked;
 use crate::engine::settings::Settings;
 use crate::engine::testing::{Bench, Script, says};
 use crate::model::creation::{Sent, Stage};
-use crate::model::customer::{Field, Fields, Value};
+use crate::model::customer::{Field, Value};
 use crate::model::difference::{Difference, Held};
 use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
 use crate::model::link::{Link, LinkProof};
@@ -329,6 +330,7 @@ fn stripe_is_looked_at_once_it_may_have_forgotten_the_key() {
     let stripe = vec![
         yes(&list("")),
         yes(&list("")),
+        yes(&list("")),
         yes(&stripe_customer(NAMES_IT)),
     ];
     let zenskar = vec![yes(zenskar_customer()), yes(UNMAPPED)];
@@ -361,18 +363,68 @@ fn an_answer_that_stripe_keeps_under_the_key_is_not_asked_for_again() {
     assert_eq!(keys(&bench).len(), 1);
 }
 
+/// A person gave it another address meanwhile: looked for by the old one, it was made twice.
 #[test]
-fn without_an_address_to_look_for_a_person_decides() {
+fn a_customer_that_was_made_is_found_by_what_names_it_whatever_its_address_is_now() {
     let day_ago = at(1_000_000 - 86_400);
     let mut request = sent(day_ago, Some("name=Ann"));
-    request.values = Fields::new();
-    let row = unknown(theirs(), day_ago, request);
-    let bench = bench(Vec::new(), vec![yes(zenskar_customer())], row);
+    let moved = stripe_customer(NAMES_IT).replace("a@b.c", "ann@b.c");
+    let other = stripe_customer("").replace("cus_1", "cus_2");
+    let first = list(&other).replace("false}", "true}");
+    let pages = || vec![yes(&list("")), yes(&first), yes(&list(&moved))];
+    let with = unknown(theirs(), day_ago, request.clone());
+    request.values.remove(&Field::Email);
+    let without = unknown(theirs(), day_ago, request);
+    for (row, stripe) in [(with, pages()), (without, pages().split_off(1))] {
+        let bench = bench(stripe, vec![yes(zenskar_customer())], row);
+        assert_eq!(bench.create(&theirs()), Created::Linked);
+        let since = 1_000_000 - 86_400 - 3_600;
+        let calls = [
+            "GET /v1/customers?email=a%40b.c&limit=100".to_owned(),
+            format!("GET /v1/customers?created%5Bgte%5D={since}&limit=100"),
+            format!("GET /v1/customers?created%5Bgte%5D={since}&limit=100&starting_after=cus_2"),
+        ];
+        assert!(calls.ends_with(&asked(&bench.stripe)), "{calls:?}");
+    }
+}
+
+#[test]
+fn where_one_of_those_made_since_cannot_be_read_a_person_decides() {
+    let day_ago = at(1_000_000 - 86_400);
+    let row = unknown(theirs(), day_ago, sent(day_ago, Some("name=Ann")));
+    let damaged = list(r#"{"id":7}"#);
+    let stripe = vec![yes(&list("")), yes(&damaged)];
+    let bench = bench(stripe, vec![yes(zenskar_customer())], row);
     assert_eq!(bench.create(&theirs()), Created::Dead);
     assert!(bench.why(&theirs()).contains("is not known"));
     assert_eq!(bench.create(&theirs()), Created::Skipped);
     bench.write(|tx| rows::retry(tx, &theirs(), at(9)));
     assert_eq!(bench.row(&theirs()).unwrap().stage, Stage::Waiting);
+}
+
+/// One answer that does not know the customer was taken for its deletion.
+#[test]
+fn one_answer_that_does_not_know_the_customer_is_not_its_deletion() {
+    let row = Creation {
+        ordered_by: Some("bea".to_owned()),
+        ..Creation::new(theirs(), Stage::Waiting, at(0))
+    };
+    let gone = || says(404, NOW, "{}");
+    let made = vec![yes(&list("")), yes(&stripe_customer(NAMES_IT))];
+    let zenskar = vec![gone(), yes(zenskar_customer()), yes(UNMAPPED)];
+    let back = bench(made, zenskar, row.clone());
+    assert_eq!(back.create(&theirs()), Created::Later);
+    let known = back.row(&theirs()).unwrap();
+    assert_eq!(known.due_at, known.gone_at.unwrap().plus(READ_LAG));
+    assert_eq!(back.create(&theirs()), Created::Linked);
+
+    let waiting = Creation {
+        gone_at: Some(at(1)),
+        ..row
+    };
+    let gone = bench(Vec::new(), vec![gone()], waiting);
+    assert_eq!(gone.create(&theirs()), Created::Question);
+    assert_eq!(gone.why(&theirs()), "not created in stripe: it is deleted");
 }
 
 #[test]
@@ -387,6 +439,21 @@ fn what_was_not_sent_is_dropped_when_creating_is_switched_off() {
     assert_eq!(bench.create(&ours()), Created::Question);
     assert_eq!(bench.row(&ours()), None);
     assert_eq!(bench.why(&ours()), "creating in zenskar is switched off");
+}
+
+/// A refusal says nothing of the request before it, which may have made the customer.
+#[test]
+fn after_a_request_of_unknown_outcome_a_refusal_is_looked_into() {
+    let row = unknown(theirs(), at(999_000), sent(at(999_000), Some("name=Ann")));
+    let stripe = vec![
+        says(400, NOW, r#"{"error":{"type":"invalid_request_error"}}"#),
+        yes(&list(&stripe_customer(NAMES_IT))),
+    ];
+    let zenskar = vec![yes(zenskar_customer()), yes(zenskar_customer())];
+    let bench = bench(stripe, zenskar, row);
+    assert_eq!(bench.create(&theirs()), Created::Later);
+    assert_eq!(bench.create(&theirs()), Created::Linked);
+    assert_eq!(keys(&bench).len(), 1);
 }
 
 /// Somebody linked the customer with another one while its counterpart was made.
@@ -444,6 +511,37 @@ fn an_event_that_comes_before_the_answer_makes_the_same_link() {
     );
     let link = bench.made().unwrap();
     assert_eq!((link.proof, link.version), (LinkProof::Created, 2));
+    assert_eq!(link.base.get(&Field::Name), Some(&Value::text("Ann")));
+}
+
+/// Its answer was lost and its event came first: linked by that, nobody knew what both agreed on,
+/// and what was edited since was a question for a person.
+#[test]
+fn a_customer_that_a_request_may_have_made_is_linked_by_its_creation() {
+    let row = unknown(theirs(), at(999_000), sent(at(999_000), Some("name=Ann")));
+    let looks = [
+        yes(zenskar_customer()),
+        yes(NOBODY),
+        yes(NOBODY),
+        yes(UNMAPPED),
+    ];
+    let edited = zenskar_customer().replace("Ann", "Bea");
+    let stripe = vec![
+        yes(&stripe_customer(NAMES_IT)),
+        yes(&stripe_customer(NAMES_IT)),
+    ];
+    let zenskar = looks.into_iter().chain([yes(&edited)]).collect();
+    let bench = bench(stripe, zenskar, row);
+    let work = Work {
+        asked: 1,
+        ..Work::new(ours(), at(1))
+    };
+    bench.write(move |tx| tx.put_work(&work));
+    let looked = bench.run(bench.engine.look_at(&ours())).unwrap();
+    assert_eq!(looked, Looked::Postponed);
+    assert_eq!(bench.made(), None);
+    assert_eq!(bench.create(&theirs()), Created::Linked);
+    let link = bench.made().unwrap();
     assert_eq!(link.base.get(&Field::Name), Some(&Value::text("Ann")));
 }
 

@@ -14,9 +14,6 @@ use crate::store::{PreparedMirror, ReadTx, StoreError, WriteTx};
 use crate::sync::activation::Activations;
 use crate::sync::customer::Plan;
 
-/// Dead letters read at once while one is searched.
-const LETTERS_STEP: usize = 256;
-
 /// A plan with everything that goes into its transaction.
 pub(super) struct Decision {
     pub(super) work: Work,
@@ -206,20 +203,13 @@ pub(super) fn unsettled(read: &ReadTx<'_>, subject: &Subject) -> Result<Vec<u64>
     let mut events = read
         .parked(subject)?
         .map_or_else(Vec::new, |work| work.events);
-    let mut after = None;
-    loop {
-        let letters = read.dead_letters(after, LETTERS_STEP)?;
-        let Some(last) = letters.last() else {
-            return Ok(events);
-        };
-        after = Some(last.number);
-        for letter in letters {
-            match letter.what {
-                DeadWork::Work(work) if work.subject == *subject => events.extend(work.events),
-                DeadWork::Work(_) | DeadWork::Intent(..) | DeadWork::Creation(_) => {}
-            }
+    for letter in read.dead_letters_of(subject)? {
+        match letter.what {
+            DeadWork::Work(work) => events.extend(work.events),
+            DeadWork::Intent(..) | DeadWork::Creation(_) => {}
         }
     }
+    Ok(events)
 }
 
 /// What was asked about a record since its work was read, as work that is due now.
@@ -243,10 +233,7 @@ pub(super) fn asked_since(
 
 /// Drops the dead letters about looks at a record, which a later look makes pointless.
 pub(super) fn remove_letters_of(tx: &mut WriteTx<'_>, subject: &Subject) -> Result<(), StoreError> {
-    remove_letters(
-        tx,
-        |what| matches!(what, DeadWork::Work(work) if work.subject == *subject),
-    )
+    tx.remove_dead_letters(subject, |what| matches!(what, DeadWork::Work(_)))
 }
 
 /// Takes off work that nothing follows from, unless something was added since it was read.
@@ -284,22 +271,5 @@ pub(in crate::engine) fn remove_dead_letter(
         return Ok(());
     }
     let gone = DeadWork::Intent(intent.link.clone(), intent.number);
-    remove_letters(tx, |what| *what == gone)
-}
-
-fn remove_letters(
-    tx: &mut WriteTx<'_>,
-    is_gone: impl Fn(&DeadWork) -> bool,
-) -> Result<(), StoreError> {
-    let mut after = None;
-    loop {
-        let letters = tx.dead_letters(after, LETTERS_STEP)?;
-        let Some(last) = letters.last() else {
-            return Ok(());
-        };
-        after = Some(last.number);
-        for letter in letters.iter().filter(|letter| is_gone(&letter.what)) {
-            tx.remove_dead_letter(letter.number)?;
-        }
-    }
+    tx.remove_dead_letters(&gone.subject(), |what| *what == gone)
 }

@@ -229,7 +229,9 @@ impl Engine {
         let now = self.clock.now();
         match self.mapping_for_scan(&seen.id).await? {
             // It is not in force, which its mapping does not change.
-            Mapping::Names(stripe) if self.is_linked_with(&seen.id, &stripe)? => {}
+            Mapping::Names(stripe)
+                if self.is_linked_with(&seen.id, &stripe)?
+                    || self.after_creation(&stripe, &seen.id)?.is_some() => {}
             Mapping::Names(stripe) => {
                 let link = new_link(&stripe, &seen.id, LinkProof::Mapping, now);
                 let mirror = Mirror {

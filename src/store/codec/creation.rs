@@ -21,6 +21,13 @@ pub(in crate::store) struct CreationV1 {
     due_at: i64,
 }
 
+/// As version 1, and since when the customer is not shown.
+#[derive(Serialize, Deserialize)]
+pub(in crate::store) struct CreationV2 {
+    first: CreationV1,
+    gone_at: Option<i64>,
+}
+
 #[derive(Serialize, Deserialize)]
 enum StageV1 {
     Offered,
@@ -38,12 +45,12 @@ struct SentV1 {
 
 impl Record for Creation {
     const TAG: Tag = Tag::Creation;
-    const VERSION: u16 = 1;
-    type Newest = CreationV1;
+    const VERSION: u16 = 2;
+    type Newest = CreationV2;
 
-    fn to_newest(&self) -> Result<CreationV1, RecordError> {
+    fn to_newest(&self) -> Result<CreationV2, RecordError> {
         check(self)?;
-        Ok(CreationV1 {
+        let first = CreationV1 {
             subject: self.subject.to_string(),
             stage: match self.stage {
                 Stage::Offered => StageV1::Offered,
@@ -61,12 +68,21 @@ impl Record for Creation {
             }),
             decided_at: self.decided_at.micros(),
             due_at: self.due_at.micros(),
-        })
+        };
+        let gone_at = self.gone_at.map(Timestamp::micros);
+        Ok(CreationV2 { first, gone_at })
     }
 
     fn from_version(version: u16, bytes: &[u8]) -> Result<Self, RecordError> {
         let creation = match version {
             1 => Self::try_from(body::<CreationV1>(bytes)?)?,
+            2 => {
+                let CreationV2 { first, gone_at } = body(bytes)?;
+                Self {
+                    gone_at: gone_at.map(time),
+                    ..Self::try_from(first)?
+                }
+            }
             _ => return Err(RecordError::Version(version)),
         };
         check(&creation)?;
@@ -111,6 +127,7 @@ impl TryFrom<CreationV1> for Creation {
             request: stored.request.map(sent).transpose()?,
             decided_at: time(stored.decided_at),
             due_at: time(stored.due_at),
+            gone_at: None,
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Making a customer, and finding one that was perhaps made.
 
 use crate::model::id::StripeCustomerId;
+use crate::model::time::Timestamp;
 use crate::remote::limiter::Priority;
 use crate::remote::outcome::{Call, Outcome, Page, Repeat};
 use crate::remote::text::query;
@@ -49,10 +50,34 @@ impl StripeClient {
         email: &str,
         priority: Priority,
     ) -> Outcome<Page<Observed, StripeCustomerId>> {
-        let path = format!(
-            "/v1/customers{}",
-            query(&[("email", email), ("limit", "100")])
-        );
+        self.newest(&[("email", email), ("limit", "100")], priority)
+            .await
+    }
+
+    /// A page of the account's customers that were made at `since` or later, newest first, after
+    /// `after`. Deleted customers are not listed.
+    ///
+    /// # Errors
+    ///
+    /// The call failed.
+    pub async fn customers_since(
+        &self,
+        since: Timestamp,
+        after: Option<&StripeCustomerId>,
+        priority: Priority,
+    ) -> Outcome<Page<Observed, StripeCustomerId>> {
+        let since = since.seconds().to_string();
+        let mut pairs = vec![("created[gte]", since.as_str()), ("limit", "100")];
+        pairs.extend(after.map(|after| ("starting_after", after.as_str())));
+        self.newest(&pairs, priority).await
+    }
+
+    async fn newest(
+        &self,
+        pairs: &[(&str, &str)],
+        priority: Priority,
+    ) -> Outcome<Page<Observed, StripeCustomerId>> {
+        let path = format!("/v1/customers{}", query(pairs));
         let reply = self
             .get(LIST_CUSTOMERS, &self.customers, &path, priority)
             .await?;

@@ -1,5 +1,6 @@
 use super::*;
 use crate::model::customer::{Address, TaxId, Value};
+use crate::model::difference;
 use crate::sync::matching::Candidate;
 use crate::sync::policy::Direction;
 
@@ -371,6 +372,11 @@ fn a_link_begins_with_what_the_answer_shows_of_what_was_given() {
         };
         assert_eq!(begun.not_taken, [own]);
     }
+    // A later look tells lower case from an edit, and nothing else.
     let begun = begins(Side::Zenskar, Shown::Later);
+    assert_eq!(begun, begins(Side::Zenskar, Shown::ByAnswer));
+    let edited = Customer::new([text(Field::Name, "Ann"), text(Field::Email, "bea@b.c")].into());
+    let edited = (Side::Zenskar, &edited.without(Field::Address), Shown::Later);
+    let begun = beginning(&sent, &source, edited, &policy);
     assert_eq!((begun.base, begun.not_taken), (Fields::from(both), vec![]));
 }

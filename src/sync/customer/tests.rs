@@ -536,7 +536,13 @@ fn a_decided_write_goes_on_when_its_field_was_not_read_again() {
     assert_eq!(changes[&Field::Name].to, Value::text("Cy"));
     assert_eq!(changes[&Field::TaxIds].to, Value::text("new"));
 
-    // Not where the target was not read: it is decided again when it was.
+    // Not where somebody else changed the target, which a look right before the write would send
+    // back here again and again: it is decided when the source is read.
+    case.zenskar = with_tax_ids("Ann", "theirs");
+    let plan = case.plan();
+    assert!(!plan.writes[0].changes.contains_key(&Field::TaxIds));
+
+    // Nor where the target was not read.
     case.stripe = with_tax_ids("Cy", "new");
     case.zenskar = snapshot("Ann");
     let plan = case.plan();
@@ -653,4 +659,53 @@ fn a_change_that_was_taken_back_while_its_write_waited_leaves_drift() {
     // The write arrives after all, and is put right.
     case.zenskar = customer("Bea");
     assert_eq!(case.name_to_write(), Some(Value::text("Ann")));
+}
+
+/// Zenskar keeps addresses of e-mail in lower case. Where the answer to a write was lost, that was
+/// taken for somebody's edit, and the address became a conflict.
+#[test]
+fn an_address_in_lower_case_shows_that_its_write_arrived() {
+    let with = |email: &str| Customer::new([(Field::Email, Value::text(email))].into());
+    let mut case = Case::agreed("");
+    (case.stripe, case.zenskar) = (with("Ann@b.c"), with("ann@b.c"));
+    case.link.base.insert(Field::Email, Value::text("ann@b.c"));
+    // As it was before any write: nothing shows that a change of case alone was taken.
+    let plan = case.plan();
+    assert_eq!(
+        plan.writes[0].changes[&Field::Email].to,
+        Value::text("Ann@b.c")
+    );
+    case.apply(&plan);
+    assert_eq!(
+        (case.plan().intents.len(), case.plan().differences),
+        (1, vec![])
+    );
+
+    case.stripe = with("Bea@b.c");
+    let plan = case.plan();
+    case.apply(&plan);
+    case.intents[0].progress = Progress::Unknown(case.now);
+    case.zenskar = with("bea@b.c");
+    let plan = case.plan();
+    assert_eq!((plan.intents.len(), plan.writes.len()), (0, 0));
+    let why: Vec<_> = plan.differences.iter().map(|one| one.why).collect();
+    assert_eq!(why, [Held::NotTaken]);
+    case.apply(&plan);
+    assert_eq!(case.plan().differences, plan.differences);
+
+    // The next change of either side is one.
+    case.stripe = with("Cy@b.c");
+    let plan = case.plan();
+    assert_eq!(
+        plan.writes[0].changes[&Field::Email].to,
+        Value::text("Cy@b.c")
+    );
+    case.policy.direction = Some(Direction::Both);
+    case.stripe = with("Bea@b.c");
+    case.zenskar = with("dee@b.c");
+    let plan = case.plan();
+    assert_eq!(
+        (plan.writes[0].target, plan.writes.len()),
+        (Side::Stripe, 1)
+    );
 }

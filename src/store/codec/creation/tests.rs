@@ -44,8 +44,19 @@ fn switched() -> Switched {
 }
 
 #[test]
-fn the_first_version_is_pinned() {
+fn creations_of_the_first_version_are_read() {
     for (creation, golden) in [(in_stripe(), GOLDEN_IN_STRIPE), (offered(), GOLDEN_OFFERED)] {
+        assert_eq!(decode::<Creation>(&unhex(golden)).unwrap(), creation);
+    }
+}
+
+#[test]
+fn the_newest_version_is_pinned() {
+    let gone = Creation {
+        gone_at: Some(at(8)),
+        ..offered()
+    };
+    for (creation, golden) in [(offered(), GOLDEN_OFFERED_V2), (gone, GOLDEN_GONE)] {
         assert_eq!(hex(&encode(&creation).unwrap()), golden);
         assert_eq!(decode::<Creation>(&unhex(golden)).unwrap(), creation);
     }
@@ -98,5 +109,12 @@ const GOLDEN_IN_STRIPE: &str = "\
 const GOLDEN_OFFERED: &str = "\
     1501000e00000000000000637573746f6d65722f6375735f3100000000000000000000000000000000000040\
     420f000000000040420f0000000000";
+const GOLDEN_OFFERED_V2: &str = "\
+    1502000e00000000000000637573746f6d65722f6375735f3100000000000000000000000000000000000040\
+    420f000000000040420f000000000000";
+const GOLDEN_GONE: &str = "\
+    1502000e00000000000000637573746f6d65722f6375735f3100000000000000000000000000000000000040\
+    420f000000000040420f000000000001\
+    00127a0000000000";
 const GOLDEN_SWITCHED: &str = "\
     1601000140420f0000000000000180841e000000000001c0c62d0000000000";
