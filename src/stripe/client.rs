@@ -15,6 +15,7 @@ mod acting;
 mod create;
 mod endpoints;
 mod rights;
+mod tax_ids;
 
 use crate::clock::Clock;
 use crate::model::customer::Field;
@@ -275,6 +276,7 @@ impl StripeClient {
         if seen.id != *id {
             return Err(unreadable(READ_CUSTOMER, &reply, "another customer"));
         }
+        let seen = self.with_all_tax_ids(seen, detail, priority).await?;
         Ok(answer(&reply, seen))
     }
 
@@ -342,34 +344,14 @@ impl StripeClient {
         let reply = self
             .get(LIST_CUSTOMERS, &self.customers, &path, priority)
             .await?;
-        let page = page::customers(&reply.response.body)
+        let mut page = page::customers(&reply.response.body)
             .map_err(|wrong| unreadable(LIST_CUSTOMERS, &reply, wrong.0))?;
+        let mut items = Vec::with_capacity(page.items.len());
+        for seen in page.items {
+            items.push(self.with_all_tax_ids(seen, detail, priority).await?);
+        }
+        page.items = items;
         Ok(answer(&reply, page))
-    }
-
-    /// How many customers of the account have exactly this address of e-mail, letters' case
-    /// included, counted to `most`.
-    ///
-    /// # Errors
-    ///
-    /// The call failed.
-    pub async fn count_by_email(
-        &self,
-        email: &str,
-        most: usize,
-        priority: Priority,
-    ) -> Outcome<usize> {
-        let limit = most.min(PAGE_MAX).to_string();
-        let path = format!(
-            "/v1/customers{}",
-            query(&[("email", email), ("limit", &limit)])
-        );
-        let reply = self
-            .get(LIST_CUSTOMERS, &self.customers, &path, priority)
-            .await?;
-        let list: object::List<'_> = serde_json::from_slice(&reply.response.body)
-            .map_err(|_| unreadable(LIST_CUSTOMERS, &reply, "not a list"))?;
-        Ok(answer(&reply, list.data.len()))
     }
 
     /// A page of the account's events of these types in this window, newest first, after `after`.

@@ -214,6 +214,24 @@ async fn tax_ids_arrive_in_zenskar_though_no_event_of_the_customer_shows_them() 
     assert_eq!(shown["row"]["differences"], json!([]), "{shown}");
 }
 
+/// Stripe shows ten of them inside the customer.
+#[tokio::test]
+async fn all_tax_ids_arrive_however_many_there_are() {
+    let world = World::new().await;
+    let pair = world.pairs(1).remove(0);
+    let _daemon = world.linked(WEBHOOKS, 1).await;
+    let number = |at: u32| format!("DE{}", 100_000_000 + at);
+    let ids: Vec<_> = (0..113)
+        .map(|at| json!({ "type": "eu_vat", "value": number(at) }))
+        .collect();
+    let patch = json!({ "tax_ids": ids });
+    world.sandbox.stripe_update_customer(&pair.stripe, &patch);
+    let whole: Vec<_> = (0..113)
+        .map(|at| json!({ "country_code": "DE", "tax_code": "VAT", "tax_id": number(at) }))
+        .collect();
+    until_at(&world, &pair, "/tax_info", &json!(whole)).await;
+}
+
 #[tokio::test]
 async fn what_has_parts_in_custom_data_is_shown_and_not_written_over() {
     let world = World::new().await;

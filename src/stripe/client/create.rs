@@ -5,8 +5,11 @@ use crate::model::time::Timestamp;
 use crate::remote::limiter::Priority;
 use crate::remote::outcome::{Call, Outcome, Page, Repeat};
 use crate::remote::text::query;
-use crate::stripe::client::{LIST_CUSTOMERS, StripeClient, answer, read_page, unreadable};
+use crate::stripe::client::{
+    LIST_CUSTOMERS, PAGE_MAX, StripeClient, answer, read_page, unreadable,
+};
 use crate::stripe::convert::{Observed, observed};
+use crate::stripe::object;
 
 const CREATE_CUSTOMER: Call = Call::write("create customer", Repeat::SameKey);
 
@@ -70,6 +73,31 @@ impl StripeClient {
         let mut pairs = vec![("created[gte]", since.as_str()), ("limit", "100")];
         pairs.extend(after.map(|after| ("starting_after", after.as_str())));
         self.newest(&pairs, priority).await
+    }
+
+    /// How many customers of the account have exactly this address of e-mail, letters' case
+    /// included, counted to `most`.
+    ///
+    /// # Errors
+    ///
+    /// The call failed.
+    pub async fn count_by_email(
+        &self,
+        email: &str,
+        most: usize,
+        priority: Priority,
+    ) -> Outcome<usize> {
+        let limit = most.min(PAGE_MAX).to_string();
+        let path = format!(
+            "/v1/customers{}",
+            query(&[("email", email), ("limit", &limit)])
+        );
+        let reply = self
+            .get(LIST_CUSTOMERS, &self.customers, &path, priority)
+            .await?;
+        let list: object::List<'_> = serde_json::from_slice(&reply.response.body)
+            .map_err(|_| unreadable(LIST_CUSTOMERS, &reply, "not a list"))?;
+        Ok(answer(&reply, list.data.len()))
     }
 
     async fn newest(

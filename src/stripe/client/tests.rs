@@ -72,6 +72,71 @@ fn a_customer_is_read_as_it_is() {
 }
 
 #[test]
+fn a_write_that_is_not_wanted_when_its_turn_comes_is_not_sent() {
+    let b = bench(Vec::new(), None);
+    let changes = [("name".to_owned(), "New".to_owned())];
+    let (id, write) = (cus("cus_1"), ("key", &(|| false) as Wanted<'_>));
+    let writing = b
+        .client
+        .update_customer(&id, &changes, write, Priority::Sync);
+    let failure = run(&b.clock, writing).unwrap_err();
+    assert_eq!(failure.class, Class::Retry { after: None });
+    assert!(b.transport.seen().is_empty());
+}
+
+#[test]
+fn more_tax_ids_than_the_object_shows_are_read_from_their_pages() {
+    let tax_id = |id: &str, value: &str| {
+        format!(r#"{{"id":"{id}","type":"eu_vat","country":"DE","value":"{value}"}}"#)
+    };
+    let [first, second] = [("txi_1", "DE1"), ("txi_2", "DE2")].map(|(id, value)| tax_id(id, value));
+    let customer = |id: &str, more: bool| {
+        format!(
+            r#"{{"id":"{id}","name":"Jane","tax_ids":{{"object":"list","data":[{first}],
+            "has_more":{more}}}}}"#
+        )
+    };
+    let page = |data: &str, more: bool| format!(r#"{{"data":[{data}],"has_more":{more}}}"#);
+    let pages = || [ok(&page(&first, true)), ok(&page(&second, false))];
+    let answers = [ok(&customer("cus_1", true))]
+        .into_iter()
+        .chain(pages())
+        .chain([ok(&page(
+            &format!("{},{}", customer("cus_2", false), customer("cus_1", true)),
+            false,
+        ))])
+        .chain(pages());
+    let b = bench(answers.collect(), None);
+    let id = cus("cus_1");
+    let read = b.client.customer_in(&id, Detail::TaxIds, Priority::Sync);
+    let one = run(&b.clock, read).unwrap().value;
+    let listed = b
+        .client
+        .customers_page(None, Detail::TaxIds, Priority::Sync);
+    let listed = run(&b.clock, listed).unwrap().value.items;
+    assert_eq!(listed[1], one);
+    let held = |seen: &Observed| {
+        let customer = seen.presence.customer().unwrap();
+        match customer.value(Field::TaxIds) {
+            Some(Value::TaxIds(ids)) => ids.len(),
+            _ => 0,
+        }
+    };
+    assert_eq!((held(&one), held(&listed[0])), (2, 1));
+    let calls: Vec<_> = b
+        .transport
+        .seen()
+        .iter()
+        .map(|one| one.url.clone())
+        .collect();
+    let base = "https://api.stripe.test/v1/customers/cus_1/tax_ids?limit=100";
+    assert_eq!(
+        calls[1..3],
+        [base.to_owned(), format!("{base}&starting_after=txi_1")]
+    );
+}
+
+#[test]
 fn while_nobody_is_connected_nothing_is_sent() {
     let one = || ok(r#"{"id":"acct_1"}"#);
     let b = bench(vec![one(), one()], None);

@@ -160,6 +160,35 @@ impl Customers {
             .collect();
         Ok(page::list("/v1/customers", &data, page.has_more))
     }
+
+    /// `GET /v1/customers/{id}/tax_ids`.
+    pub(crate) fn tax_ids(
+        &self,
+        id: &str,
+        checked: &Checked,
+        longest: usize,
+    ) -> Result<Value, Failure> {
+        let customer = self.get(id).filter(|customer| !customer.deleted);
+        let all = customer.ok_or_else(|| missing(id))?.tax_ids();
+        // In the order in which they are shown inside the customer.
+        let key = |at: usize| (0, u64::MAX - u64::try_from(at).unwrap_or_default());
+        let mut window = page::window(checked, |wanted, name| {
+            let at = all.iter().position(|one| one["id"] == *wanted);
+            at.map(key)
+                .ok_or_else(|| Failure::missing_ref("tax id", wanted, name))
+        })?;
+        window.limit = window.limit.min(longest);
+        let by_key: BTreeMap<Key, &Value> = all
+            .iter()
+            .enumerate()
+            .map(|(at, one)| (key(at), one))
+            .collect();
+        let page = page::page(&by_key, &window, |_| true);
+        let shown = page.keys.iter().filter_map(|key| by_key.get(key));
+        let data: Vec<Value> = shown.map(|one| (*one).clone()).collect();
+        let url = format!("/v1/customers/{id}/tax_ids");
+        Ok(page::list(&url, &data, page.has_more))
+    }
 }
 
 fn missing(id: &str) -> Failure {

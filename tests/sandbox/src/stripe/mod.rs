@@ -370,9 +370,10 @@ impl Stripe {
             Route::Account => Ok(account::object(self.created, call.scope.id())),
             Route::Customers => Ok(page::list("/v1/customers", &[], false)),
             Route::Events => Ok(page::list("/v1/events", &[], false)),
-            Route::Customer(id) | Route::UpdateCustomer(id) | Route::DeleteCustomer(id) => {
-                Err(Failure::missing("customer", id, "id"))
-            }
+            Route::Customer(id)
+            | Route::UpdateCustomer(id)
+            | Route::DeleteCustomer(id)
+            | Route::TaxIds(id) => Err(Failure::missing("customer", id, "id")),
             Route::Event(id) => Err(Failure::missing("event", id, "id")),
             Route::Endpoints if is_platform => self.endpoints.list(form, true),
             Route::Endpoint(id) if is_platform => self.endpoints.show(id, true),
@@ -425,6 +426,7 @@ impl Stripe {
                 self.tell(base, Some(change), &cause);
                 self.customers.show(id, version, form)
             }
+            Route::TaxIds(id) => self.customers.tax_ids(id, form, longest),
             Route::Events => self.events.list(form, base.now(), longest),
             Route::Event(id) => self.events.show(id, form, base.now()),
             Route::Endpoints => self.endpoints.list(form, false),

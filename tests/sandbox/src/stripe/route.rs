@@ -13,6 +13,7 @@ pub(crate) enum Route<'a> {
     Customer(&'a str),
     UpdateCustomer(&'a str),
     DeleteCustomer(&'a str),
+    TaxIds(&'a str),
     Events,
     Event(&'a str),
     Endpoints,
@@ -40,6 +41,7 @@ impl<'a> Route<'a> {
             ("GET", ["customers", id]) => Self::Customer(id),
             ("POST", ["customers", id]) => Self::UpdateCustomer(id),
             ("DELETE", ["customers", id]) => Self::DeleteCustomer(id),
+            ("GET", ["customers", id, "tax_ids"]) => Self::TaxIds(id),
             ("GET", ["events"]) => Self::Events,
             ("GET", ["events", id]) => Self::Event(id),
             ("GET", ["webhook_endpoints"]) => Self::Endpoints,
@@ -59,6 +61,7 @@ impl<'a> Route<'a> {
             Self::Customer(_) | Self::UpdateCustomer(_) | Self::DeleteCustomer(_) => {
                 "/v1/customers/{customer}"
             }
+            Self::TaxIds(_) => "/v1/customers/{customer}/tax_ids",
             Self::Events => "/v1/events",
             Self::Event(_) => "/v1/events/{id}",
             Self::Endpoints | Self::CreateEndpoint => "/v1/webhook_endpoints",
@@ -76,6 +79,7 @@ impl<'a> Route<'a> {
             Self::CreateCustomer | Self::UpdateCustomer(_) | Self::DeleteCustomer(_) => {
                 "rak_customer_write"
             }
+            Self::TaxIds(_) => super::TAX_IDS_READ,
             Self::Events | Self::Event(_) => "rak_event_read",
             Self::Endpoints | Self::Endpoint(_) => "rak_webhook_read",
             Self::CreateEndpoint | Self::UpdateEndpoint(_) | Self::DeleteEndpoint(_) => {
@@ -93,7 +97,7 @@ impl<'a> Route<'a> {
             Self::CreateCustomer => fields::CREATE,
             Self::UpdateCustomer(_) => fields::UPDATE,
             Self::Events => events::LIST,
-            Self::Endpoints => endpoints::LIST,
+            Self::TaxIds(_) | Self::Endpoints => endpoints::LIST,
             Self::CreateEndpoint => endpoints::CREATE,
             Self::UpdateEndpoint(_) => endpoints::UPDATE,
         }
