@@ -201,3 +201,86 @@ fn write_draft(draft: &Path, like: &Path, text: &str) -> io::Result<()> {
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    const BEFORE: &str = "[customers]\nsync = \"off\" # ours\n";
+    const AFTER: &str = "[customers]\nsync = \"import-only\" # ours\n";
+
+    fn import() -> CustomersEdit {
+        CustomersEdit {
+            sync: SyncDirection::ImportOnly,
+            fields: None,
+        }
+    }
+
+    fn seen(path: &Path) -> String {
+        preview(path, &import()).unwrap().seen
+    }
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole_with_its_mode_and_a_link_stays_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let (file, link) = (
+            directory.path().join("real"),
+            directory.path().join("z.toml"),
+        );
+        fs::write(&file, BEFORE).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+        symlink(&file, &link).unwrap();
+        let told = preview(&link, &import()).unwrap();
+        assert!(told.is_writable && told.elsewhere.is_none());
+        assert_eq!(told.paste, "[customers]\nsync = \"import-only\" # ours");
+        let (before, after) = write(&link, &import(), &told.seen).unwrap();
+        assert_eq!((before.as_str(), after.as_str()), (BEFORE, AFTER));
+        assert_eq!(fs::read_to_string(&file).unwrap(), AFTER);
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(
+            fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+            0o640
+        );
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
+        assert_eq!(
+            write(&link, &import(), &told.seen),
+            Err(ChangeError::Changed)
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_written_stays_as_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("z.toml");
+        fs::write(&file, BEFORE).unwrap();
+        // In the way of the draft, as a directory that may not be written is.
+        fs::create_dir(directory.path().join(".z.toml.draft")).unwrap();
+        let refused = write(&file, &import(), &seen(&file));
+        assert!(
+            matches!(refused, Err(ChangeError::NotWritable(_))),
+            "{refused:?}"
+        );
+        assert_eq!(fs::read_to_string(&file).unwrap(), BEFORE);
+        let both = CustomersEdit {
+            sync: SyncDirection::ImportAndExport,
+            fields: None,
+        };
+        let refused = write(&file, &both, &seen(&file));
+        assert!(
+            matches!(refused, Err(ChangeError::Invalid(_))),
+            "{refused:?}"
+        );
+    }
+
+    #[test]
+    fn a_change_is_put_back_unless_somebody_changed_the_file_since() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("z.toml");
+        for (now, then) in [(AFTER, BEFORE), ("# theirs\n", "# theirs\n")] {
+            fs::write(&file, now).unwrap();
+            put_back(&file, BEFORE, AFTER);
+            assert_eq!(fs::read_to_string(&file).unwrap(), then);
+        }
+    }
+}
