@@ -114,6 +114,9 @@ pub struct Console {
     /// Who it is, as the activity is to name them [default: you]
     #[arg(long = "for", value_name = "NAME")]
     pub person: Option<String>,
+    /// Sign everybody out instead, and make useless what would let somebody in
+    #[arg(long, conflicts_with_all = ["role", "person"])]
+    pub sign_out_everybody: bool,
 }
 
 /// What a person may do.

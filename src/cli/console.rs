@@ -4,16 +4,27 @@ use crate::cli::args::Console;
 use crate::cli::client::Client;
 use crate::cli::error::{Exit, Outcome};
 use crate::cli::out::{Out, Tone};
-use crate::engine::view::ConsoleLogin;
+use crate::engine::view::{ConsoleLogin, Done};
 use http::Method;
 use serde_json::json;
 
-/// Shows the address to open.
+/// Shows the address to open, or signs everybody out.
 ///
 /// # Errors
 ///
 /// The daemon does not run, or refuses.
 pub async fn console(client: &Client, console: &Console, out: &Out) -> Outcome {
+    if console.sign_out_everybody {
+        let done: Done = client
+            .act(Method::DELETE, "/console/sessions", None)
+            .await?;
+        if out.is_json() {
+            out.json(&done);
+        } else {
+            out.line(&done.message);
+        }
+        return Ok(Exit::Ok);
+    }
     let body = json!({ "role": console.role.as_str(), "for": console.person });
     let path = "/console/logins";
     let login: ConsoleLogin = client.act(Method::POST, path, Some(body)).await?;

@@ -202,6 +202,11 @@ pub enum Command {
         /// Who says so.
         who: String,
     },
+    /// Sign everybody out of the console: [`view::Done`].
+    ConsoleEnd {
+        /// Who says so.
+        who: String,
+    },
     /// What was done and why, newest first: [`view::Page`] of [`view::HistoryRow`].
     ActivityList {
         /// Where the page begins, as the page before said.
@@ -346,6 +351,7 @@ impl Engine {
             Command::ConsoleLogin { role, person, who } => {
                 json(&self.issue_login(role, &person, &who).await?)
             }
+            Command::ConsoleEnd { who } => json(&self.end_sessions(&who).await?),
             Command::ActivityList { after, limit } => {
                 json(&self.activity(after.as_deref(), limit.clamp(1, ROWS_MAX))?)
             }

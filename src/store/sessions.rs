@@ -1,6 +1,7 @@
 //! Logins and sessions of the console, by the digests of their secrets.
 
 use crate::model::session::{Digest, Login, Session};
+use crate::model::time::Timestamp;
 use crate::store::codec::Record;
 use crate::store::error::StoreError;
 use crate::store::tables::{LOGINS, SESSIONS, Table};
@@ -82,6 +83,25 @@ impl WriteTx<'_> {
         is_over: impl Fn(&Session) -> bool,
     ) -> Result<usize, StoreError> {
         self.prune(SESSIONS, is_over)
+    }
+
+    /// Makes every login useless that was not used; says how many there were.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written, or a row is damaged.
+    pub fn spend_logins(&mut self, now: Timestamp) -> Result<usize, StoreError> {
+        let mut rows: Vec<(Vec<u8>, Login)> =
+            self.list(LOGINS, ALL, Order::Ascending, usize::MAX)?;
+        rows.retain(|(_, login)| login.used_at.is_none());
+        for (token, login) in &rows {
+            let spent = Login {
+                used_at: Some(now),
+                ..login.clone()
+            };
+            self.put(LOGINS, token, &spent)?;
+        }
+        Ok(rows.len())
     }
 
     fn prune<T: Record>(

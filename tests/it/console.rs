@@ -201,6 +201,33 @@ async fn the_first_login_is_shown_by_init_and_works_once_whatever_restarts() {
 }
 
 #[tokio::test]
+async fn everybody_is_signed_out_and_no_token_that_was_shown_lets_anybody_in() {
+    let world = World::new().await;
+    let init = world.json(&["init"]).await;
+    let (_, first) = init["console"]
+        .as_str()
+        .unwrap()
+        .split_once("token=")
+        .unwrap();
+    world.configure(WEBHOOKS);
+    let daemon = world.start().await;
+    let (mut one, mut other) = (world.visitor("admin").await, world.visitor("viewer").await);
+    let shown = world.token("admin").await;
+    let done = world.json(&["console", "--sign-out-everybody"]).await;
+    assert_eq!(done["count"], 2, "{done}");
+    assert!(!one.is_signed_in().await && !other.is_signed_in().await);
+    assert_eq!(one.sign_in(&shown).await.status, 401);
+    daemon.stop().await.unwrap();
+    let _daemon = world.start().await;
+    one.base = world.console().await;
+    assert_eq!(
+        one.sign_in(first).await.status,
+        401,
+        "not after a restart either"
+    );
+}
+
+#[tokio::test]
 async fn a_session_outlives_a_restart_and_ends_when_nobody_was_there() {
     let world = World::new().await;
     let daemon = world.linked(WEBHOOKS, 0).await;

@@ -54,6 +54,26 @@ impl Engine {
         Ok(view)
     }
 
+    /// Signs everybody out, and makes useless what would let somebody in.
+    pub(super) async fn end_sessions(&self, who: &str) -> Result<Done, CommandError> {
+        let now = self.clock.now();
+        let mut entry = Entry::engine(now, "everybody signed out", &"console");
+        who.clone_into(&mut entry.who);
+        let ended = self
+            .writer
+            .write("end sessions", move |tx| {
+                let ended = tx.prune_sessions(|_| true)?;
+                let spent = tx.spend_logins(now)?;
+                let entry = entry.with("sessions", &ended).with("logins", &spent);
+                tx.append_journal(&entry)?;
+                Ok(ended)
+            })
+            .await?;
+        let count = u64::try_from(ended).unwrap_or(u64::MAX);
+        let message = format!("everybody is signed out of the console; sessions ended: {count}");
+        Ok(done(message, count))
+    }
+
     /// Notes in the activity that a person changed the configuration.
     pub(super) async fn note_configuration(
         &self,

@@ -8,12 +8,13 @@ use crate::model::session::{self, Role};
 use axum::Router;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Query, State};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use serde::Deserialize;
 
 pub(super) fn router() -> Router<Doors> {
     Router::new()
         .route("/console/logins", post(issue))
+        .route("/console/sessions", delete(end))
         .route("/activity", get(activity))
 }
 
@@ -45,6 +46,11 @@ async fn issue(
     let mut login: ConsoleLogin = viewed(&doors, order).await?;
     login.url = format!("{}/login?token={}", doors.daemon.console_url(), login.token);
     shown(&login)
+}
+
+async fn end(State(doors): State<Doors>, Extension(actor): Extension<Actor>) -> Answer {
+    let who = who::name(&actor).await;
+    answer(&doors, Command::ConsoleEnd { who }).await
 }
 
 async fn activity(
