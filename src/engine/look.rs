@@ -14,7 +14,7 @@ use crate::engine::delivery::target::Shown;
 use crate::engine::error::EngineError;
 use crate::engine::linking;
 use crate::engine::settings::Settings;
-use crate::model::customer::Presence;
+use crate::model::customer::{Field, Presence};
 use crate::model::event::Event;
 use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
 use crate::model::intent::Intent;
@@ -305,7 +305,7 @@ impl Engine {
                 return Ok((listed.sight, zenskar));
             }
         }
-        let stripe = self.see_stripe(&link.stripe, work, events).await?;
+        let stripe = self.see_stripe(link, work, events).await?;
         Ok((stripe, self.see_zenskar(&link.zenskar).await?))
     }
 
@@ -313,11 +313,12 @@ impl Engine {
     /// everything seen so far and complete in our version, else a fresh read.
     async fn see_stripe(
         &self,
-        id: &StripeCustomerId,
+        link: &Link,
         work: &Work,
         events: &[Event],
     ) -> Result<Sight, EngineError> {
-        if let Some(sight) = self.snapshot(id, work, events)? {
+        let id = &link.stripe;
+        if let Some(sight) = self.snapshot(link, work, events)? {
             return Ok(sight);
         }
         let answer = self
@@ -343,7 +344,7 @@ impl Engine {
 
     fn snapshot(
         &self,
-        id: &StripeCustomerId,
+        link: &Link,
         work: &Work,
         events: &[Event],
     ) -> Result<Option<Sight>, EngineError> {
@@ -361,17 +362,25 @@ impl Engine {
         let complete =
             u64::try_from(events.len()) == Ok(work.asked) && !events.iter().any(of_tax_id);
         let ours = newest.api_version.as_deref() == Some(settings.api_version.as_str());
-        let read = self.store.read()?;
+        let (read, id) = (self.store.read()?, &link.stripe);
         let Some(mirror) = read.mirror(Side::Stripe, id.as_str())? else {
             return Ok(None);
         };
+        // What no snapshot shows is read once, where it may be: else nothing is ever agreed on it.
+        let unread = settings.policy.fields.contains(&Field::TaxIds)
+            && !link.base.contains_key(&Field::TaxIds)
+            && !self.stripe.lacks_tax_ids()
+            && !read
+                .differences(id)?
+                .iter()
+                .any(|one| one.field == Field::TaxIds);
         // A look whose time Stripe did not say proves no order.
         // A listing that showed nothing new left no trace in the mirror.
         let seen_at = read.scan_cursor()?.stripe_listed_until;
         let seen_at = seen_at.map_or(mirror.observed_at, |at| at.max(mirror.observed_at));
         let later = mirror.observed_at > Timestamp::MIN && newest.created > seen_at;
         let covered = read.activations()?.covers(newest.created);
-        if !(alone && complete && ours && later && covered) {
+        if unread || !(alone && complete && ours && later && covered) {
             return Ok(None);
         }
         let observed = stripe::event::customer(&newest.payload).ok();

@@ -214,3 +214,32 @@ fn an_event_of_before_its_link_was_made_anew_proves_nothing_when_it_is_replayed(
         assert_eq!(held[0].why, Held::NoBase);
     });
 }
+
+/// The first look over a new link was answered by the snapshot of the event that waited for it. No
+/// snapshot shows tax ids, so nothing was ever agreed on them, and Zenskar's were not heard of.
+#[test]
+fn tax_ids_are_read_for_a_new_link_though_an_event_shows_the_rest() {
+    run(async {
+        let (mut world, stripe, zenskar) = linked().await;
+        let apart = Command::CustomerUnlink {
+            id: stripe.clone(),
+            who: person(),
+        };
+        engine(&world).command(apart).await.unwrap();
+        world.sandbox.clock().advance(60);
+        let patch = json!({ "name": "NEW" });
+        world.sandbox.stripe_update_customer(&stripe, &patch);
+        quiet(&mut world).await;
+        world.sandbox.clock().advance(60);
+        let anew = Command::CustomerLink {
+            stripe: stripe.clone(),
+            zenskar,
+            who: person(),
+        };
+        engine(&world).command(anew).await.unwrap();
+        quiet(&mut world).await;
+        let read = engine(&world).store.read().unwrap();
+        let base = read.link(&id(&stripe)).unwrap().unwrap().base;
+        assert_eq!(base.get(&Field::TaxIds), Some(&Value::Blank));
+    });
+}
