@@ -39,6 +39,9 @@ use std::time::Duration;
 /// Wait before a look that is to show whether a request with an unreadable answer had an effect.
 const CONFIRM_AFTER: Duration = Duration::from_secs(2);
 
+/// Customers of Stripe asked, at most, whether their metadata still name a customer.
+pub(super) const NAMED_MAX: usize = 8;
+
 /// What became of a creation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Created {

@@ -5,12 +5,12 @@
 //! both sides agree.
 
 use crate::engine::Engine;
-use crate::engine::creation::{Considered, rows};
+use crate::engine::creation::{Considered, NAMED_MAX, rows};
 use crate::engine::decisions;
 use crate::engine::error::EngineError;
 use crate::engine::look::remove_dead_letter;
 use crate::engine::unlinked::hand_over;
-use crate::model::creation::Stage;
+use crate::model::creation::{Creation, Stage};
 use crate::model::customer::{Customer, Field, Fields, Presence, Value};
 use crate::model::event::Event;
 use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
@@ -61,6 +61,7 @@ impl Engine {
         let considered = match verdict {
             Verdict::Link(zenskar, proof) => {
                 if let Some(due_at) = self.after_creation(id, &zenskar)? {
+                    self.show_made(id, zenskar, proof).await?;
                     return Ok(Found::Creation(due_at));
                 }
                 let link = new_link(id, &zenskar, proof, now);
@@ -122,6 +123,31 @@ impl Engine {
             }
         }
         Ok(None)
+    }
+
+    /// Has a creation link at once the customer that names the one it is for.
+    async fn show_made(
+        &self,
+        made: &StripeCustomerId,
+        source: ZenskarCustomerId,
+        proof: LinkProof,
+    ) -> Result<(), EngineError> {
+        let named = self.store.read()?.named_by(&source, NAMED_MAX)?;
+        if proof != LinkProof::Metadata || named.contains(made) {
+            return Ok(());
+        }
+        let (made, now) = (made.clone(), self.clock.now());
+        self.writer
+            .write("show creation what it made", move |tx| {
+                tx.note_named(&source, &made)?;
+                match tx.creation(&Subject::Unlinked(source))? {
+                    Some(row) if row.is_open() => tx.put_creation(&Creation { due_at: now, ..row }),
+                    _ => Ok(()),
+                }
+            })
+            .await?;
+        self.wake.creation.notify_one();
+        Ok(())
     }
 
     /// Customers of Zenskar that may belong to this customer of Stripe, and what speaks for each. A

@@ -2,7 +2,7 @@
 
 use crate::engine::Engine;
 use crate::engine::creation::outcome::Sighting;
-use crate::engine::creation::{Created, rows};
+use crate::engine::creation::{Created, NAMED_MAX, rows};
 use crate::engine::delivery::target::request_key;
 use crate::engine::error::EngineError;
 use crate::engine::linking::new_link;
@@ -35,8 +35,8 @@ const CLOCKS_DIFFER: Duration = Duration::from_secs(3_600);
 /// Pages of a hundred customers looked through, at most, for one that was perhaps made.
 const TRACE_PAGES: usize = 200;
 
-/// Customers of Stripe asked, at most, whether their metadata still name a customer.
-const NAMED_MAX: usize = 8;
+/// A customer of Stripe, with when it was seen by Stripe's clock.
+type Dated = (Observed, Option<Timestamp>);
 
 /// A customer of Zenskar, with when it was seen by Zenskar's clock.
 type Source = (ZenskarCustomer, Option<Timestamp>);
@@ -57,12 +57,16 @@ impl Engine {
         let since = self.creates_since(Side::Stripe)?;
         let mut row = row;
         if let (Stage::Unknown(_), Some(sent)) = (row.stage, row.request.clone()) {
+            if let Some((made, date)) = self.naming(id).await? {
+                let made = (made, Shown::Later);
+                return self.link_in_stripe(row, source, made, date).await;
+            }
             let is_known = self.clock.now().since(sent.at) < KEY_SERVES;
             if is_known && sent.body.is_some() && since.is_some() {
                 return self.send_to_stripe(row, source, sent).await;
             }
             match self.made_in_stripe(id, &sent).await? {
-                Trace::Found(made, date) => {
+                Trace::Found((made, date)) => {
                     let made = (made, Shown::Later);
                     return self.link_in_stripe(row, source, made, date).await;
                 }
@@ -174,25 +178,9 @@ impl Engine {
             held.external = self
                 .in_stripe(&named)
                 .await?
-                .map(|found| (named, found.presence == Presence::Deleted));
+                .map(|(found, _)| (named, found.presence == Presence::Deleted));
         }
-        let known = self.store.read()?.named_by(&seen.id, NAMED_MAX)?;
-        for stripe in known {
-            let names = match self.in_stripe(&stripe).await? {
-                Some(found) => stripe::convert::metadata(&found.payload, METADATA_KEY),
-                None => None,
-            };
-            if names.as_deref() == Some(seen.id.as_str()) {
-                held.names_it = Some(stripe);
-                break;
-            }
-            let id = seen.id.clone();
-            self.writer
-                .write("forget who named a customer", move |tx| {
-                    tx.forget_named(&id, &stripe).map(drop)
-                })
-                .await?;
-        }
+        held.names_it = self.naming(&seen.id).await?.map(|(found, _)| found.id);
         if let Some(Value::Text(email)) = seen.customer.value(Field::Email) {
             // Stripe compares letters with their case, and Zenskar may have changed it.
             let lower = email.to_lowercase();
@@ -205,10 +193,33 @@ impl Engine {
         Ok(held)
     }
 
+    /// The customer of Stripe whose metadata name this one, of those that were seen to. Whoever
+    /// names another one by now is forgotten.
+    async fn naming(&self, id: &ZenskarCustomerId) -> Result<Option<Dated>, EngineError> {
+        let known = self.store.read()?.named_by(id, NAMED_MAX)?;
+        for stripe in known {
+            let found = self.in_stripe(&stripe).await?;
+            let names = |found: &Dated| {
+                let named = stripe::convert::metadata(&found.0.payload, METADATA_KEY);
+                named.as_deref() == Some(id.as_str())
+            };
+            if let Some(found) = found.filter(names) {
+                return Ok(Some(found));
+            }
+            let id = id.clone();
+            self.writer
+                .write("forget who named a customer", move |tx| {
+                    tx.forget_named(&id, &stripe).map(drop)
+                })
+                .await?;
+        }
+        Ok(None)
+    }
+
     /// A customer of Stripe; `None` if Stripe does not know the id.
-    async fn in_stripe(&self, id: &StripeCustomerId) -> Result<Option<Observed>, EngineError> {
+    async fn in_stripe(&self, id: &StripeCustomerId) -> Result<Option<Dated>, EngineError> {
         match self.stripe.customer(id, Priority::Sync).await {
-            Ok(answer) => Ok(Some(answer.value)),
+            Ok(answer) => Ok(Some((answer.value, answer.date))),
             Err(failure) if failure.class == Class::Missing => Ok(None),
             Err(failure) => Err(failure.into()),
         }
@@ -258,7 +269,7 @@ impl Engine {
                 .customers_by_email(email, Priority::Sync)
                 .await?;
             if let Some(made) = having.value.items.into_iter().find(names) {
-                return Ok(Trace::Found(made, having.date));
+                return Ok(Trace::Found((made, having.date)));
             }
         }
         let since = sent.at.minus(CLOCKS_DIFFER);
@@ -271,7 +282,7 @@ impl Engine {
                 .await?;
             is_whole &= page.value.unreadable == 0;
             if let Some(made) = page.value.items.into_iter().find(names) {
-                return Ok(Trace::Found(made, page.date));
+                return Ok(Trace::Found((made, page.date)));
             }
             match page.value.next {
                 Some(next) => after = Some(next),
@@ -315,7 +326,7 @@ impl Engine {
 /// What a look for a customer that was perhaps made shows.
 enum Trace {
     /// It, and when.
-    Found(Observed, Option<Timestamp>),
+    Found(Dated),
     /// It was not made.
     Nobody,
     /// Nothing: too many were made since, or one can't be read.

@@ -541,6 +541,10 @@ fn a_customer_that_a_request_may_have_made_is_linked_by_its_creation() {
     assert_eq!(looked, Looked::Postponed);
     assert_eq!(bench.made(), None);
     assert_eq!(bench.create(&theirs()), Created::Linked);
+    assert!(
+        keys(&bench).is_empty(),
+        "it is there: nothing is sent again"
+    );
     let link = bench.made().unwrap();
     assert_eq!(link.base.get(&Field::Name), Some(&Value::text("Ann")));
 }

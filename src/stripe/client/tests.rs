@@ -75,7 +75,8 @@ fn a_customer_is_read_as_it_is() {
 fn a_write_that_is_not_wanted_when_its_turn_comes_is_not_sent() {
     let b = bench(Vec::new(), None);
     let changes = [("name".to_owned(), "New".to_owned())];
-    let (id, write) = (cus("cus_1"), ("key", &(|| false) as Wanted<'_>));
+    let (id, wanted) = (cus("cus_1"), || false);
+    let write: (&str, Wanted<'_>) = ("key", &wanted);
     let writing = b
         .client
         .update_customer(&id, &changes, write, Priority::Sync);
