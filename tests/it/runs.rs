@@ -138,12 +138,15 @@ async fn after_a_kill_while_a_plan_is_applied_every_customer_is_written_or_plann
         let shown = world.output(&["runs", "1"]).await;
         let said = String::from_utf8_lossy(&shown.stderr);
         assert!(said.contains("\"zenstripe plan\" shows the rest"), "{said}");
+    }
+    // Killed right before its end, it had decided about all of them.
+    if rest > 0 {
         world.json(&["apply", plan["hash"].as_str().unwrap()]).await;
         until_run(&world, 2, is_done).await;
     }
     assert_eq!(written(&world, &pairs), (MANY, 0));
     world.json(&["undo", "1"]).await;
-    let undo = if row["state"] == "interrupted" { 3 } else { 2 };
+    let undo = if rest > 0 { 3 } else { 2 };
     let undone = until_run(&world, undo, is_done).await;
     assert_eq!(undone["done"], decided, "{undone}");
     let first = usize::try_from(decided).unwrap();

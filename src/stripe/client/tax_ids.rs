@@ -9,6 +9,7 @@ use crate::remote::limiter::Priority;
 use crate::remote::outcome::{Call, Failure};
 use crate::remote::text::{path_segment, query};
 use crate::stripe::convert::{Observed, observed};
+use crate::stripe::object;
 use serde_json::{Value as Json, json};
 
 const LIST_TAX_IDS: Call = Call::read("list tax ids");
@@ -24,11 +25,9 @@ impl StripeClient {
         detail: Detail,
         priority: Priority,
     ) -> Result<Observed, Failure> {
-        let is_whole = seen
-            .presence
-            .customer()
-            .is_none_or(|customer| customer.value(Field::TaxIds).is_some());
-        if detail == Detail::Plain || is_whole {
+        let customer = seen.presence.customer();
+        let is_unread = customer.is_some_and(|customer| customer.value(Field::TaxIds).is_none());
+        if detail == Detail::Plain || !is_unread || !shows_a_part(&seen.payload) {
             return Ok(seen);
         }
         let Some(all) = self.all_tax_ids(&seen, priority).await? else {
@@ -67,6 +66,13 @@ impl StripeClient {
         }
         Ok(None)
     }
+}
+
+/// Whether a customer's object shows some of its tax ids and says that there are more.
+fn shows_a_part(payload: &[u8]) -> bool {
+    let object = serde_json::from_slice::<object::Customer>(payload);
+    let list = object.ok().and_then(|object| object.tax_ids.flatten());
+    list.is_some_and(|list| list.has_more)
 }
 
 /// The customer's object with these as its tax ids.
