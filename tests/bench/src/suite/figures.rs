@@ -361,7 +361,7 @@ impl Figures {
         let size = ratio(float(fs::metadata(path)?.len()), 1_000_000.0);
         let figure = Figure::new(what, "MB", size);
         self.push(Some(if is_release {
-            figure.binding(AtMost(13.0), AtMost(8.0))
+            figure.binding(AtMost(14.0), AtMost(8.0))
         } else {
             figure
         }));
