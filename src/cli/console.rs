@@ -5,6 +5,7 @@ use crate::cli::client::Client;
 use crate::cli::error::{Exit, Outcome};
 use crate::cli::out::{Out, Tone};
 use crate::engine::view::{ConsoleLogin, Done};
+use crate::model::session::Role;
 use http::Method;
 use serde_json::json;
 
@@ -25,7 +26,7 @@ pub async fn console(client: &Client, console: &Console, out: &Out) -> Outcome {
         }
         return Ok(Exit::Ok);
     }
-    let body = json!({ "role": console.role.as_str(), "for": console.person });
+    let body = json!({ "role": Role::from(console.role).as_str(), "for": console.person });
     let path = "/console/logins";
     let login: ConsoleLogin = client.act(Method::POST, path, Some(body)).await?;
     if out.is_json() {
@@ -40,6 +41,29 @@ pub async fn console(client: &Client, console: &Console, out: &Out) -> Outcome {
     out.painted_line(&format!("  {}", out.paint(Tone::Strong, &login.url)));
     out.line("");
     out.line("It works once, for ten minutes. The console listens on this machine alone unless");
-    out.line("`listen.console` says otherwise; from elsewhere: ssh -L 9481:127.0.0.1:9481 HOST");
+    out.line("`listen.console` says otherwise; from elsewhere, with that address afterwards:");
+    out.line(&format!("  ssh -L {} HOST", tunnel(&login.url)));
     Ok(Exit::Ok)
+}
+
+/// What `ssh -L` takes to make the console's own address work on another machine.
+fn tunnel(url: &str) -> String {
+    let authority = url.split('/').nth(2).unwrap_or_default();
+    let port = authority.rsplit(':').next().unwrap_or_default();
+    format!("{port}:{authority}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tunnel_is_to_the_port_that_the_console_has() {
+        for (url, expected) in [
+            ("http://127.0.0.1:9481/login?token=t", "9481:127.0.0.1:9481"),
+            ("http://[::1]:8000/login", "8000:[::1]:8000"),
+        ] {
+            assert_eq!(tunnel(url), expected);
+        }
+    }
 }

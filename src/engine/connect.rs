@@ -141,6 +141,11 @@ impl Connecting {
     }
 }
 
+/// Where Stripe sends a browser back to, by where our pages are.
+fn redirect_uri(pages: &str) -> String {
+    format!("{pages}{CALLBACK}")
+}
+
 impl Engine {
     fn platform(&self) -> Result<(&Site, &Platform), CommandError> {
         let site = self.site.as_ref();
@@ -157,7 +162,7 @@ impl Engine {
     pub(super) fn redirect_uri(&self) -> Option<String> {
         let (_, platform) = self.platform().ok()?;
         let pages = platform.pages.as_ref()?;
-        Some(format!("{pages}{CALLBACK}"))
+        Some(redirect_uri(pages))
     }
 
     /// Gives a ticket to a person.
@@ -180,7 +185,7 @@ impl Engine {
         Ok(view::ConnectBegun {
             flow,
             url: format!("{pages}{START}?ticket={}", ticket.as_str()),
-            redirect_uri: self.redirect_uri().unwrap_or_default(),
+            redirect_uri: redirect_uri(pages),
             expires_at: now.plus(LIFETIME).to_string(),
         })
     }

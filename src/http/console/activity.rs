@@ -15,6 +15,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 pub(super) fn router() -> Router<Desk> {
     Router::new()
@@ -65,15 +66,24 @@ impl ActivityPage<'_> {
     }
 }
 
+/// The page of rows that is asked for, and whether it is the first.
+async fn one_page<R: DeserializeOwned>(
+    visit: &Visit,
+    query: Result<Query<PageQuery>, QueryRejection>,
+    order: impl FnOnce(Option<String>, usize) -> Command,
+) -> Result<(Page<R>, bool), Failure> {
+    let Query(PageQuery { after }) = query.map_err(bad_query)?;
+    let is_first = after.is_none();
+    let order = order(after, ROWS_DEFAULT);
+    Ok((viewed(&visit.desk.doors, order).await?, is_first))
+}
+
 async fn list(
     visit: Visit,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Response, Failure> {
-    let Query(PageQuery { after }) = query.map_err(bad_query)?;
-    let is_first = after.is_none();
-    let limit = ROWS_DEFAULT;
-    let order = Command::ActivityList { after, limit };
-    let mut page: Page<HistoryRow> = viewed(&visit.desk.doors, order).await?;
+    let order = |after, limit| Command::ActivityList { after, limit };
+    let (mut page, is_first) = one_page::<HistoryRow>(&visit, query, order).await?;
     page.rows = for_visitor(page.rows, &visit.visitor);
     Ok(visit.answer(Here::Activity, &page, |shell| ActivityPage {
         shell,
@@ -112,11 +122,8 @@ async fn runs(
     visit: Visit,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Response, Failure> {
-    let Query(PageQuery { after }) = query.map_err(bad_query)?;
-    let is_first = after.is_none();
-    let limit = ROWS_DEFAULT;
-    let order = Command::RunsList { after, limit };
-    let page: Page<RunRow> = viewed(&visit.desk.doors, order).await?;
+    let order = |after, limit| Command::RunsList { after, limit };
+    let (page, is_first) = one_page::<RunRow>(&visit, query, order).await?;
     Ok(visit.answer(Here::Activity, &page, |shell| RunsPage {
         shell,
         tabs: tabs("/activity/runs"),
@@ -213,11 +220,8 @@ async fn dead(
     visit: Visit,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Response, Failure> {
-    let Query(PageQuery { after }) = query.map_err(bad_query)?;
-    let is_first = after.is_none();
-    let limit = ROWS_DEFAULT;
-    let order = Command::DeadList { after, limit };
-    let mut page: Page<DeadRow> = viewed(&visit.desk.doors, order).await?;
+    let order = |after, limit| Command::DeadList { after, limit };
+    let (mut page, is_first) = one_page::<DeadRow>(&visit, query, order).await?;
     page.rows = for_visitor(page.rows, &visit.visitor);
     Ok(visit.answer(Here::Activity, &page, |shell| DeadPage {
         shell,

@@ -112,12 +112,12 @@ impl CardPage<'_> {
             "refused" => (
                 "bad",
                 "Refused",
-                "Stripe does not take it; polling finds everything, later.",
+                "Stripe does not take it: events come by polling alone.",
             ),
             _ => (
                 "idle",
                 "Off",
-                "listen.public_url is not set: polling finds everything, a little later.",
+                "listen.public_url is not set: events come by polling alone.",
             ),
         }
     }

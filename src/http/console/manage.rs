@@ -83,13 +83,14 @@ impl ChoosePage<'_> {
     }
 }
 
+/// What the file says now.
+fn managed(visit: &Visit) -> Result<Managed, Failure> {
+    let managed = visit.desk.doors.daemon.managed();
+    managed.map_err(|error| failure(&error))
+}
+
 async fn choose(visit: Visit) -> Result<Response, Failure> {
-    let managed = visit
-        .desk
-        .doors
-        .daemon
-        .managed()
-        .map_err(|error| failure(&error))?;
+    let managed = managed(&visit)?;
     Ok(
         visit.answer(Here::Integrations, &managed, |shell| ChoosePage {
             shell,
@@ -132,12 +133,7 @@ async fn fields(visit: Visit, uri: Uri) -> Result<Response, Failure> {
     if sync == SyncDirection::Off {
         return Ok(see_other("/integrations/stripe/manage/review?sync=off"));
     }
-    let managed = visit
-        .desk
-        .doors
-        .daemon
-        .managed()
-        .map_err(|error| failure(&error))?;
+    let managed = managed(&visit)?;
     Ok(
         visit.answer(Here::Integrations, &managed, |shell| FieldsPage {
             shell,

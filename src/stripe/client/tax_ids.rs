@@ -3,7 +3,7 @@
 //! `expand[]=tax_ids` shows the first ten; the others are on pages of their own ("List all of a
 //! customer's tax IDs").
 
-use super::{Detail, StripeClient, answer, read_page};
+use super::{Detail, StripeClient, read_page};
 use crate::model::customer::Field;
 use crate::remote::limiter::Priority;
 use crate::remote::outcome::{Call, Failure};
@@ -57,7 +57,6 @@ impl StripeClient {
                 |bytes| serde_json::from_slice::<Json>(&bytes).ok(),
                 |id| Some(id.to_owned()),
             )?;
-            let page = answer(&reply, page).value;
             all.extend(page.items);
             match page.next {
                 Some(next) => after = Some(next),
