@@ -140,11 +140,17 @@ struct Snapshot<'a> {
     #[serde(rename = "type")]
     kind: String,
     #[serde(borrow)]
-    data: Data<'a>,
+    data: Contents<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
-struct Data<'a> {
+struct Changed<'a> {
+    #[serde(borrow)]
+    data: Change<'a>,
+}
+
+#[derive(Deserialize)]
+struct Change<'a> {
     #[serde(borrow)]
     object: &'a RawValue,
     #[serde(borrow, default)]
@@ -273,7 +279,7 @@ pub enum Evidence {
 #[must_use]
 pub fn previous_attributes(payload: &[u8]) -> Evidence {
     let nothing = Evidence::Named(Fields::new());
-    let Ok(event) = decode::<Snapshot<'_>>(payload) else {
+    let Ok(event) = decode::<Changed<'_>>(payload) else {
         return nothing;
     };
     let Some(previous) = event.data.previous_attributes else {
@@ -332,7 +338,7 @@ fn named(object: &RawValue, previous: &serde_json::Map<String, Json>) -> Fields 
 /// `null` is a key that was not there. What cannot be read proves nothing.
 #[must_use]
 pub fn previous_metadata(payload: &[u8]) -> BTreeMap<String, Value> {
-    let Ok(event) = decode::<Snapshot<'_>>(payload) else {
+    let Ok(event) = decode::<Changed<'_>>(payload) else {
         return BTreeMap::new();
     };
     let previous = event.data.previous_attributes.map(RawValue::get);

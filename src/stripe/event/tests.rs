@@ -334,6 +334,19 @@ fn an_event_of_a_tax_id_is_about_its_customer_and_holds_none() {
 }
 
 #[test]
+fn previous_attributes_that_are_there_twice_prove_nothing_and_hide_no_object() {
+    let twice = updated(Some(
+        r#"{"name": "Old Name"}, "previous_attributes": {"name": "Older Name"}"#,
+    ));
+    let payload = twice.as_bytes();
+    assert_eq!(parse(payload).unwrap().object, "cus_1");
+    assert!(snapshot(payload).unwrap().get().contains("New Name"));
+    assert_eq!(customer(payload).unwrap().id.to_string(), "cus_1");
+    assert_eq!(previous_attributes(payload), Evidence::Named(Fields::new()));
+    assert!(previous_metadata(payload).is_empty());
+}
+
+#[test]
 fn a_payload_that_cannot_be_read_proves_nothing() {
     let whole = updated(None);
     let half = whole.get(..whole.len() / 2).unwrap();
