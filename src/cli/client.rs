@@ -106,10 +106,20 @@ impl Client {
         body: Option<Value>,
         follow: impl AsyncFn(),
     ) -> Outcome<T> {
+        self.act_following(path, body, FOLLOW_EVERY, follow).await
+    }
+
+    async fn act_following<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: Option<Value>,
+        every: Duration,
+        follow: impl AsyncFn(),
+    ) -> Outcome<T> {
         let path = format!("/api/v1{path}");
         let mut acting = pin!(self.exchange(Method::POST, &path, body));
         loop {
-            match timeout(FOLLOW_EVERY, &mut acting).await {
+            match timeout(every, &mut acting).await {
                 Ok(answer) => return read(&answer?),
                 Err(_) => follow().await,
             }
@@ -287,6 +297,41 @@ fn broken(error: &(dyn std::error::Error + 'static)) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::UnixListener;
+    use tokio::sync::Notify;
+
+    #[tokio::test]
+    async fn who_waits_for_a_long_action_hears_of_it_until_it_is_done() {
+        let directory = tempfile::tempdir().unwrap();
+        let client = Client {
+            socket: directory.path().join("z.sock"),
+            config: directory.path().join("z.toml"),
+        };
+        let listener = UnixListener::bind(client.socket()).unwrap();
+        let heard_twice = Notify::new();
+        let daemon = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 4096];
+            assert_ne!(stream.read(&mut request).await.unwrap(), 0);
+            heard_twice.notified().await;
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n42";
+            stream.write_all(answer).await.unwrap();
+        };
+        let times = Cell::new(0);
+        let follow = async || {
+            times.set(times.get() + 1);
+            if times.get() == 2 {
+                heard_twice.notify_one();
+            }
+        };
+        let soon = Duration::from_millis(1);
+        let asked = client.act_following::<u64>("/plan/apply", None, soon, follow);
+        let (answer, ()) = tokio::join!(asked, daemon);
+        assert_eq!(answer.unwrap(), 42);
+        assert!(times.get() >= 2, "heard of it {} times", times.get());
+    }
 
     #[test]
     fn a_wrong_configuration_still_names_the_socket() {

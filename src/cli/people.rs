@@ -278,16 +278,20 @@ pub async fn undo(client: &Client, run: u64, out: &Out) -> Outcome {
 async fn follow(client: &Client, is_it: impl Fn(&RunRow) -> bool, before: &str, out: &Out) {
     let runs: Outcome<Page<RunRow>> = client.get("/runs?limit=20").await;
     let rows = runs.map(|page| page.rows).unwrap_or_default();
+    out.note(&how_far(&rows, is_it, before));
+}
+
+/// How far a run is, of the newest ones; `before` if it has not begun.
+fn how_far(rows: &[RunRow], is_it: impl Fn(&RunRow) -> bool, before: &str) -> String {
     let mut rows = rows.iter();
     let found = rows.find(|row| is_it(row) && row.state == "deciding");
-    let said = match found {
+    match found {
         Some(row) => format!(
             "run {}: decided for {} customers so far; it goes on without this command too",
             row.run, row.customers
         ),
         None => before.to_owned(),
-    };
-    out.note(&said);
+    }
 }
 
 /// A connection that broke says nothing of what was decided until then.
@@ -458,4 +462,35 @@ fn decision_row(row: &DecisionRow) -> Vec<String> {
         side(&row.zenskar_before, &row.zenskar_wanted),
         row.state.clone(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_followed_while_it_is_being_decided() {
+        let run = |run, plan: &str, state: &str, customers| RunRow {
+            run,
+            plan: Some(plan.to_owned()),
+            state: state.to_owned(),
+            customers,
+            ..RunRow::default()
+        };
+        let said = |rows: &[RunRow]| {
+            let is_it = |row: &RunRow| row.plan.as_deref() == Some("abc");
+            how_far(rows, is_it, "the plan is being added up")
+        };
+        assert_eq!(said(&[]), "the plan is being added up");
+        let others = [run(7, "xyz", "deciding", 9), run(6, "abc", "done", 8)];
+        assert_eq!(said(&others), "the plan is being added up");
+        let deciding = [
+            run(9, "xyz", "deciding", 9),
+            run(8, "abc", "deciding", 1200),
+        ];
+        assert_eq!(
+            said(&deciding),
+            "run 8: decided for 1200 customers so far; it goes on without this command too"
+        );
+    }
 }
