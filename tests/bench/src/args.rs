@@ -59,7 +59,7 @@ pub(crate) enum Topic {
     Pipeline,
     /// Memory and start with an empty store
     Idle,
-    /// Start-up and memory with a million linked customers
+    /// Start-up, memory and the console's pages with a million linked customers
     Million,
     /// A scan: our own work for each customer, and a million of them on both sides
     Scan,

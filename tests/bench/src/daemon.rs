@@ -150,6 +150,7 @@ fn free_addresses() -> Outcome<(SocketAddr, SocketAddr)> {
 pub(crate) struct Daemon {
     guard: Guard,
     public: SocketAddr,
+    console: SocketAddr,
     /// From the start of the process to the first 200 of `/readyz`.
     pub(crate) ready_after: Duration,
 }
@@ -170,6 +171,7 @@ impl Daemon {
             Ok(ready_after) => Ok(Self {
                 guard,
                 public,
+                console,
                 ready_after,
             }),
             Err(error) => Err(format!("{error}; its log ends:\n{}", end_of(&log)).into()),
@@ -182,6 +184,11 @@ impl Daemon {
             address: self.public,
             pid: self.guard.id(),
         }
+    }
+
+    /// Where its console is.
+    pub(crate) const fn console(&self) -> SocketAddr {
+        self.console
     }
 
     /// Ends it as systemd does, and waits.

@@ -3,6 +3,7 @@
 mod cases;
 mod figures;
 mod million;
+mod pages;
 mod scan;
 
 use crate::args::{Options, Topic};

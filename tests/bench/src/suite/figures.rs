@@ -278,6 +278,20 @@ impl Figures {
         self.push(Some(
             Figure::new(after, "MB", load).judged(AtMost(150.0), AtMost(100.0)),
         ));
+        let pages = &found.pages;
+        self.push(Some(
+            Figure::new(
+                what(&format!("slowest page of the console ({})", pages.slowest)),
+                "ms",
+                pages.slowest_ms,
+            )
+            .judged(AtMost(50.0), AtMost(10.0)),
+        ));
+        let first_load = ratio(float(pages.first_load), 1_000.0);
+        self.push(Some(
+            Figure::new("first load of the console", "kB", first_load)
+                .judged(AtMost(40.0), AtMost(25.0)),
+        ));
         let bytes = ratio(float(found.store_bytes), float(found.customers));
         self.push(Some(
             Figure::new(what("store a customer"), "B", bytes)

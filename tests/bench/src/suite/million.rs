@@ -1,6 +1,6 @@
-//! Start-up and memory with a million linked customers.
+//! Start-up, memory and the console's pages with a million linked customers.
 
-use super::{SETTLE, Sizes};
+use super::{SETTLE, Sizes, pages};
 use crate::daemon::{Daemon, Setting};
 use crate::load::Spec;
 use crate::num::{float, median, text};
@@ -40,11 +40,13 @@ pub(crate) struct Found {
     pub(crate) at_rest: proc::Memory,
     /// Memory after the events.
     pub(crate) after_load: proc::Memory,
+    /// The console's pages, after the events.
+    pub(crate) pages: pages::Found,
     /// Size of the store with the links alone, in bytes.
     pub(crate) store_bytes: u64,
 }
 
-/// Measures start-up and memory.
+/// Measures start-up, memory and pages.
 pub(crate) fn measure(yard: &Yard, binary: &Path, sizes: &Sizes, run: u64) -> Outcome<Found> {
     let customers = sizes.million;
     let setting = Setting {
@@ -83,6 +85,7 @@ pub(crate) fn measure(yard: &Yard, binary: &Path, sizes: &Sizes, run: u64) -> Ou
     load.send(&daemon, sizes.million_events)?;
     stub.wait_for(u64::MAX, SETTLE, WORK);
     let after_load = proc::memory(daemon.site().pid)?;
+    let pages = pages::measure(&setting, &daemon, customers / 2)?;
     daemon.stop()?;
 
     let mut killed = Vec::new();
@@ -104,6 +107,7 @@ pub(crate) fn measure(yard: &Yard, binary: &Path, sizes: &Sizes, run: u64) -> Ou
         cold,
         at_rest,
         after_load,
+        pages,
         store_bytes,
     })
 }
