@@ -46,13 +46,13 @@ impl ReadTx<'_> {
     /// The file cannot be read, or a row is damaged.
     pub fn dead_letters_of(&self, subject: &Subject) -> Result<Vec<DeadLetter>, StoreError> {
         let subject = subject.to_string();
-        let (from, to) = (key::dead_from(&subject), key::dead_to(&subject));
+        let (from, to) = (key::about_from(&subject), key::about_to(&subject));
         let bounds: Bounds<'_> = (Bound::Included(&from), Bound::Excluded(&to));
         let mut numbers = Vec::new();
         self.scan(DEAD_BY_SUBJECT, bounds, Order::Ascending, |row, _| {
             let bad =
                 || StoreError::corrupt(DEAD_BY_SUBJECT.name(), row, RecordError::Rule(BAD_KEY));
-            numbers.push(key::to_dead(row).ok_or_else(bad)?);
+            numbers.push(key::to_about(row).ok_or_else(bad)?);
             ON
         })?;
         let letters = numbers.into_iter().map(|number| self.dead_letter(number));
@@ -104,7 +104,7 @@ impl WriteTx<'_> {
         if let Some(letter) = &known {
             let subject = letter.what.subject().to_string();
             self.delete(DEAD, &key::number(number))?;
-            self.delete(DEAD_BY_SUBJECT, &key::dead(&subject, number))?;
+            self.delete(DEAD_BY_SUBJECT, &key::about(&subject, number))?;
         }
         Ok(known)
     }
@@ -129,7 +129,7 @@ impl WriteTx<'_> {
 
     fn index_dead_letter(&mut self, letter: &DeadLetter) -> Result<(), StoreError> {
         let subject = letter.what.subject().to_string();
-        self.put_bytes(DEAD_BY_SUBJECT, &key::dead(&subject, letter.number), &[])
+        self.put_bytes(DEAD_BY_SUBJECT, &key::about(&subject, letter.number), &[])
     }
 
     /// Makes the index of dead letters by subject, which files of schema 3 lack.

@@ -19,7 +19,9 @@ use crate::store::codec::{decode, decode_head, without_payload};
 use crate::store::error::{RecordError, StoreError};
 use crate::store::inbox::BAD_KEY;
 use crate::store::key;
-use crate::store::tables::{DEAD, EVENT_IDS, EVENTS, JOURNAL, PARKED, READS, Table, WORK};
+use crate::store::tables::{
+    DEAD, EVENT_IDS, EVENTS, JOURNAL, JOURNAL_BY_SUBJECT, PARKED, READS, Table, WORK,
+};
 use crate::store::tx::{ALL, ENOUGH, ON, Order, ReadTx, WriteTx, after, until};
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -182,10 +184,16 @@ impl WriteTx<'_> {
             if entry.at >= instant || rows.len() >= limit || Some(row) == newest.as_deref() {
                 return ENOUGH;
             }
-            rows.push(row.to_vec());
+            let corrupt = || StoreError::corrupt(JOURNAL.name(), row, RecordError::Rule(BAD_KEY));
+            let number = key::to_number(row).ok_or_else(corrupt)?;
+            rows.push((row.to_vec(), key::about(&entry.subject, number)));
             ON
         })?;
-        self.delete_all(JOURNAL, &rows)
+        for (row, about) in &rows {
+            self.delete(JOURNAL, row)?;
+            self.delete(JOURNAL_BY_SUBJECT, about)?;
+        }
+        Ok(rows.len())
     }
 
     /// Removes the counts of reads from before `day`, at most `limit`; says how many.
@@ -204,12 +212,8 @@ impl WriteTx<'_> {
             rows.push(row.to_vec());
             ON
         })?;
-        self.delete_all(READS, &rows)
-    }
-
-    fn delete_all(&mut self, table: Table, rows: &[Vec<u8>]) -> Result<usize, StoreError> {
-        for row in rows {
-            self.delete(table, row)?;
+        for row in &rows {
+            self.delete(READS, row)?;
         }
         Ok(rows.len())
     }

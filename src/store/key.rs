@@ -110,23 +110,23 @@ pub(super) fn to_named(key: &[u8]) -> Option<&str> {
     std::str::from_utf8(key.get(end.saturating_add(1)..)?).ok()
 }
 
-/// The bound before the first dead letter about a subject.
-pub(super) fn dead_from(subject: &str) -> Vec<u8> {
+/// The bound before the first row about a subject.
+pub(super) fn about_from(subject: &str) -> Vec<u8> {
     intents_from(subject)
 }
 
 /// The bound after the last one.
-pub(super) fn dead_to(subject: &str) -> Vec<u8> {
+pub(super) fn about_to(subject: &str) -> Vec<u8> {
     intents_to(subject)
 }
 
-/// The key of a dead letter about a subject.
-pub(super) fn dead(subject: &str, letter: u64) -> Vec<u8> {
-    intent(subject, letter)
+/// The key of a numbered row about a subject: a dead letter, an entry of the journal.
+pub(super) fn about(subject: &str, number: u64) -> Vec<u8> {
+    intent(subject, number)
 }
 
-/// The number of the letter in a key made by [`dead`].
-pub(super) fn to_dead(key: &[u8]) -> Option<u64> {
+/// The number of the row in a key made by [`about`].
+pub(super) fn to_about(key: &[u8]) -> Option<u64> {
     let (_, number) = key.split_last_chunk::<8>()?;
     Some(u64::from_be_bytes(*number))
 }

@@ -15,10 +15,10 @@ use crate::store::tables::{self, META};
 use crate::store::tx::{ReadTx, WriteTx};
 
 /// The schema that this release writes.
-pub const SCHEMA_VERSION: u32 = 5;
+pub const SCHEMA_VERSION: u32 = 6;
 
 /// The oldest schema whose releases can work with what this release writes.
-const OLDEST_READER: u32 = 4;
+const OLDEST_READER: u32 = 6;
 
 const _: () = assert!(OLDEST_READER <= SCHEMA_VERSION);
 
@@ -61,6 +61,11 @@ pub(super) fn migrate(
         }
         // Logins and sessions of the console. An older release has no console and leaves them alone.
         4 => make_tables(tx)?,
+        // The journal by subject, which an older release would not keep.
+        5 => {
+            make_tables(tx)?;
+            tx.index_journal()?;
+        }
         _ => {}
     }
     let reached = schema.saturating_add(1);

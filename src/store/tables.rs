@@ -106,6 +106,9 @@ pub(super) const MIRRORS: Table = Table("mirrors");
 /// Sequence number → entry: what was done and why, for people; pruned by age.
 pub(super) const JOURNAL: Table = Table("journal");
 
+/// (subject, number) → nothing. Finds what was done about a subject; one row for each of `journal`.
+pub(super) const JOURNAL_BY_SUBJECT: Table = Table("journal_by_subject");
+
 /// Name → secret, sealed: the installation id, tokens of OAuth, signing secrets of our endpoints.
 pub(super) const SECRETS: Table = Table("secrets");
 
@@ -119,7 +122,7 @@ pub(super) const LOGINS: Table = Table("logins");
 pub(super) const SESSIONS: Table = Table("sessions");
 
 /// All tables; a migration makes those that a file lacks.
-pub(super) const ALL: [Table; 30] = [
+pub(super) const ALL: [Table; 31] = [
     META,
     COUNTERS,
     EVENTS,
@@ -146,6 +149,7 @@ pub(super) const ALL: [Table; 30] = [
     DECIDED_BY_RUN,
     MIRRORS,
     JOURNAL,
+    JOURNAL_BY_SUBJECT,
     SECRETS,
     READS,
     LOGINS,

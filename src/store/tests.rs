@@ -383,10 +383,14 @@ fn the_journal_is_read_newest_first_and_keeps_its_last_entry() {
         assert_eq!((page.entries[0].number, page.next), (6, Some(5)));
         let page = tx.journal(page.next, 9).unwrap();
         assert_eq!((page.entries.len(), page.next), (4, None));
-        let page = tx.journal_of("odd", None, 9, 3).unwrap();
-        assert_eq!((page.entries.len(), page.next), (1, Some(4)));
+        let page = tx.journal_of("odd", None, 2).unwrap();
+        assert_eq!((page.entries[0].number, page.next), (5, Some(3)));
+        let page = tx.journal_of("odd", page.next, 2).unwrap();
+        assert_eq!((page.entries[0].number, page.next), (1, None));
         assert_eq!(tx.prune_journal(at(3), 9).unwrap(), 2);
         assert_eq!(tx.prune_journal(at(99), 9).unwrap(), 3);
+        let of_odd = tx.journal_of("odd", None, 9).unwrap();
+        assert_eq!(of_odd.entries, [], "what is pruned is not found by subject");
         assert_eq!(
             tx.append_journal(&Entry::engine(at(7), "counted", &"odd"))
                 .unwrap(),
@@ -539,12 +543,17 @@ fn a_newer_store_is_refused_unless_it_says_otherwise() {
     });
     assert_eq!(schema::check(&store.read().unwrap()).unwrap(), 9);
     write(&store, |tx| {
-        tx.put(tables::META, meta::SCHEMA, &newer(6)).unwrap();
+        let unknown = newer(SCHEMA_VERSION + 1);
+        tx.put(tables::META, meta::SCHEMA, &unknown).unwrap();
     });
     let error = schema::check(&store.read().unwrap()).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the store has schema 9, readable from schema 6 on; this release knows schema 5"
+        format!(
+            "the store has schema 9, readable from schema {} on; this release knows schema \
+             {SCHEMA_VERSION}",
+            SCHEMA_VERSION + 1
+        )
     );
 }
 
@@ -1065,7 +1074,7 @@ fn sessions_are_kept_by_their_digest_until_they_go() {
 }
 
 /// Tables by the schema that brought them; the others are of the first.
-const LATER_TABLES: [(u32, &str); 12] = [
+const LATER_TABLES: [(u32, &str); 13] = [
     (2, "runs"),
     (2, "decided"),
     (2, "decided_by_run"),
@@ -1078,6 +1087,7 @@ const LATER_TABLES: [(u32, &str); 12] = [
     (4, "dead_by_subject"),
     (5, "logins"),
     (5, "sessions"),
+    (6, "journal_by_subject"),
 ];
 
 /// The links of an older file, and who waits in it, are counted when it is opened.
@@ -1136,6 +1146,9 @@ fn stores_of_all_releases_open() {
             view.journal(None, 9).unwrap().entries[0].entry.what,
             "linked"
         );
+        let newest = &view.journal(None, 1).unwrap().entries[0];
+        let of_it = view.journal_of(&newest.entry.subject, None, 1).unwrap();
+        assert_eq!(of_it.entries, std::slice::from_ref(newest));
         let sealer = Sealer::new(&[1; KEY_BYTES]).unwrap();
         let secret = view.secret("stripe").unwrap().unwrap();
         assert_eq!(

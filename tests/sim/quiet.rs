@@ -424,8 +424,7 @@ impl Run {
     fn is_given_up(&self, id: &StripeCustomerId) -> bool {
         let subject = Subject::Customer(id.clone());
         let read = self.world.process.engine.store.read().unwrap();
-        let all = usize::MAX;
-        let of_it = read.journal_of(&subject.to_string(), None, all, all);
+        let of_it = read.journal_of(&subject.to_string(), None, usize::MAX);
         let given_up = of_it.unwrap().entries.into_iter();
         self.dropped.contains(&subject)
             || given_up

@@ -21,9 +21,8 @@ use crate::zenskar::object::ZenskarCustomer;
 use crate::{stripe, zenskar};
 use std::collections::BTreeSet;
 
-/// Entries of history shown with a customer, and the most that are searched for them.
+/// Entries of history shown with a customer.
 const HISTORY_ROWS: usize = 20;
-const HISTORY_SEARCHED: usize = 20_000;
 
 /// Links read at once while some are searched.
 const LINKS_STEP: usize = 1_000;
@@ -110,8 +109,7 @@ impl Engine {
         let base = link
             .as_ref()
             .map_or_else(Fields::new, |link| link.base.clone());
-        let history =
-            read.journal_of(&subject.to_string(), None, HISTORY_ROWS, HISTORY_SEARCHED)?;
+        let history = read.journal_of(&subject.to_string(), None, HISTORY_ROWS)?;
         Ok(CustomerView {
             row,
             proof: link.map(|link| link.proof.as_str().to_owned()),
