@@ -35,6 +35,7 @@ pub mod linking;
 pub mod look;
 pub mod looks;
 pub mod poller;
+mod rehearsal;
 pub mod scan;
 pub mod secret;
 pub mod settings;

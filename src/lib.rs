@@ -29,6 +29,8 @@
 //! - **drift**: a difference at the target of a one-way sync.
 //! - **plan**: what would be written about differences if a person confirmed it; also what one look
 //!   at one customer comes to.
+//! - **rehearsal**: a scan under rules that are not in force, so that their plan is seen before they
+//!   are; nothing is written to either side.
 //! - **decision**: what a person said is to become of a field. **run**: the decisions made at once,
 //!   by resolving a conflict, by applying a plan or by undoing a run.
 //! - **creation**: a customer that is there on one side only and is to be made on the other. It is

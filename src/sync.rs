@@ -29,6 +29,7 @@ pub mod matching;
 pub mod merge;
 pub mod policy;
 pub mod proposal;
+pub mod rehearsal;
 pub mod sending;
 pub mod session;
 pub mod subject;

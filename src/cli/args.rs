@@ -283,6 +283,21 @@ pub struct Plan {
     /// Whose value to propose where a field was never seen to agree [default: customers.initial]
     #[arg(long, value_name = "SIDE")]
     pub initial: Option<SideName>,
+    /// While sync is off: compare both sides under this sync type first (import-only, export-only,
+    /// import-and-export); nothing is written to either
+    #[arg(long, value_name = "SYNC", conflicts_with_all = ["end_rehearsal", "after"])]
+    pub rehearse: Option<String>,
+    /// The fields to compare, such as name,email [default: those of the configuration]
+    #[arg(
+        long,
+        value_name = "FIELD",
+        value_delimiter = ',',
+        requires = "rehearse"
+    )]
+    pub fields: Option<Vec<String>>,
+    /// Drop what was compared while sync is off
+    #[arg(long)]
+    pub end_rehearsal: bool,
     /// The page
     #[command(flatten)]
     pub page: Page,

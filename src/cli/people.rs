@@ -2,11 +2,11 @@
 
 use crate::cli::args::{Apply, Conflicts, Page as PageArgs, Plan, Runs};
 use crate::cli::client::{BROKEN, Client};
-use crate::cli::customers::{next_page, page_query};
+use crate::cli::customers::{done, next_page, page_query};
 use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::out::{Out, Tone};
 use crate::engine::view::{
-    ConflictRow, DecisionRow, Page, PlanRow, PlanSummary, PlanView, RunRow, RunView,
+    ConflictRow, DecisionRow, Done, Page, PlanRow, PlanSummary, PlanView, RunRow, RunView,
 };
 use crate::remote::text::path_segment;
 use http::Method;
@@ -102,6 +102,16 @@ fn show_conflicts(found: &Page<ConflictRow>, empty: &str, out: &Out) {
 ///
 /// The daemon does not run, or refuses.
 pub async fn plan(client: &Client, plan: &Plan, out: &Out) -> Outcome {
+    if plan.end_rehearsal {
+        return done(client, Method::DELETE, "/rehearsal", None, out).await;
+    }
+    if let Some(sync) = &plan.rehearse {
+        let body = json!({ "sync": sync, "fields": plan.fields });
+        let begun: Done = client.act(Method::POST, "/rehearsal", Some(body)).await?;
+        if !out.is_json() {
+            out.note(&begun.message);
+        }
+    }
     let initial = plan.initial.map(super::args::SideName::as_str);
     let more: Vec<(&str, &str)> = initial.map(|side| ("initial", side)).into_iter().collect();
     let path = format!("/plan{}", page_query(&plan.page, &more));
@@ -120,6 +130,16 @@ pub async fn plan(client: &Client, plan: &Plan, out: &Out) -> Outcome {
         "WINNER",
         "WHY",
     ];
+    if let Some(rehearsal) = &view.rehearsal {
+        let begun_at = rehearsal.begun_at.as_deref();
+        out.line(&format!(
+            "Customer sync is off. With {} of {}, as compared since {}:",
+            rehearsal.sync,
+            rehearsal.fields.join(", "),
+            begun_at.map_or_else(|| "now".to_owned(), |at| out.when(at)),
+        ));
+        out.line("");
+    }
     out.table(&columns, rows, "nothing differs");
     if let Some(next) = &view.next {
         let option = initial.map_or_else(String::new, |side| format!(" --initial {side}"));
@@ -127,6 +147,10 @@ pub async fn plan(client: &Client, plan: &Plan, out: &Out) -> Outcome {
     }
     if let Some(summary) = &view.summary {
         sum_up(summary, out);
+    }
+    if view.rehearsal.is_some() {
+        out.note("nothing is written until customers.sync is switched on and a plan is applied");
+        return Ok(Exit::Ok);
     }
     match (&view.hash, &view.summary) {
         (Some(hash), _) => out.note(&format!("to have it written: zenstripe apply {hash}")),

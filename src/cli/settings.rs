@@ -71,7 +71,9 @@ pub fn zenskar_rates(config: &Config) -> Rates {
     }
 }
 
-fn policy(config: &Config) -> Policy {
+/// What may move.
+#[must_use]
+pub fn policy(config: &Config) -> Policy {
     let customers = &config.customers;
     let direction = match customers.sync {
         SyncDirection::Off => None,

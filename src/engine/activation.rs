@@ -211,6 +211,10 @@ fn activate(tx: &mut WriteTx<'_>, policy: &Policy, now: Since) -> Result<bool, S
     let now = Since { stripe, ..now };
     let after = before.under(policy, now);
     tx.set_activations(&after)?;
+    if after.direction.is_some() {
+        // What it showed is looked at again, under the rules that are in force now.
+        tx.set_rehearsal(None)?;
+    }
     let new = after.new_since(&before);
     if new.is_empty() || !is_linked {
         return Ok(false);

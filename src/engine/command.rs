@@ -10,6 +10,7 @@ mod customers;
 mod dead;
 mod events;
 mod plans;
+mod rehearsals;
 mod remotes;
 mod runs;
 mod status;
@@ -24,6 +25,7 @@ use crate::model::link::Side;
 use crate::model::session::Role;
 use crate::model::time::Timestamp;
 use crate::store::{StoreError, WriteError};
+use crate::sync::policy::Policy;
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -99,12 +101,26 @@ pub enum Command {
     },
     /// What would be written about the differences, if a person confirmed it: [`view::PlanView`].
     Plan {
+        /// The rules to propose by; else those in force, or where sync is off those rehearsed.
+        under: Option<Box<Policy>>,
         /// Whose value to take where a field was never seen to agree; else as configured.
         initial: Option<Side>,
         /// Where the page begins, as the page before said.
         after: Option<String>,
         /// Rows, up to [`ROWS_MAX`], and those of the last customer beyond.
         limit: usize,
+    },
+    /// Compare both sides under rules that are not in force, while sync is off: [`view::Done`].
+    Rehearse {
+        /// The rules.
+        policy: Box<Policy>,
+        /// Who says so.
+        who: String,
+    },
+    /// Drop what a rehearsal found: [`view::Done`].
+    RehearsalEnd {
+        /// Who says so.
+        who: String,
     },
     /// Write what a plan proposed: [`view::RunRow`].
     PlanApply {
@@ -291,6 +307,10 @@ impl Engine {
     /// # Errors
     ///
     /// The action is refused, or a remote or the store failed; then nothing was done.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm for each action, and nothing else"
+    )]
     pub async fn command(&self, command: Command) -> Result<Json, CommandError> {
         match command {
             Command::Status => json(&self.status()?),
@@ -320,13 +340,17 @@ impl Engine {
                 who,
             } => json(&self.resolve_conflict(&id, &field, &choice, &who).await?),
             Command::Plan {
+                under,
                 initial,
                 after,
                 limit,
             } => {
+                let rules = (under.as_deref(), initial);
                 let limit = limit.clamp(1, ROWS_MAX);
-                json(&self.plan(initial, after.as_deref(), limit).await?)
+                json(&self.plan(rules, after.as_deref(), limit).await?)
             }
+            Command::Rehearse { policy, who } => json(&self.order_rehearsal(&policy, &who).await?),
+            Command::RehearsalEnd { who } => json(&self.drop_rehearsal(&who).await?),
             Command::PlanApply { apply, who } => json(&self.apply_plan(apply, &who).await?),
             Command::RunsList { after, limit } => {
                 json(&self.runs(after.as_deref(), limit.clamp(1, ROWS_MAX))?)

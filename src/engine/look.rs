@@ -5,7 +5,7 @@ mod listing;
 mod proof;
 mod unknown;
 
-pub(super) use apply::remove_dead_letter;
+pub(super) use apply::{pass_over, remove_dead_letter};
 pub(super) use listing::distrust;
 
 use crate::engine::Engine;
@@ -32,7 +32,7 @@ use crate::sync::customer::{State, plan};
 use crate::sync::lag::READ_LAG;
 use crate::telemetry::chain;
 use crate::zenskar::client::Found;
-use apply::{Decision, SeenAt, bury, pass_over, unsettled};
+use apply::{Decision, SeenAt, bury, unsettled};
 use std::collections::BTreeSet;
 use unknown::is_unknown;
 
@@ -52,8 +52,8 @@ pub enum Looked {
 }
 
 /// What one side showed.
-struct Sight {
-    presence: Presence,
+pub(super) struct Sight {
+    pub(super) presence: Presence,
     mirror: Mirror,
     /// When the customer was made, by its remote's clock, if that said.
     made_at: Option<Timestamp>,
@@ -103,7 +103,13 @@ impl Engine {
     async fn examine(&self, work: &Work) -> Result<Looked, EngineError> {
         let settings = self.settings();
         if settings.policy.direction.is_none() {
-            return self.pass_over(work).await;
+            let Some(rehearsed) = self.rehearsed(&settings)? else {
+                return self.pass_over(work).await;
+            };
+            return match &work.subject {
+                Subject::Customer(id) => self.rehearse(work, id, &rehearsed.policy).await,
+                Subject::Unlinked(zenskar) => self.examine_unlinked(work, zenskar).await,
+            };
         }
         match &work.subject {
             Subject::Customer(id) => self.examine_customer(work, id, &settings).await,
@@ -244,7 +250,7 @@ impl Engine {
     }
 
     /// Sync is off: nothing follows from this work, and nothing that was decided is sent.
-    async fn pass_over(&self, work: &Work) -> Result<Looked, EngineError> {
+    pub(super) async fn pass_over(&self, work: &Work) -> Result<Looked, EngineError> {
         let work = work.clone();
         self.writer
             .write("pass over work", move |tx| pass_over(tx, &work))
@@ -291,7 +297,7 @@ impl Engine {
     }
 
     /// Both customers of a link as they are now, or as Stripe's was listed where that serves.
-    async fn see_both(
+    pub(super) async fn see_both(
         &self,
         link: &Link,
         work: &Work,
@@ -323,7 +329,7 @@ impl Engine {
         }
         let answer = self
             .stripe
-            .customer_in(id, self.detail(), Priority::Sync)
+            .customer_in(id, self.detail()?, Priority::Sync)
             .await?;
         self.gate.open(Side::Stripe);
         if self.settings().policy.writes_to(Side::Stripe)
@@ -338,8 +344,8 @@ impl Engine {
     }
 
     /// How much of a Stripe customer is asked for: what the selected fields need.
-    pub(super) fn detail(&self) -> Detail {
-        Detail::of(&self.settings().policy.fields)
+    pub(super) fn detail(&self) -> Result<Detail, StoreError> {
+        Ok(Detail::of(&self.compared_by()?.policy.fields))
     }
 
     fn snapshot(

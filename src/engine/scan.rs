@@ -86,7 +86,9 @@ impl Engine {
     async fn begin_scan(&self, cursor: &ScanCursor) -> Result<Scanned, EngineError> {
         let now = self.clock.now();
         let links = self.store.read()?.link_count()?;
-        if begun(cursor, links, now).is_none() || self.settings().policy.direction.is_none() {
+        let is_off = self.settings().policy.direction.is_none();
+        let is_rehearsal = is_off && cursor.wanted && self.rehearsal()?.is_some();
+        if begun(cursor, links, now).is_none() || (is_off && !is_rehearsal) {
             return Ok(Scanned::Idle);
         }
         self.writer
@@ -114,7 +116,7 @@ impl Engine {
         }
         let answer = match self
             .stripe
-            .customers_page(after.as_ref(), self.detail(), Priority::Scan)
+            .customers_page(after.as_ref(), self.detail()?, Priority::Scan)
             .await
         {
             Ok(answer) => answer,
@@ -140,7 +142,7 @@ impl Engine {
         cursor.before = after;
         note_page(&mut cursor, answer.date, &page, now);
         let at_end = cursor.phase == ScanPhase::Zenskar(None);
-        let settings = self.settings();
+        let settings = self.compared_by()?;
         let read = self.store.read()?;
         let mut listed = BTreeMap::new();
         for seen in page.items {
@@ -158,7 +160,7 @@ impl Engine {
             .write("mirror listed customers", move |tx| {
                 let rules = Rules {
                     policy: &settings.policy,
-                    active: &tx.activations()?,
+                    active: &tx.compared()?,
                     match_email: settings.match_email,
                 };
                 let mut marks = Vec::new();

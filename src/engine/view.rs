@@ -8,7 +8,9 @@ mod people;
 
 pub use connection::{ConnectBegun, ConnectStanding, ConnectionStatus, EndpointStatus};
 pub use console::ConsoleLogin;
-pub use people::{ConflictRow, DecisionRow, PlanRow, PlanSummary, PlanView, RunRow, RunView};
+pub use people::{
+    ConflictRow, DecisionRow, PlanRow, PlanSummary, PlanView, Rehearsal, RunRow, RunView,
+};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -37,6 +39,9 @@ pub struct Status {
     pub endpoint: EndpointStatus,
     /// Direction of customer sync as configured.
     pub sync: String,
+    /// What is compared while sync is off, if anything is.
+    #[serde(default)]
+    pub rehearsal: Option<Rehearsal>,
     /// Queues by name: `inbox`, `work`, `parked`, `outbox`, `dead`, and what waits for a person:
     /// `conflicts` and `refused` fields.
     pub queues: BTreeMap<String, u64>,

@@ -18,6 +18,7 @@ use crate::engine::error::EngineError;
 use crate::engine::view;
 use crate::http::api::{Actor, Input};
 use crate::http::reply::{Class, Failure};
+use crate::sync::policy::Policy;
 use crate::telemetry::chain;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Extension, Path, Query, State};
@@ -90,6 +91,9 @@ pub struct Preview {
     pub elsewhere: Option<String>,
     /// What a person puts into the file where the daemon may not.
     pub paste: String,
+    /// The rules that would be in force.
+    #[serde(skip)]
+    pub policy: Policy,
 }
 
 /// Why the file is not changed.
@@ -116,6 +120,37 @@ pub struct Doors {
     pub daemon: Arc<dyn Daemon>,
     /// Where what was ordered is done.
     pub actions: TaskTracker,
+}
+
+/// Why the file is not changed, as an answer.
+impl From<ChangeError> for Failure {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Unreadable(why) => Self::new(Class::Unavailable, "unreadable", why),
+            ChangeError::Changed => Self::new(
+                Class::Conflict,
+                "changed",
+                "the file changed meanwhile; nothing was saved",
+            )
+            .hint("Look at what it says now, and save again."),
+            ChangeError::NotWritable(why) => Self::new(
+                Class::Conflict,
+                "not_writable",
+                format!("the file cannot be written: {why}"),
+            )
+            .hint("Put the lines into the file that are shown below; it is read again by itself."),
+            ChangeError::Invalid(why) => Self::new(
+                Class::Refused,
+                "configuration",
+                format!("this is no valid configuration; nothing was saved: {why}"),
+            ),
+            ChangeError::Refused(why) => Self::new(
+                Class::Refused,
+                "configuration",
+                format!("it was not taken over, and the file is as it was: {why}"),
+            ),
+        }
+    }
 }
 
 type Answer = Result<Json<Value>, Failure>;

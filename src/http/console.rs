@@ -28,6 +28,7 @@ mod login;
 mod manage;
 mod mask;
 mod notice;
+mod outlook;
 mod overview;
 mod page;
 mod plan;
@@ -175,7 +176,9 @@ fn operators() -> Router<Desk> {
 }
 
 fn admins() -> Router<Desk> {
-    integration::orders().merge(manage::orders())
+    integration::orders()
+        .merge(manage::orders())
+        .merge(outlook::orders())
 }
 
 /// Routes that take a role.

@@ -17,6 +17,8 @@ pub(super) const INSTALLATION: &[u8] = b"installation";
 const IDENTITY: &[u8] = b"identity";
 /// Row of [`META`] with what is active, and since when.
 const ACTIVATIONS: &[u8] = b"activations";
+/// Row of [`META`] with the rules that are rehearsed.
+const REHEARSAL: &[u8] = b"rehearsal";
 /// Row of [`META`] with what was granted over OAuth.
 const GRANT: &[u8] = b"grant";
 /// Row of [`META`] with our webhook endpoint.
@@ -97,6 +99,28 @@ impl ReadTx<'_> {
         Ok(self.record(META, ACTIVATIONS)?.unwrap_or_default())
     }
 
+    /// What is rehearsed, and since when, if anything is.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or the row is damaged.
+    pub fn rehearsal(&self) -> Result<Option<Activations>, StoreError> {
+        self.record(META, REHEARSAL)
+    }
+
+    /// What is compared, and since when: what is active, or where sync is off what is rehearsed.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or a row is damaged.
+    pub fn compared(&self) -> Result<Activations, StoreError> {
+        let active = self.activations()?;
+        match active.direction {
+            Some(_) => Ok(active),
+            None => Ok(self.rehearsal()?.unwrap_or(active)),
+        }
+    }
+
     /// The last number given under `name`; zero when none was.
     pub(super) fn counter(&self, name: &[u8]) -> Result<u64, StoreError> {
         Ok(self.record(COUNTERS, name)?.unwrap_or(0))
@@ -138,6 +162,18 @@ impl WriteTx<'_> {
     /// The file cannot be written.
     pub fn set_activations(&mut self, activations: &Activations) -> Result<(), StoreError> {
         self.put(META, ACTIVATIONS, activations)
+    }
+
+    /// Writes what is rehearsed from now on; `None` ends the rehearsal.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn set_rehearsal(&mut self, rehearsed: Option<&Activations>) -> Result<(), StoreError> {
+        match rehearsed {
+            Some(rehearsed) => self.put(META, REHEARSAL, rehearsed),
+            None => self.delete(META, REHEARSAL).map(drop),
+        }
     }
 
     /// The next number under `name`, never given before.

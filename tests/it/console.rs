@@ -3,6 +3,7 @@
 mod attacks;
 mod manage;
 mod pages;
+mod rehearsal;
 
 use crate::support::browser::{Browser, Page};
 use crate::support::{POLLING, WEBHOOKS, World};

@@ -62,6 +62,7 @@ impl Run {
             _ => Some(Side::Zenskar),
         };
         let ask = Command::Plan {
+            under: None,
             initial,
             after: None,
             limit: 1,

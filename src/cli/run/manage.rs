@@ -7,6 +7,7 @@
 //! - What would not be valid is not written; what the reload refuses is put back.
 //! - The file is replaced as a whole: a reader sees the old text or the new one.
 
+use crate::cli::settings;
 use crate::config::edit::{self, CustomersEdit};
 use crate::config::load::{self, Fingerprint};
 use crate::config::problem::Source;
@@ -14,6 +15,7 @@ use crate::config::words::Word;
 use crate::config::{Field, LoadError, Loaded, Origin, SyncDirection};
 use crate::engine::secret::hex;
 use crate::http::commands::{ChangeError, Managed, Preview};
+use crate::sync::policy::Policy;
 use crate::telemetry::chain;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -102,18 +104,18 @@ impl Now {
         away.next().map(|origin| origin.to_string())
     }
 
-    /// The main file's text after the change, if the whole is valid with it.
-    fn changed(&self, edit: &CustomersEdit) -> Result<String, ChangeError> {
+    /// The main file's text after the change, and the rules then, if the whole is valid with it.
+    fn changed(&self, edit: &CustomersEdit) -> Result<(String, Policy), ChangeError> {
         let text = edit::customers(self.text(), &self.needed(edit));
         let text = text.map_err(|error| ChangeError::Invalid(chain(&error)))?;
         let mut sources = self.sources.clone();
         if let Some(main) = sources.first_mut() {
             main.text.clone_from(&text);
         }
-        load::parse(&self.path, &sources).map_err(|problems| {
+        let loaded = load::parse(&self.path, &sources).map_err(|problems| {
             ChangeError::Invalid(problems.lines().collect::<Vec<_>>().join("; "))
         })?;
-        Ok(text)
+        Ok((text, settings::policy(&loaded.config)))
     }
 }
 
@@ -125,7 +127,7 @@ pub(super) fn managed(path: &Path) -> Result<Managed, ChangeError> {
 /// What a change would do to the file.
 pub(super) fn preview(path: &Path, edit: &CustomersEdit) -> Result<Preview, ChangeError> {
     let now = Now::read(path)?;
-    let text = now.changed(edit)?;
+    let (text, policy) = now.changed(edit)?;
     let lines = edit::difference(now.text(), &text);
     let added = lines.iter().filter(|(mark, _)| *mark == '+');
     let added: Vec<&str> = added.map(|(_, line)| line.as_str()).collect();
@@ -139,6 +141,7 @@ pub(super) fn preview(path: &Path, edit: &CustomersEdit) -> Result<Preview, Chan
         ),
         lines,
         managed: now.managed(),
+        policy,
     })
 }
 
@@ -152,7 +155,7 @@ pub(super) fn write(
     if now.seen() != seen {
         return Err(ChangeError::Changed);
     }
-    let text = now.changed(edit)?;
+    let (text, _) = now.changed(edit)?;
     if let Some(elsewhere) = now.elsewhere(&now.needed(edit)) {
         return Err(ChangeError::NotWritable(format!(
             "{elsewhere} wins over it"

@@ -118,7 +118,7 @@ impl Engine {
                 zenskar.as_ref().map(|seen| &seen.customer),
                 &base,
                 &differences,
-                &self.settings().policy.fields,
+                &self.compared_by()?.policy.fields,
             ),
             intents: read.intents(&stripe)?.iter().map(intent_row).collect(),
             work: read.work(&subject)?.or(parked).as_ref().map(work_row),

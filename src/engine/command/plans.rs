@@ -51,18 +51,33 @@ impl Planned {
 impl Engine {
     pub(super) async fn plan(
         &self,
-        initial: Option<Side>,
+        (under, initial): (Option<&Policy>, Option<Side>),
         after: Option<&str>,
         limit: usize,
     ) -> Result<PlanView, CommandError> {
-        let policy = self.plan_policy(initial)?;
-        let mut view = PlanView::default();
+        let rehearsal = self.rehearsal_view()?;
+        let compared = self.compared_by()?.policy.clone();
+        if rehearsal.is_none() {
+            self.plan_policy(initial)?;
+        }
+        let policy = under.unwrap_or(&compared);
+        let uncompared = policy.fields.difference(&compared.fields);
+        let mut view = PlanView {
+            uncompared: uncompared.map(ToString::to_string).collect(),
+            rehearsal,
+            ..PlanView::default()
+        };
+        let policy = Policy {
+            initial: initial.or(policy.initial),
+            ..policy.clone()
+        };
         if after.is_none() {
             let mut whole = Whole::new(policy.direction);
             let creates = self.settings().creates;
             self.add_up(&policy, creates, |part| whole.add(part))
                 .await?;
-            view.hash = whole.hash(initial);
+            let is_in_force = view.rehearsal.is_none() && under.is_none();
+            view.hash = whole.hash(initial).filter(|_| is_in_force);
             view.summary = Some(self.summary(whole)?);
         }
         // After the differences come the creations, whose places are subjects.
@@ -111,7 +126,9 @@ impl Engine {
         if policy.direction.is_none() {
             return Err(CommandError::Refused {
                 message: "customers.sync is off: nothing would be written".to_owned(),
-                hint: "choose a direction in the configuration first".to_owned(),
+                hint: "\"zenstripe plan --rehearse import-only\" compares both sides first; it is \
+                       switched on in the configuration"
+                    .to_owned(),
             });
         }
         let initial = initial.or(policy.initial);

@@ -64,7 +64,7 @@ impl Engine {
 impl Engine {
     /// Whether tax ids are to be read, and the key may not.
     fn lacks_tax_ids(&self) -> bool {
-        self.detail() == Detail::TaxIds && self.stripe.lacks_tax_ids()
+        Detail::of(&self.settings().policy.fields) == Detail::TaxIds && self.stripe.lacks_tax_ids()
     }
 }
 

@@ -54,13 +54,8 @@ impl Engine {
             zenskar: self.remote(Side::Zenskar),
             connection: self.connection_status(&read)?,
             endpoint: self.endpoint.status(),
-            sync: match settings.policy.direction {
-                None => "off",
-                Some(Direction::From(Side::Stripe)) => "import-only",
-                Some(Direction::From(Side::Zenskar)) => "export-only",
-                Some(Direction::Both) => "import-and-export",
-            }
-            .to_owned(),
+            sync: sync_word(settings.policy.direction).to_owned(),
+            rehearsal: self.rehearsal_view()?,
             queues,
             oldest_work_seconds: oldest
                 .first()
@@ -255,6 +250,16 @@ fn scan_status(cursor: &ScanCursor, links: u64, now: Timestamp) -> ScanStatus {
         .map(|(name, count)| (name.to_owned(), count))
         .into(),
         ..ScanStatus::default()
+    }
+}
+
+/// The sync type by its word in the configuration.
+pub(super) const fn sync_word(direction: Option<Direction>) -> &'static str {
+    match direction {
+        None => "off",
+        Some(Direction::From(Side::Stripe)) => "import-only",
+        Some(Direction::From(Side::Zenskar)) => "export-only",
+        Some(Direction::Both) => "import-and-export",
     }
 }
 

@@ -57,6 +57,7 @@ fn apply(bench: &Bench) -> Command {
 }
 
 const PLAN: Command = Command::Plan {
+    under: None,
     initial: None,
     after: None,
     limit: 1,

@@ -359,7 +359,7 @@ impl Engine {
         }
         let answer = self
             .stripe
-            .customer_in(id, self.detail(), Priority::Sync)
+            .customer_in(id, self.detail()?, Priority::Sync)
             .await?;
         self.gate.open(Side::Stripe);
         Ok((answer.value, answer.date.unwrap_or(Timestamp::MIN)))

@@ -237,7 +237,7 @@ pub(super) fn remove_letters_of(tx: &mut WriteTx<'_>, subject: &Subject) -> Resu
 }
 
 /// Takes off work that nothing follows from, unless something was added since it was read.
-pub(super) fn pass_over(tx: &mut WriteTx<'_>, work: &Work) -> Result<(), StoreError> {
+pub(in crate::engine) fn pass_over(tx: &mut WriteTx<'_>, work: &Work) -> Result<(), StoreError> {
     let unmoved = tx
         .work(&work.subject)?
         .is_some_and(|current| current.asked == work.asked);

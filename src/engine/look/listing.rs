@@ -54,7 +54,7 @@ impl Engine {
         id: &StripeCustomerId,
         work: &Work,
     ) -> Result<Option<Listed>, EngineError> {
-        let settings = self.settings();
+        let settings = self.compared_by()?;
         let read = self.store.read()?;
         let cursor = read.scan_cursor()?;
         let Some(listing) = serving(&cursor, work) else {

@@ -122,14 +122,14 @@ impl Engine {
         observed_at: Timestamp,
     ) -> Result<(Vec<ZenskarCustomer>, Vec<Field>), EngineError> {
         let now = self.clock.now();
-        let settings = self.settings();
+        let settings = self.compared_by()?;
         let mut linked = Vec::new();
         let mut unlinked = Vec::new();
         let mut differing = Vec::new();
         let read = self.store.read()?;
         let rules = Rules {
             policy: &settings.policy,
-            active: &read.activations()?,
+            active: &read.compared()?,
             match_email: settings.match_email,
         };
         for seen in rows {

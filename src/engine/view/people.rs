@@ -27,6 +27,17 @@ pub struct ConflictRow {
     pub decided_in: Option<u64>,
 }
 
+/// Rules that are not in force, under which both sides are compared while sync is off.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rehearsal {
+    /// The sync type, as `customers.sync` has it.
+    pub sync: String,
+    /// The fields.
+    pub fields: Vec<String>,
+    /// Since when they are compared.
+    pub begun_at: Option<String>,
+}
+
 /// What would be written if a person confirmed it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanView {
@@ -34,6 +45,12 @@ pub struct PlanView {
     pub hash: Option<String>,
     /// The whole at one glance; with the first page alone.
     pub summary: Option<PlanSummary>,
+    /// The rules it rests on, where they are not in force: it can be seen, and not applied.
+    #[serde(default)]
+    pub rehearsal: Option<Rehearsal>,
+    /// Fields that its rules ask for and that were not compared yet.
+    #[serde(default)]
+    pub uncompared: Vec<String>,
     /// The differences of this page.
     pub rows: Vec<PlanRow>,
     /// Where the next page begins; absent on the last.

@@ -1,6 +1,8 @@
 //! What people decide: conflicts, plans, runs.
 
 use super::{Answer, Doors, PageQuery, answer, bad_path, bad_query, invalid, rows, who};
+use crate::config::edit::CustomersEdit;
+use crate::config::words::Word;
 use crate::engine::command::{Apply, Choice, Command, Conflicts};
 use crate::http::api::{Actor, Input};
 use crate::http::reply::Failure;
@@ -19,6 +21,7 @@ pub(super) fn router() -> Router<Doors> {
         .route("/conflicts/{id}", get(conflicts_of).post(resolve))
         .route("/plan", get(plan))
         .route("/plan/apply", post(apply))
+        .route("/rehearsal", post(rehearse).delete(end_rehearsal))
         .route("/runs", get(runs))
         .route("/runs/{run}", get(run))
         .route("/runs/{run}/undo", post(undo))
@@ -179,12 +182,53 @@ async fn plan(
     answer(
         &doors,
         Command::Plan {
+            under: None,
             initial: query.initial.map(Side::from),
             after: query.after,
             limit,
         },
     )
     .await
+}
+
+/// `{"sync": "import-only", "fields": ["name"]}`; without fields those of the configuration.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RehearsalBody {
+    sync: String,
+    fields: Option<Vec<String>>,
+}
+
+async fn rehearse(
+    State(doors): State<Doors>,
+    Extension(actor): Extension<Actor>,
+    Input(body): Input<RehearsalBody>,
+) -> Answer {
+    let fields = body.fields.iter().flatten();
+    let fields: Result<Vec<_>, Failure> = fields
+        .map(|name| word(name, "a field of customers"))
+        .collect();
+    let edit = CustomersEdit {
+        sync: word(&body.sync, "a sync type")?,
+        fields: fields.map(|fields| body.fields.is_some().then_some(fields))?,
+    };
+    let preview = doors.daemon.preview(&edit)?;
+    let who = who::name(&actor).await;
+    let policy = Box::new(preview.policy);
+    answer(&doors, Command::Rehearse { policy, who }).await
+}
+
+async fn end_rehearsal(State(doors): State<Doors>, Extension(actor): Extension<Actor>) -> Answer {
+    let who = who::name(&actor).await;
+    answer(&doors, Command::RehearsalEnd { who }).await
+}
+
+fn word<W: Word>(name: &str, what: &str) -> Result<W, Failure> {
+    let found = W::ALL.iter().find(|(word, _)| *word == name);
+    found.map(|(_, word)| *word).ok_or_else(|| {
+        let known: Vec<&str> = W::ALL.iter().map(|(word, _)| *word).collect();
+        invalid(format!("{name:?} is not {what}: {}", known.join(", ")))
+    })
 }
 
 /// Which plan, and how much of it.

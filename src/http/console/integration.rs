@@ -67,6 +67,8 @@ struct Card<'a> {
     endpoint: &'a EndpointStatus,
     stripe: &'a Remote,
     sync: &'a str,
+    /// Whether both sides are compared although sync is off.
+    is_rehearsed: bool,
     /// What came of this person's last way to Stripe, unless it led to the connection.
     last_way: Option<ConnectStanding>,
 }
@@ -144,6 +146,7 @@ async fn show(visit: Visit) -> Result<Response, Failure> {
         endpoint: &status.endpoint,
         stripe: &status.stripe,
         sync: &status.sync,
+        is_rehearsed: status.rehearsal.is_some(),
         last_way,
     };
     Ok(visit.answer(Here::Integrations, &card, |shell| CardPage {

@@ -4,9 +4,11 @@
 use super::Desk;
 use super::form::{Fields, Posted};
 use super::integration::CARD;
-use super::notice::{Notice, sentence};
+use super::notice::Notice;
+use super::outlook::Outlook;
 use super::overview::sync_words;
 use super::page::{Here, Shell, Visit, see_other};
+use super::time::grouped;
 use crate::config::edit::CustomersEdit;
 use crate::config::words::{Field, SyncDirection, Word};
 use crate::engine::command::Command;
@@ -19,8 +21,9 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use http::Uri;
+use serde::Serialize;
 
-const MANAGE: &str = "/integrations/stripe/manage";
+pub(super) const MANAGE: &str = "/integrations/stripe/manage";
 
 pub(super) fn orders() -> Router<Desk> {
     Router::new()
@@ -85,8 +88,7 @@ impl ChoosePage<'_> {
 
 /// What the file says now.
 fn managed(visit: &Visit) -> Result<Managed, Failure> {
-    let managed = visit.desk.doors.daemon.managed();
-    managed.map_err(|error| failure(&error))
+    Ok(visit.desk.doors.daemon.managed()?)
 }
 
 async fn choose(visit: Visit) -> Result<Response, Failure> {
@@ -144,11 +146,20 @@ async fn fields(visit: Visit, uri: Uri) -> Result<Response, Failure> {
     )
 }
 
+/// The review as JSON.
+#[derive(Debug, Serialize)]
+struct Review<'a> {
+    #[serde(flatten)]
+    preview: &'a Preview,
+    outlook: &'a Outlook,
+}
+
 #[derive(Template)]
 #[template(path = "review.html", config = "src/http/console/askama.toml")]
 struct ReviewPage<'a> {
     shell: Shell,
     preview: &'a Preview,
+    outlook: &'a Outlook,
     edit: &'a CustomersEdit,
 }
 
@@ -168,6 +179,14 @@ impl ReviewPage<'_> {
     fn names(&self) -> Vec<&'static str> {
         let fields = self.edit.fields.iter().flatten();
         fields.map(|field| field.as_str()).collect()
+    }
+
+    fn address(&self) -> String {
+        address(self.edit)
+    }
+
+    fn number(&self, number: &u64) -> String {
+        grouped(*number)
     }
 
     /// What happens once it is saved, a sentence each.
@@ -199,16 +218,17 @@ async fn review(visit: Visit, uri: Uri) -> Result<Response, Failure> {
         let back = format!("{MANAGE}/fields?sync={}&none=true", edit.sync.as_str());
         return Ok(see_other(&back));
     }
-    let preview = visit
-        .desk
-        .doors
-        .daemon
-        .preview(&edit)
-        .map_err(|error| failure(&error))?;
+    let preview = visit.desk.doors.daemon.preview(&edit)?;
+    let outlook = Outlook::of(&visit.desk, &preview).await?;
+    let review = Review {
+        preview: &preview,
+        outlook: &outlook,
+    };
     Ok(
-        visit.answer(Here::Integrations, &preview, |shell| ReviewPage {
+        visit.answer(Here::Integrations, &review, |shell| ReviewPage {
             shell,
             preview: &preview,
+            outlook: &outlook,
             edit: &edit,
         }),
     )
@@ -247,14 +267,14 @@ async fn save(State(desk): State<Desk>, posted: Posted) -> Result<Response, Fail
         }
         Err(error) => {
             desk.notices
-                .put(posted.visitor.key, Notice::bad(&failure(&error)));
+                .put(posted.visitor.key, Notice::bad(&error.into()));
             Ok(see_other(&address(&edit)))
         }
     }
 }
 
 /// The review's address for this change.
-fn address(edit: &CustomersEdit) -> String {
+pub(super) fn address(edit: &CustomersEdit) -> String {
     let mut address = format!("{MANAGE}/review?sync={}", edit.sync.as_str());
     for field in edit.fields.iter().flatten() {
         address.push_str("&fields=");
@@ -277,7 +297,7 @@ fn direction(fields: &Fields) -> Result<SyncDirection, Failure> {
 }
 
 /// What the form asks for. Off leaves the fields as they are.
-fn edit(fields: &Fields) -> Result<CustomersEdit, Failure> {
+pub(super) fn edit(fields: &Fields) -> Result<CustomersEdit, Failure> {
     let sync = direction(fields)?;
     if sync == SyncDirection::Off {
         return Ok(CustomersEdit { sync, fields: None });
@@ -302,35 +322,4 @@ fn edit(fields: &Fields) -> Result<CustomersEdit, Failure> {
         sync,
         fields: Some(known),
     })
-}
-
-/// Why the file is not changed, as an answer.
-fn failure(error: &ChangeError) -> Failure {
-    match error {
-        ChangeError::Unreadable(why) => {
-            Failure::new(Class::Unavailable, "unreadable", sentence(why))
-        }
-        ChangeError::Changed => Failure::new(
-            Class::Conflict,
-            "changed",
-            "The file changed meanwhile; nothing was saved.",
-        )
-        .hint("Look at what it says now, and save again."),
-        ChangeError::NotWritable(why) => Failure::new(
-            Class::Conflict,
-            "not_writable",
-            format!("The file cannot be written: {why}"),
-        )
-        .hint("Put the lines into the file that are shown below; it is read again by itself."),
-        ChangeError::Invalid(why) => Failure::new(
-            Class::Refused,
-            "configuration",
-            format!("This is no valid configuration; nothing was saved: {why}"),
-        ),
-        ChangeError::Refused(why) => Failure::new(
-            Class::Refused,
-            "configuration",
-            format!("It was not taken over, and the file is as it was: {why}"),
-        ),
-    }
 }

@@ -4,10 +4,11 @@ use super::Desk;
 use super::conflicts::why_words;
 use super::form::Posted;
 use super::mask::for_visitor;
+use super::overview::sync_words;
 use super::page::{Here, Shell, Visit, see_other};
 use super::time::grouped;
 use crate::engine::command::{Apply, Command, ROWS_DEFAULT};
-use crate::engine::view::{PlanRow, PlanSummary, PlanView, RunRow};
+use crate::engine::view::{PlanRow, PlanSummary, PlanView, Rehearsal, RunRow};
 use crate::http::commands::{bad_query, viewed};
 use crate::http::reply::{Class, Failure};
 use crate::model::link::Side;
@@ -65,6 +66,11 @@ impl PlanPage<'_> {
         }
     }
 
+    /// The sync type that is rehearsed, in words.
+    fn sync(&self, rehearsal: &Rehearsal) -> &'static str {
+        sync_words(&rehearsal.sync)
+    }
+
     fn number(&self, number: &u64) -> String {
         grouped(*number)
     }
@@ -96,6 +102,7 @@ async fn show(
     };
     let is_first = query.after.is_none();
     let order = Command::Plan {
+        under: None,
         initial: side,
         after: query.after,
         limit: ROWS_DEFAULT,
