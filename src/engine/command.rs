@@ -105,9 +105,11 @@ pub enum Command {
         under: Option<Box<Policy>>,
         /// Whose value to take where a field was never seen to agree; else as configured.
         initial: Option<Side>,
+        /// Whether the whole is added up with the first page, which takes as long as it is large.
+        whole: bool,
         /// Where the page begins, as the page before said.
         after: Option<String>,
-        /// Rows, up to [`ROWS_MAX`], and those of the last customer beyond.
+        /// Rows, up to [`ROWS_MAX`], and those of the last customer beyond; none with 0.
         limit: usize,
     },
     /// Compare both sides under rules that are not in force, while sync is off: [`view::Done`].
@@ -342,12 +344,13 @@ impl Engine {
             Command::Plan {
                 under,
                 initial,
+                whole,
                 after,
                 limit,
             } => {
                 let rules = (under.as_deref(), initial);
-                let limit = limit.clamp(1, ROWS_MAX);
-                json(&self.plan(rules, after.as_deref(), limit).await?)
+                let page = (after.as_deref(), limit.min(ROWS_MAX));
+                json(&self.plan(rules, whole, page).await?)
             }
             Command::Rehearse { policy, who } => json(&self.order_rehearsal(&policy, &who).await?),
             Command::RehearsalEnd { who } => json(&self.drop_rehearsal(&who).await?),

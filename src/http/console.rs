@@ -33,6 +33,7 @@ mod overview;
 mod page;
 mod plan;
 mod session;
+mod sums;
 mod time;
 
 use crate::http::commands::Doors;
@@ -51,6 +52,7 @@ use notice::{Notice, Notices};
 use session::Visitor;
 use std::fmt;
 use std::sync::Arc;
+use sums::Sums;
 use tokio_util::sync::CancellationToken;
 
 /// Largest form, in bytes. The longest has a postal address.
@@ -70,6 +72,7 @@ pub struct Shared {
     tries: Tries,
     live: Live,
     ways: Ways,
+    sums: Sums,
     stop: CancellationToken,
 }
 
@@ -100,6 +103,7 @@ impl Desk {
             tries: Tries::default(),
             live: Live::default(),
             ways: Ways::default(),
+            sums: Sums::default(),
             stop,
         }))
     }

@@ -63,6 +63,7 @@ impl Run {
         };
         let ask = Command::Plan {
             under: None,
+            whole: true,
             initial,
             after: None,
             limit: 1,

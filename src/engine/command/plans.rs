@@ -52,8 +52,8 @@ impl Engine {
     pub(super) async fn plan(
         &self,
         (under, initial): (Option<&Policy>, Option<Side>),
-        after: Option<&str>,
-        limit: usize,
+        whole: bool,
+        (after, limit): (Option<&str>, usize),
     ) -> Result<PlanView, CommandError> {
         let rehearsal = self.rehearsal_view()?;
         let compared = self.compared_by()?.policy.clone();
@@ -71,7 +71,7 @@ impl Engine {
             initial: initial.or(policy.initial),
             ..policy.clone()
         };
-        if after.is_none() {
+        if whole && after.is_none() {
             let mut whole = Whole::new(policy.direction);
             let creates = self.settings().creates;
             self.add_up(&policy, creates, |part| whole.add(part))
@@ -79,6 +79,9 @@ impl Engine {
             let is_in_force = view.rehearsal.is_none() && under.is_none();
             view.hash = whole.hash(initial).filter(|_| is_in_force);
             view.summary = Some(self.summary(whole)?);
+        }
+        if limit == 0 {
+            return Ok(view);
         }
         // After the differences come the creations, whose places are subjects.
         if let Some(place) = after.filter(|after| after.contains('/')) {

@@ -58,6 +58,7 @@ fn apply(bench: &Bench) -> Command {
 
 const PLAN: Command = Command::Plan {
     under: None,
+    whole: true,
     initial: None,
     after: None,
     limit: 1,

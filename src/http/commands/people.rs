@@ -184,6 +184,7 @@ async fn plan(
         Command::Plan {
             under: None,
             initial: query.initial.map(Side::from),
+            whole: true,
             after: query.after,
             limit,
         },

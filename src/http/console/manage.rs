@@ -219,7 +219,7 @@ async fn review(visit: Visit, uri: Uri) -> Result<Response, Failure> {
         return Ok(see_other(&back));
     }
     let preview = visit.desk.doors.daemon.preview(&edit)?;
-    let outlook = Outlook::of(&visit.desk, &preview).await?;
+    let outlook = Outlook::of(&visit, &preview).await?;
     let review = Review {
         preview: &preview,
         outlook: &outlook,

@@ -6,7 +6,8 @@ use super::form::Posted;
 use super::manage::{MANAGE, address, edit};
 use super::notice::Notice;
 use super::overview::Figures;
-use super::page::see_other;
+use super::page::{Visit, see_other};
+use super::sums::{self, Rules, Sum};
 use crate::engine::command::Command;
 use crate::engine::view::{Done, PlanSummary, PlanView, Rehearsal, Status};
 use crate::http::commands::{Preview, viewed, whole_status};
@@ -32,6 +33,8 @@ pub(super) struct Outlook {
     pub(super) new_fields: Vec<String>,
     /// What is compared while sync is off.
     pub(super) rehearsal: Option<Rehearsal>,
+    /// Whether the plan is being added up.
+    pub(super) is_under_way: bool,
     /// The plan under these rules.
     pub(super) plan: Option<PlanSummary>,
     /// Questions for a person in it.
@@ -44,7 +47,8 @@ pub(super) struct Outlook {
 
 impl Outlook {
     /// What would follow from the change that `preview` shows.
-    pub(super) async fn of(desk: &Desk, preview: &Preview) -> Result<Self, Failure> {
+    pub(super) async fn of(visit: &Visit, preview: &Preview) -> Result<Self, Failure> {
+        let desk = &visit.desk;
         let policy = &preview.policy;
         if preview.lines.is_empty() || policy.direction.is_none() {
             return Ok(Self::default());
@@ -57,23 +61,31 @@ impl Outlook {
                 ..Self::default()
             });
         }
-        let order = Command::Plan {
+        let rules = Rules {
             under: Some(Box::new(policy.clone())),
             initial: None,
+        };
+        let order = Command::Plan {
+            under: rules.under.clone(),
+            initial: None,
+            whole: false,
             after: None,
-            limit: 1,
+            limit: 0,
         };
         let plan: PlanView = viewed(&desk.doors, order).await?;
-        let summary = plan.summary.unwrap_or_default();
-        let asked = summary.ask.values().copied();
+        let summed = sums::sum(visit, rules).await?;
+        let summary = summed.sum().map(Sum::summary);
+        let asked = summary.iter().flat_map(|summary| summary.ask.values());
+        let questions = asked.fold(0_u64, |sum, count| sum.saturating_add(*count));
         Ok(Self {
+            is_under_way: summed.is_under_way(),
             uncompared: is_off && !plan.uncompared.is_empty(),
             new_fields: plan.uncompared,
             rehearsal: plan.rehearsal,
-            questions: asked.fold(0, u64::saturating_add),
+            questions,
             scan: Figures::of(&status).scan,
             waiting: status.queues.get("work").copied().unwrap_or_default(),
-            plan: Some(summary),
+            plan: summary,
         })
     }
 }

@@ -198,6 +198,11 @@ impl Visit {
         html(&template(self.shell(here)))
     }
 
+    /// Whether a program asks, and not a browser.
+    pub(super) fn is_program(&self) -> bool {
+        accepts_json(&self.headers)
+    }
+
     /// The frame.
     pub(super) fn shell(&self, here: Here) -> Shell {
         let shell = Shell::inside(&self.desk, &self.headers, &self.visitor);

@@ -6,6 +6,7 @@ use super::form::Posted;
 use super::mask::for_visitor;
 use super::overview::sync_words;
 use super::page::{Here, Shell, Visit, see_other};
+use super::sums::{self, Rules, Summed};
 use super::time::grouped;
 use crate::engine::command::{Apply, Command, ROWS_DEFAULT};
 use crate::engine::view::{PlanRow, PlanSummary, PlanView, Rehearsal, RunRow};
@@ -48,6 +49,7 @@ struct PlanPage<'a> {
     view: &'a PlanView,
     initial: &'a str,
     is_first: bool,
+    summed: Option<&'a Summed>,
 }
 
 impl PlanPage<'_> {
@@ -56,6 +58,17 @@ impl PlanPage<'_> {
         INITIALS
             .into_iter()
             .map(move |(name, words)| (name, words, name == initial))
+    }
+
+    /// Whether the whole is being added up.
+    fn is_under_way(&self) -> bool {
+        self.summed.is_some_and(Summed::is_under_way)
+    }
+
+    /// When what is shown of the whole was added up, where that is being done again.
+    fn summed_at(&self) -> Option<String> {
+        let sum = self.summed.and_then(Summed::sum);
+        sum.map(|sum| sum.at.to_string())
     }
 
     fn why(&self, row: &PlanRow) -> &'static str {
@@ -83,6 +96,13 @@ impl PlanPage<'_> {
     }
 }
 
+fn rules(initial: Option<Side>) -> Rules {
+    Rules {
+        initial,
+        ..Rules::default()
+    }
+}
+
 /// Changes that a plan orders, as `apply` counts them.
 fn changes(summary: &PlanSummary) -> u64 {
     let creates = summary.creates.values();
@@ -101,19 +121,29 @@ async fn show(
         _ => None,
     };
     let is_first = query.after.is_none();
+    let summed = match is_first {
+        true => Some(sums::sum(&visit, rules(side)).await?),
+        false => None,
+    };
     let order = Command::Plan {
         under: None,
         initial: side,
+        whole: false,
         after: query.after,
         limit: ROWS_DEFAULT,
     };
     let mut view: PlanView = viewed(&visit.desk.doors, order).await?;
     view.rows = for_visitor(view.rows, &visit.visitor);
+    if let Some(sum) = summed.as_ref().and_then(Summed::sum) {
+        view.hash.clone_from(&sum.view.hash);
+        view.summary.clone_from(&sum.view.summary);
+    }
     Ok(visit.answer(Here::Conflicts, &view, |shell| PlanPage {
         shell,
         view: &view,
         initial: &initial,
         is_first,
+        summed: summed.as_ref(),
     }))
 }
 

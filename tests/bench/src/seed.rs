@@ -9,6 +9,7 @@ use crate::{Outcome, clock, out};
 use std::path::Path;
 use zenstripe::model::cursor::{PollCursor, ScanCounts, ScanCursor, ScanPhase};
 use zenstripe::model::customer::{Address, Field, Fields, Value};
+use zenstripe::model::difference::{Difference, Held};
 use zenstripe::model::id::{AccountId, OrganisationId, StripeCustomerId, ZenskarCustomerId};
 use zenstripe::model::link::{Link, LinkProof, LinkState, Side};
 use zenstripe::model::mirror::Mirror;
@@ -19,6 +20,8 @@ use zenstripe::sync::policy::Direction;
 
 /// Customers in one transaction.
 const BATCH: usize = 10_000;
+/// One customer in so many differs in a field.
+const DIFFERS_EACH: usize = 10;
 /// Customers between two progress lines.
 const NEWS: u64 = 200_000;
 
@@ -42,6 +45,10 @@ pub(crate) fn seed(path: &Path, customers: u64) -> Outcome<()> {
             for (link, mirror) in &rows {
                 tx.put_link(link)?;
                 tx.put_mirror(mirror)?;
+            }
+            // A plan is to be added up of what differs.
+            for (link, _) in rows.iter().step_by(DIFFERS_EACH) {
+                tx.put_differences(&link.stripe, &[differs()])?;
             }
             Ok(())
         }))?;
@@ -82,6 +89,17 @@ pub(crate) fn seed(path: &Path, customers: u64) -> Outcome<()> {
         tx.set_scan_cursor(&scanned(customers, now))
     }))?;
     Ok(())
+}
+
+/// A field that was never seen to agree.
+fn differs() -> Difference {
+    Difference {
+        field: Field::Phone,
+        stripe: Value::text("+1 555 0100"),
+        zenskar: Value::text("+1 555 0199"),
+        base: None,
+        why: Held::NoBase,
+    }
 }
 
 /// What both sides of customer `number` agree on.
