@@ -177,6 +177,17 @@ impl Engine {
             Held::WouldBlank => policy.allow_blank || policy.conflict.of(one.field) != Rule::Ask,
             Held::NoBase | Held::Drift | Held::NotTaken | Held::Nested => false,
         };
+        // The counts say at once where there is nothing to go through, however much differs.
+        let counts = self.store.read()?.difference_counts()?;
+        let rules = policy.conflict.decide();
+        let is_decided = |why: &Held| match why {
+            Held::Conflict | Held::Refused => rules,
+            Held::WouldBlank => rules || policy.allow_blank,
+            Held::NoBase | Held::Drift | Held::NotTaken | Held::Nested => false,
+        };
+        if !counts.keys().any(is_decided) {
+            return Ok(());
+        }
         let mut after = None;
         loop {
             let rows = self.store.read()?;

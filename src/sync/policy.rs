@@ -39,6 +39,13 @@ pub struct ConflictRules {
 }
 
 impl ConflictRules {
+    /// Whether any field's rule decides by itself.
+    #[must_use]
+    pub fn decide(&self) -> bool {
+        let mut rules = self.fields.values().chain([&self.default]);
+        rules.any(|rule| *rule != Rule::Ask)
+    }
+
     /// Whether any field's rule asks which change is the later one.
     #[must_use]
     pub fn ask_for_times(&self) -> bool {
