@@ -20,6 +20,8 @@ mod activity;
 mod assets;
 mod conflicts;
 mod customers;
+mod dead;
+mod events;
 mod form;
 mod guard;
 mod integration;
@@ -162,6 +164,8 @@ fn viewers() -> Router<Desk> {
         .merge(integration::router())
         .merge(customers::router())
         .merge(conflicts::router())
+        .merge(events::router())
+        .merge(dead::router())
         .merge(activity::router())
         .merge(plan::router())
 }
@@ -170,6 +174,8 @@ fn operators() -> Router<Desk> {
     Router::new()
         .merge(customers::orders())
         .merge(conflicts::orders())
+        .merge(events::orders())
+        .merge(dead::orders())
         .merge(activity::orders())
         .merge(plan::orders())
 }

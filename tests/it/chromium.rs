@@ -236,7 +236,9 @@ async fn looks(world: &World, stripe: &str) -> Vec<Look> {
         ("plan", "/plan".to_owned()),
         ("activity", "/activity".to_owned()),
         ("runs", "/activity/runs".to_owned()),
-        ("dead", "/activity/dead".to_owned()),
+        ("events", "/events".to_owned()),
+        ("no-events", "/events?type=invoice.&state=dead".to_owned()),
+        ("dead", "/events/dead".to_owned()),
         ("missing", "/nothing".to_owned()),
     ];
     let base = world.console().await;

@@ -1,6 +1,7 @@
 //! The console as a browser meets it, and as an attacker does.
 
 mod attacks;
+mod events;
 mod manage;
 mod pages;
 

@@ -164,7 +164,8 @@ async fn viewers_see_no_values_and_decide_nothing() {
             "field=name&take=stripe",
         ),
         ("/plan/apply".to_owned(), "hash=x&count=1&expected=1"),
-        ("/activity/dead/retry".to_owned(), "all=true"),
+        ("/events/dead/retry".to_owned(), "all=true"),
+        ("/events/dead/1/drop".to_owned(), ""),
         ("/integrations/stripe/connect".to_owned(), ""),
         ("/integrations/stripe/manage".to_owned(), "sync=off&seen=x"),
     ] {
@@ -291,7 +292,7 @@ async fn a_dead_letter_is_tried_again() {
     let mut visitor = world.visitor("operator").await;
     assert!(
         visitor
-            .page("/activity/dead")
+            .page("/events/dead")
             .await
             .contains("No dead letters")
     );
@@ -303,19 +304,19 @@ async fn a_dead_letter_is_tried_again() {
     world
         .until_status(|status| status["queues"]["dead"] == 1)
         .await;
-    let page = visitor.page("/activity/dead").await;
+    let page = visitor.page("/events/dead").await;
     assert!(
         page.contains("status 422") && page.contains("Try again"),
         "{page}"
     );
-    let unsaid = visitor.post("/activity/dead/retry", "").await;
+    let unsaid = visitor.post("/events/dead/retry", "").await;
     assert_eq!(unsaid.status, 400, "{unsaid:?}");
-    let retried = visitor.post("/activity/dead/retry", "number=1").await;
-    assert_eq!(retried.header("location"), Some("/activity/dead"));
+    let retried = visitor.post("/events/dead/retry", "number=1").await;
+    assert_eq!(retried.header("location"), Some("/events/dead"));
     world.until_status(|status| status["links"] == 1).await;
     assert!(
         visitor
-            .page("/activity/dead")
+            .page("/events/dead")
             .await
             .contains("No dead letters")
     );
@@ -343,7 +344,9 @@ async fn every_page_has_a_json_twin_and_no_page_is_large() {
         "/plan",
         "/activity",
         "/activity/runs",
-        "/activity/dead",
+        "/events",
+        "/events?type=customer.&state=done",
+        "/events/dead",
     ] {
         let page = visitor.page(path).await;
         assert!(
