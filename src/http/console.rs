@@ -33,6 +33,7 @@ mod notice;
 mod overview;
 mod page;
 mod plan;
+mod search;
 mod session;
 mod time;
 
@@ -167,6 +168,7 @@ fn viewers() -> Router<Desk> {
         .merge(events::router())
         .merge(dead::router())
         .merge(activity::router())
+        .merge(search::router())
         .merge(plan::router())
 }
 

@@ -4,6 +4,7 @@ mod attacks;
 mod events;
 mod manage;
 mod pages;
+mod search;
 
 use crate::support::browser::{Browser, Page};
 use crate::support::{POLLING, WEBHOOKS, World};

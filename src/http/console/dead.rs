@@ -44,6 +44,14 @@ pub(super) fn kind(row: &DeadRow) -> &'static str {
     }
 }
 
+/// How often it was tried.
+pub(super) fn attempts(row: &DeadRow) -> String {
+    match row.attempts {
+        1 => "1 attempt".to_owned(),
+        count => format!("{count} attempts"),
+    }
+}
+
 #[derive(Template)]
 #[template(path = "dead.html", config = "src/http/console/askama.toml")]
 struct ListPage<'a> {

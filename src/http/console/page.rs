@@ -138,6 +138,15 @@ impl Shell {
         self.role >= Some(Role::Operator)
     }
 
+    /// What the search box takes.
+    pub(super) fn sought(&self) -> &'static str {
+        if self.decides() {
+            "Search by id or e-mail"
+        } else {
+            "Search by id"
+        }
+    }
+
     /// Whether the account may be connected and the configuration changed.
     pub(super) fn governs(&self) -> bool {
         self.role >= Some(Role::Admin)

@@ -92,14 +92,7 @@ async fn hostile() -> (World, Pair, Daemon) {
 async fn customers_are_found_and_shown_and_what_they_are_called_is_text() {
     let (world, pair, _daemon) = hostile().await;
     let mut operator = world.visitor("operator").await;
-    let found = operator
-        .get(&format!("/customers?id={}", pair.zenskar))
-        .await;
     let path = format!("/customers/{}", pair.stripe);
-    assert_eq!(
-        (found.status, found.header("location")),
-        (303, Some(path.as_str()))
-    );
     for page in ["/customers", &path, "/activity"] {
         let shown = operator.page(page).await;
         assert!(
@@ -111,8 +104,6 @@ async fn customers_are_found_and_shown_and_what_they_are_called_is_text() {
             "{page}: {shown}"
         );
     }
-    let missing = operator.page("/customers?id=cus_%22%3E%3Cb%3E").await;
-    assert!(missing.contains("No customer with this id") && !missing.contains("<b>\""));
     let json = operator.json(&path).await;
     assert_eq!(json["row"]["name"], HOSTILE);
 
@@ -347,6 +338,7 @@ async fn every_page_has_a_json_twin_and_no_page_is_large() {
         "/events",
         "/events?type=customer.&state=done",
         "/events/dead",
+        "/search",
     ] {
         let page = visitor.page(path).await;
         assert!(
