@@ -11,6 +11,7 @@
 //!   so (`Sec-Fetch-Site`, else `Origin`), with the session's own form key, from somebody whose role
 //!   allows it ([`guard`], [`session`], [`form`]).
 //! - What came from outside is in a page as text alone, and no script but ours runs ([`guard`]).
+//! - A payload is in a page only where an operator asked for it by a form ([`events`]).
 //! - Who did what is in the activity: every action is a command with the person's name, and so are
 //!   signing in and out.
 //!
