@@ -5,6 +5,8 @@ use crate::creation::{ann, created_in};
 use crate::support::daemon::WEBHOOK_SECRET;
 use crate::support::{Pair, WEBHOOKS, World, now};
 use serde_json::{Value, json};
+use zenstripe::model::time::Timestamp;
+use zenstripe::store::{Store, StoreOptions, Writer};
 use zenstripe_sandbox::{Fault, FaultKind, Remote};
 
 /// Nothing that came from outside may be markup.
@@ -109,6 +111,43 @@ async fn a_payload_is_shown_to_whoever_asks_and_the_activity_says_so() {
     assert!(payload.contains("previous_attributes"), "{payload}");
     let missing = operator.post("/events/evt_none/payload", "").await;
     assert_eq!(missing.status, 404);
+}
+
+/// Takes the payloads from events that are done, as their retention does, while no daemon runs.
+async fn prune(world: &World) {
+    let path = world.place.directory.join("zenstripe.redb");
+    let store = Store::open(&path, StoreOptions::default()).unwrap();
+    let writer = Writer::spawn(store.clone()).unwrap();
+    let later = Timestamp::from_seconds(now() + 1_000);
+    let prunable = store.read().unwrap();
+    let prunable = prunable
+        .prunable_events(later, Timestamp::MIN, 100)
+        .unwrap();
+    writer
+        .write("prune", move |tx| tx.prune_events(&prunable))
+        .await
+        .unwrap();
+    writer.close().await;
+}
+
+#[tokio::test]
+async fn a_payload_that_is_gone_is_said_to_be_and_the_event_is_replayed_all_the_same() {
+    let (world, _, daemon, id) = renamed().await;
+    daemon.stop().await.unwrap();
+    prune(&world).await;
+    let _daemon = world.start().await;
+    let mut operator = world.visitor("operator").await;
+    let path = format!("/events/{id}");
+    let page = operator.page(&path).await;
+    assert!(page.contains("The payload is gone"), "{page}");
+    assert!(!page.contains("Show the payload"), "{page}");
+    assert_eq!(operator.json(&path).await["pruned"], true);
+    let refused = operator.post(&format!("{path}/payload"), "").await;
+    assert_eq!(refused.status, 409, "{refused:?}");
+    assert!(!operator.page("/activity").await.contains("ayload shown"));
+    let replayed = operator.post(&format!("{path}/replay"), "").await;
+    assert_eq!(replayed.status, 303);
+    assert!(operator.page(&path).await.contains("is looked at again"));
 }
 
 #[tokio::test]
