@@ -14,6 +14,7 @@
 
 pub mod client;
 pub mod health;
+pub mod indent;
 pub mod limiter;
 pub mod outcome;
 #[cfg(test)]

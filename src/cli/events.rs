@@ -6,6 +6,7 @@ use crate::cli::customers::{done, next_page, page_query};
 use crate::cli::error::{Exit, Outcome};
 use crate::cli::out::Out;
 use crate::engine::view::{EventRow, EventView, Page};
+use crate::remote::indent::indented;
 use crate::remote::text::path_segment;
 use http::Method;
 
@@ -75,14 +76,7 @@ fn show(event: &EventView, out: &Out) {
     }
     out.line("");
     match &event.payload {
-        Some(payload) => out.line(&indented(payload)),
+        Some(payload) => out.line(&indented(payload, usize::MAX).0),
         None => out.line("its payload is no longer kept"),
     }
-}
-
-/// The payload with line breaks, if it is JSON; as it came if not.
-fn indented(payload: &str) -> String {
-    serde_json::from_str::<serde_json::Value>(payload)
-        .and_then(|value| serde_json::to_string_pretty(&value))
-        .unwrap_or_else(|_| payload.to_owned())
 }

@@ -13,9 +13,11 @@ mod plans;
 mod rehearsals;
 mod remotes;
 mod runs;
+mod search;
 mod status;
 
 pub use conflicts::{Choice, Conflicts};
+pub use events::{EVENTS_SEARCHED, EventCommand, EventFilter, EventState};
 pub use plans::Apply;
 
 use crate::engine::Engine;
@@ -57,6 +59,11 @@ pub enum Command {
     CustomerCandidates {
         /// Its id in Stripe.
         id: String,
+    },
+    /// Who has an address of e-mail, asked of both sides now: [`view::FoundView`].
+    CustomersByEmail {
+        /// The address.
+        email: String,
     },
     /// Link two customers: [`view::Done`].
     CustomerLink {
@@ -154,25 +161,8 @@ pub enum Command {
         /// Who says so.
         who: String,
     },
-    /// Events, newest first: [`view::Page`] of [`view::EventRow`].
-    EventsList {
-        /// Where the page begins, as the page before said.
-        after: Option<String>,
-        /// Rows, up to [`ROWS_MAX`].
-        limit: usize,
-    },
-    /// One event: [`view::EventView`].
-    EventShow {
-        /// Stripe's id.
-        id: String,
-    },
-    /// Look again at what an event is about: [`view::Done`].
-    EventReplay {
-        /// Stripe's id.
-        id: String,
-        /// Who says so.
-        who: String,
-    },
+    /// About events.
+    Events(EventCommand),
     /// Dead letters, oldest first: [`view::Page`] of [`view::DeadRow`].
     DeadList {
         /// Where the page begins, as the page before said.
@@ -309,20 +299,18 @@ impl Engine {
     /// # Errors
     ///
     /// The action is refused, or a remote or the store failed; then nothing was done.
-    #[expect(
-        clippy::too_many_lines,
-        reason = "one arm for each action, and nothing else"
-    )]
     pub async fn command(&self, command: Command) -> Result<Json, CommandError> {
+        let rows = |limit: usize| limit.clamp(1, ROWS_MAX);
         match command {
             Command::Status => json(&self.status()?),
             Command::CustomersList {
                 which,
                 after,
                 limit,
-            } => json(&self.customers(which, after.as_deref(), limit.clamp(1, ROWS_MAX))?),
+            } => json(&self.customers(which, after.as_deref(), rows(limit))?),
             Command::CustomerShow { id } => json(&self.customer(&id)?),
             Command::CustomerCandidates { id } => json(&self.customer_candidates(&id).await?),
+            Command::CustomersByEmail { email } => json(&self.customers_by_email(&email).await?),
             Command::CustomerLink {
                 stripe,
                 zenskar,
@@ -333,7 +321,7 @@ impl Engine {
                 which,
                 after,
                 limit,
-            } => json(&self.conflicts(which, after.as_deref(), limit.clamp(1, ROWS_MAX))?),
+            } => json(&self.conflicts(which, after.as_deref(), rows(limit))?),
             Command::ConflictsOf { id } => json(&self.conflicts_of(&id)?),
             Command::ConflictResolve {
                 id,
@@ -348,27 +336,20 @@ impl Engine {
                 after,
                 limit,
             } => {
-                let rules = (under.as_deref(), initial);
                 let page = (after.as_deref(), limit.min(ROWS_MAX));
-                json(&self.plan(rules, whole, page).await?)
+                json(&self.plan((under.as_deref(), initial), whole, page).await?)
             }
             Command::Rehearse { policy, who } => json(&self.order_rehearsal(&policy, &who).await?),
             Command::RehearsalEnd { who } => json(&self.drop_rehearsal(&who).await?),
             Command::PlanApply { apply, who } => json(&self.apply_plan(apply, &who).await?),
-            Command::RunsList { after, limit } => {
-                json(&self.runs(after.as_deref(), limit.clamp(1, ROWS_MAX))?)
-            }
+            Command::RunsList { after, limit } => json(&self.runs(after.as_deref(), rows(limit))?),
             Command::RunShow { run, after, limit } => {
-                json(&self.run(run, after.as_deref(), limit.clamp(1, ROWS_MAX))?)
+                json(&self.run(run, after.as_deref(), rows(limit))?)
             }
             Command::RunUndo { run, who } => json(&self.undo_run(run, &who).await?),
-            Command::EventsList { after, limit } => {
-                json(&self.events(after.as_deref(), limit.clamp(1, ROWS_MAX))?)
-            }
-            Command::EventShow { id } => json(&self.event(&id)?),
-            Command::EventReplay { id, who } => json(&self.replay_event(&id, &who).await?),
+            Command::Events(command) => self.events_command(command).await,
             Command::DeadList { after, limit } => {
-                json(&self.dead_letters(after.as_deref(), limit.clamp(1, ROWS_MAX))?)
+                json(&self.dead_letters(after.as_deref(), rows(limit))?)
             }
             Command::DeadRetry { which, who } => json(&self.retry_dead(which, &who).await?),
             Command::DeadDrop { which, who } => json(&self.drop_dead(which, &who).await?),
@@ -380,7 +361,7 @@ impl Engine {
             }
             Command::ConsoleEnd { who } => json(&self.end_sessions(&who).await?),
             Command::ActivityList { after, limit } => {
-                json(&self.activity(after.as_deref(), limit.clamp(1, ROWS_MAX))?)
+                json(&self.activity(after.as_deref(), rows(limit))?)
             }
             Command::ConfigurationNote { changed, who } => {
                 json(&self.note_configuration(&changed, &who).await?)

@@ -466,10 +466,49 @@ pub struct EventRow {
 pub struct EventView {
     /// As in the list.
     pub row: EventRow,
+    /// The connected account that it names.
+    #[serde(default)]
+    pub account: Option<String>,
     /// The API version it is rendered in.
     pub api_version: Option<String>,
-    /// The payload as it came; absent once its retention is over.
+    /// Whether the payload's retention is over.
+    #[serde(default)]
+    pub pruned: bool,
+    /// The payload as it came; absent once its retention is over, and where it was not asked for.
     pub payload: Option<String>,
+}
+
+/// Who has an address of e-mail, as both sides said when they were asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundView {
+    /// In Stripe.
+    pub stripe: FoundSide,
+    /// In Zenskar.
+    pub zenskar: FoundSide,
+}
+
+/// Who was found on one side.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundSide {
+    /// The customers.
+    pub rows: Vec<FoundRow>,
+    /// Whether these are surely all.
+    pub complete: bool,
+    /// Why the side did not say; then it is not known whether anybody is there.
+    pub error: Option<String>,
+}
+
+/// A customer that was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundRow {
+    /// Its id on its side.
+    pub id: String,
+    /// What it is called there.
+    pub name: Option<String>,
+    /// The customer of the other side that it is linked with.
+    pub linked_with: Option<String>,
+    /// Whether it is linked, was, or waits for a link: whether there is more to show of it.
+    pub known: bool,
 }
 
 /// One dead letter.

@@ -13,7 +13,9 @@ mod who;
 use crate::clock::BoxFuture;
 use crate::config::edit::CustomersEdit;
 use crate::engine::Engine;
-use crate::engine::command::{Command, CommandError, Customers, Letters, ROWS_DEFAULT, ROWS_MAX};
+use crate::engine::command::{
+    Command, CommandError, Customers, EventCommand, EventFilter, Letters, ROWS_DEFAULT, ROWS_MAX,
+};
 use crate::engine::error::EngineError;
 use crate::engine::view;
 use crate::http::api::{Actor, Input};
@@ -307,12 +309,21 @@ async fn events(
 ) -> Answer {
     let Query(PageQuery { after, limit }) = query.map_err(bad_query)?;
     let limit = rows(limit)?;
-    answer(&doors, Command::EventsList { after, limit }).await
+    let filter = EventFilter::default();
+    answer(
+        &doors,
+        Command::Events(EventCommand::List {
+            filter,
+            after,
+            limit,
+        }),
+    )
+    .await
 }
 
 async fn event(State(doors): State<Doors>, id: Result<Path<String>, PathRejection>) -> Answer {
     let Path(id) = id.map_err(bad_path)?;
-    answer(&doors, Command::EventShow { id }).await
+    answer(&doors, Command::Events(EventCommand::Show { id })).await
 }
 
 async fn replay(
@@ -323,10 +334,10 @@ async fn replay(
     let Path(id) = id.map_err(bad_path)?;
     answer(
         &doors,
-        Command::EventReplay {
+        Command::Events(EventCommand::Replay {
             id,
             who: who::name(&actor).await,
-        },
+        }),
     )
     .await
 }

@@ -11,6 +11,7 @@
 //!   so (`Sec-Fetch-Site`, else `Origin`), with the session's own form key, from somebody whose role
 //!   allows it ([`guard`], [`session`], [`form`]).
 //! - What came from outside is in a page as text alone, and no script but ours runs ([`guard`]).
+//! - A payload is in a page only where an operator asked for it by a form ([`events`]).
 //! - Who did what is in the activity: every action is a command with the person's name, and so are
 //!   signing in and out.
 //!
@@ -20,6 +21,8 @@ mod activity;
 mod assets;
 mod conflicts;
 mod customers;
+mod dead;
+mod events;
 mod form;
 mod guard;
 mod integration;
@@ -32,6 +35,7 @@ mod outlook;
 mod overview;
 mod page;
 mod plan;
+mod search;
 mod session;
 mod sums;
 mod time;
@@ -167,7 +171,10 @@ fn viewers() -> Router<Desk> {
         .merge(integration::router())
         .merge(customers::router())
         .merge(conflicts::router())
+        .merge(events::router())
+        .merge(dead::router())
         .merge(activity::router())
+        .merge(search::router())
         .merge(plan::router())
 }
 
@@ -175,6 +182,8 @@ fn operators() -> Router<Desk> {
     Router::new()
         .merge(customers::orders())
         .merge(conflicts::orders())
+        .merge(events::orders())
+        .merge(dead::orders())
         .merge(activity::orders())
         .merge(plan::orders())
 }

@@ -4,11 +4,13 @@
 mod driver;
 
 use crate::connect::Reach;
+use crate::creation::{ann, created_in};
 use crate::decisions::in_conflict;
 use crate::support::{POLLING, World};
 use driver::{Chromium, ENTER, TAB};
 use serde_json::{Value, json};
 use std::path::Path;
+use zenstripe_sandbox::{Fault, FaultKind, Remote};
 
 impl World {
     /// A browser whose user is signed in.
@@ -227,7 +229,7 @@ async fn looks(world: &World, stripe: &str) -> Vec<Look> {
                 .to_owned(),
         ),
         ("customers", "/customers".to_owned()),
-        ("nobody", "/customers?which=deleted&id=cus_none".to_owned()),
+        ("nobody", "/customers?which=deleted".to_owned()),
         ("customer", format!("/customers/{stripe}")),
         ("unlink", format!("/customers/{stripe}/unlink")),
         ("candidates", format!("/customers/{stripe}/candidates")),
@@ -236,7 +238,10 @@ async fn looks(world: &World, stripe: &str) -> Vec<Look> {
         ("plan", "/plan".to_owned()),
         ("activity", "/activity".to_owned()),
         ("runs", "/activity/runs".to_owned()),
-        ("dead", "/activity/dead".to_owned()),
+        ("events", "/events".to_owned()),
+        ("no-events", "/events?type=invoice.&state=dead".to_owned()),
+        ("dead", "/events/dead".to_owned()),
+        ("search", "/search".to_owned()),
         ("missing", "/nothing".to_owned()),
     ];
     let base = world.console().await;
@@ -246,11 +251,17 @@ async fn looks(world: &World, stripe: &str) -> Vec<Look> {
         .collect()
 }
 
-#[tokio::test]
-async fn every_page_holds_to_the_policy_to_its_origin_and_to_wcag() {
+/// The program that knows WCAG.
+fn axe() -> String {
     let axe =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("target/axe/node_modules/axe-core/axe.min.js");
-    let axe = std::fs::read_to_string(axe).expect("axe-core, which tests/run installs");
+    std::fs::read_to_string(axe)
+        .unwrap_or_else(|error| panic!("axe-core, which tests/run installs: {error}"))
+}
+
+#[tokio::test]
+async fn every_page_holds_to_the_policy_to_its_origin_and_to_wcag() {
+    let axe = axe();
     let (world, pair, _daemon) = in_conflict().await;
     let (browser, base) = world.signed_in("admin").await;
     let mut looks = looks(&world, &pair.stripe).await;
@@ -276,6 +287,57 @@ async fn every_page_holds_to_the_policy_to_its_origin_and_to_wcag() {
     for (name, url) in looks {
         browser.open(&url).await;
         look(&browser, &axe, &format!("{name}-dark"), &mut wrong).await;
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Pages that a form leads to, and those about something that was given up.
+#[tokio::test]
+async fn what_forms_lead_to_holds_to_the_same() {
+    let axe = axe();
+    let (world, _daemon) = created_in("both").await;
+    let refuse = Fault::next(Remote::Zenskar, FaultKind::Refuse { status: 422 });
+    let refuse = refuse.method("POST").prefix("/customers");
+    let _id = world.sandbox.order_fault(refuse);
+    world.sandbox.stripe_create_customer(&ann());
+    world
+        .until_status(|status| status["queues"]["dead"] == 1)
+        .await;
+    let twin = json!({ "name": "Ann Lee of the other office", "email": "ann@example.com" });
+    world.sandbox.stripe_create_customer(&twin);
+    world
+        .until_status(|status| status["queues"]["inbox"] == 0 && status["queues"]["work"] == 0)
+        .await;
+    let events = world.json(&["events", "list"]).await;
+    let event = events["rows"][0]["id"].as_str().unwrap();
+    let (browser, base) = world.signed_in("operator").await;
+    let mut wrong = Vec::new();
+    for scheme in ["light", "dark"] {
+        browser.scheme(scheme).await;
+        for (name, path) in [
+            ("letters", "/events/dead".to_owned()),
+            ("drop", "/events/dead/1/drop".to_owned()),
+            ("event", format!("/events/{event}")),
+        ] {
+            browser.open(&format!("{base}{path}")).await;
+            look(&browser, &axe, &format!("{name}-{scheme}"), &mut wrong).await;
+        }
+        browser.press("Show the payload").await;
+        browser.says("That you looked at it").await;
+        look(&browser, &axe, &format!("payload-{scheme}"), &mut wrong).await;
+        browser.search("cus_nobody").await;
+        browser.says("Nothing here has the id cus_nobody").await;
+        look(&browser, &axe, &format!("nothing-{scheme}"), &mut wrong).await;
+        browser.search("ann@example.com").await;
+        browser.says("Who has the address ann@example.com").await;
+        look(&browser, &axe, &format!("found-{scheme}"), &mut wrong).await;
+        let refuse = Fault::next(Remote::Zenskar, FaultKind::Refuse { status: 422 });
+        let refuse = refuse.method("GET").prefix("/customers").times(10_000);
+        let _id = world.sandbox.order_fault(refuse);
+        browser.search("ann@example.com").await;
+        browser.says("Zenskar did not say").await;
+        look(&browser, &axe, &format!("silent-{scheme}"), &mut wrong).await;
+        world.sandbox.clear_faults();
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -1,9 +1,11 @@
 //! The console as a browser meets it, and as an attacker does.
 
 mod attacks;
+mod events;
 mod manage;
 mod pages;
 mod rehearsal;
+mod search;
 
 use crate::support::browser::{Browser, Page};
 use crate::support::{POLLING, WEBHOOKS, World};

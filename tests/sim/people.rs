@@ -5,7 +5,7 @@ use crate::run::{Run, custom_data, tax_info};
 use crate::values::drawn;
 use crate::world::{both_policy, full_policy};
 use serde_json::{Value as Json, json};
-use zenstripe::engine::command::{Command, Letters};
+use zenstripe::engine::command::{Command, EventCommand, Letters};
 use zenstripe::model::customer::Field;
 use zenstripe::model::id::StripeCustomerId;
 use zenstripe::model::link::{LinkState, Side};
@@ -194,7 +194,7 @@ impl Run {
                 }
                 let id = events[self.pick(events.len())]["id"].as_str()?.to_owned();
                 self.count("event replayed");
-                Some(Command::EventReplay { id, who })
+                Some(Command::Events(EventCommand::Replay { id, who }))
             }
             _ => Some(Command::Scan { who }),
         }

@@ -8,7 +8,7 @@ use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 use zenstripe::engine::Engine;
-use zenstripe::engine::command::{Command, Letters};
+use zenstripe::engine::command::{Command, EventCommand, Letters};
 use zenstripe::engine::scan::Scanned;
 use zenstripe::model::customer::{Customer, Field, Presence, Value};
 use zenstripe::model::difference::{Difference, Held};

@@ -84,9 +84,13 @@ impl Engine {
     pub(super) fn customer(&self, id: &str) -> Result<CustomerView, CommandError> {
         let read = self.store.read()?;
         let (stripe, link) = find(&read, id)?;
-        let subject = Subject::Customer(stripe.clone());
+        let mut subject = Subject::Customer(stripe.clone());
         let differences = read.differences(&stripe)?;
-        let parked = read.parked(&subject)?;
+        let mut parked = read.parked(&subject)?;
+        if link.is_none() && parked.is_none() {
+            subject = Subject::Unlinked(ZenskarCustomerId::parse(id).map_err(|e| invalid(&e))?);
+            parked = read.parked(&subject)?;
+        }
         let mut row = match (&link, &parked) {
             (Some(link), waits) => CustomerRow {
                 note: waits.as_ref().and_then(|work| work.last_error.clone()),
@@ -99,8 +103,8 @@ impl Engine {
             }
         };
         row.name = name(&read, &row)?;
-        let zenskar = match &link {
-            Some(link) => read.mirror(Side::Zenskar, link.zenskar.as_str())?,
+        let zenskar = match &row.zenskar {
+            Some(zenskar) => read.mirror(Side::Zenskar, zenskar)?,
             None => None,
         };
         let zenskar = zenskar.and_then(|mirror| ZenskarCustomer::parse(mirror.payload).ok());

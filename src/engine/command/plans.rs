@@ -92,7 +92,9 @@ impl Engine {
         let after = after.map(StripeCustomerId::parse).transpose();
         let mut after = after.map_err(|e| invalid(&e))?;
         loop {
-            let (part, last) = planned(&self.store.read()?, &policy, after.as_ref())?;
+            let read = self.store.read()?;
+            let (part, last) = planned(&read, &policy, after.as_ref(), limit)?;
+            drop(read);
             let Some(last) = last else {
                 self.list_creations(None, limit, &mut view)?;
                 return Ok(view);
@@ -163,13 +165,15 @@ pub(super) fn seconds(requests: u64, limiters: &[LimiterStats]) -> u64 {
     requests.saturating_mul(1_000).div_ceil(rate)
 }
 
-/// The next links with differences after `after`, and the last that was read.
+/// The next links with differences after `after`, of at most `limit` that are read, and the last of
+/// those.
 fn planned(
     read: &ReadTx<'_>,
     policy: &Policy,
     after: Option<&StripeCustomerId>,
+    limit: usize,
 ) -> Result<(Vec<Planned>, Option<StripeCustomerId>), CommandError> {
-    let list = read.differences_list(after, LINKS_STEP)?;
+    let list = read.differences_list(after, limit)?;
     let last = list.last().map(|(stripe, _)| stripe.clone());
     let mut part = Vec::new();
     for (stripe, differences) in list {

@@ -1,60 +1,39 @@
-//! Activity: what was done and why, runs with their undoing, and dead letters.
+//! Activity: what was done and why, and runs with their undoing.
 
 use super::Desk;
 use super::form::Posted;
 use super::mask::for_visitor;
-use super::page::{Here, Shell, Visit, see_other};
-use crate::engine::command::{Command, Letters, ROWS_DEFAULT};
-use crate::engine::view::{DeadRow, Done, HistoryRow, Page, RunRow, RunView};
+use super::page::{Here, PageQuery, Shell, Tab, Visit, one_page, see_other, tabs};
+use crate::engine::command::{Command, ROWS_DEFAULT};
+use crate::engine::view::{HistoryRow, Page, RunRow, RunView};
 use crate::http::commands::{bad_path, bad_query, viewed};
-use crate::http::reply::{Class, Failure};
+use crate::http::reply::Failure;
 use askama::Template;
 use axum::Router;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
-use axum::routing::{get, post};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use axum::routing::get;
 
 pub(super) fn router() -> Router<Desk> {
     Router::new()
         .route("/activity", get(list))
         .route("/activity/runs", get(runs))
         .route("/activity/runs/{run}", get(run))
-        .route("/activity/dead", get(dead))
 }
 
 pub(super) fn orders() -> Router<Desk> {
-    Router::new()
-        .route("/activity/runs/{run}/undo", get(ask_undo).post(undo))
-        .route("/activity/dead/retry", post(retry))
-        .route("/activity/dead/drop", post(drop_letter))
+    Router::new().route("/activity/runs/{run}/undo", get(ask_undo).post(undo))
 }
 
-/// The three lists under one heading.
-const TABS: [(&str, &str); 3] = [
-    ("/activity", "What was done"),
-    ("/activity/runs", "Runs"),
-    ("/activity/dead", "Dead letters"),
-];
-
-fn tabs(here: &str) -> Vec<(&'static str, &'static str, bool)> {
-    TABS.into_iter()
-        .map(|(path, name)| (path, name, path == here))
-        .collect()
-}
-
-#[derive(Debug, Deserialize)]
-struct PageQuery {
-    after: Option<String>,
-}
+/// The lists under one heading.
+const TABS: [(&str, &str); 2] = [("/activity", "What was done"), ("/activity/runs", "Runs")];
 
 #[derive(Template)]
 #[template(path = "activity.html", config = "src/http/console/askama.toml")]
 struct ActivityPage<'a> {
     shell: Shell,
-    tabs: Vec<(&'static str, &'static str, bool)>,
+    tabs: Vec<Tab>,
     page: &'a Page<HistoryRow>,
     is_first: bool,
 }
@@ -62,20 +41,15 @@ struct ActivityPage<'a> {
 impl ActivityPage<'_> {
     /// The customer that an entry is about.
     fn customer<'r>(&self, row: &'r HistoryRow) -> Option<&'r str> {
-        row.subject.strip_prefix("customer/")
+        let subject = row.subject.as_str();
+        let in_stripe = subject.strip_prefix("customer/");
+        in_stripe.or_else(|| subject.strip_prefix("zenskar/"))
     }
-}
 
-/// The page of rows that is asked for, and whether it is the first.
-async fn one_page<R: DeserializeOwned>(
-    visit: &Visit,
-    query: Result<Query<PageQuery>, QueryRejection>,
-    order: impl FnOnce(Option<String>, usize) -> Command,
-) -> Result<(Page<R>, bool), Failure> {
-    let Query(PageQuery { after }) = query.map_err(bad_query)?;
-    let is_first = after.is_none();
-    let order = order(after, ROWS_DEFAULT);
-    Ok((viewed(&visit.desk.doors, order).await?, is_first))
+    /// The event that an entry is about.
+    fn event<'r>(&self, row: &'r HistoryRow) -> Option<&'r str> {
+        row.subject.strip_prefix("event/")
+    }
 }
 
 async fn list(
@@ -87,7 +61,7 @@ async fn list(
     page.rows = for_visitor(page.rows, &visit.visitor);
     Ok(visit.answer(Here::Activity, &page, |shell| ActivityPage {
         shell,
-        tabs: tabs("/activity"),
+        tabs: tabs(TABS, "/activity"),
         page: &page,
         is_first,
     }))
@@ -97,7 +71,7 @@ async fn list(
 #[template(path = "runs.html", config = "src/http/console/askama.toml")]
 struct RunsPage<'a> {
     shell: Shell,
-    tabs: Vec<(&'static str, &'static str, bool)>,
+    tabs: Vec<Tab>,
     page: &'a Page<RunRow>,
     is_first: bool,
 }
@@ -126,7 +100,7 @@ async fn runs(
     let (page, is_first) = one_page::<RunRow>(&visit, query, order).await?;
     Ok(visit.answer(Here::Activity, &page, |shell| RunsPage {
         shell,
-        tabs: tabs("/activity/runs"),
+        tabs: tabs(TABS, "/activity/runs"),
         page: &page,
         is_first,
     }))
@@ -205,59 +179,4 @@ async fn undo(
     let told = row.map(|row| format!("run {run} is being taken back by run {}", row.run));
     desk.tell(&posted.visitor, told);
     Ok(see_other(&format!("/activity/runs/{to}")))
-}
-
-#[derive(Template)]
-#[template(path = "dead.html", config = "src/http/console/askama.toml")]
-struct DeadPage<'a> {
-    shell: Shell,
-    tabs: Vec<(&'static str, &'static str, bool)>,
-    page: &'a Page<DeadRow>,
-    is_first: bool,
-}
-
-async fn dead(
-    visit: Visit,
-    query: Result<Query<PageQuery>, QueryRejection>,
-) -> Result<Response, Failure> {
-    let order = |after, limit| Command::DeadList { after, limit };
-    let (mut page, is_first) = one_page::<DeadRow>(&visit, query, order).await?;
-    page.rows = for_visitor(page.rows, &visit.visitor);
-    Ok(visit.answer(Here::Activity, &page, |shell| DeadPage {
-        shell,
-        tabs: tabs("/activity/dead"),
-        page: &page,
-        is_first,
-    }))
-}
-
-async fn retry(State(desk): State<Desk>, posted: Posted) -> Result<Response, Failure> {
-    let (which, who) = (letters(&posted)?, posted.visitor.who.clone());
-    let done = viewed(&desk.doors, Command::DeadRetry { which, who }).await;
-    desk.tell(&posted.visitor, done.map(|done: Done| done.message));
-    Ok(see_other("/activity/dead"))
-}
-
-async fn drop_letter(State(desk): State<Desk>, posted: Posted) -> Result<Response, Failure> {
-    let (which, who) = (letters(&posted)?, posted.visitor.who.clone());
-    let done = viewed(&desk.doors, Command::DeadDrop { which, who }).await;
-    desk.tell(&posted.visitor, done.map(|done: Done| done.message));
-    Ok(see_other("/activity/dead"))
-}
-
-/// Which letters a form is about: one by its number, or all.
-fn letters(posted: &Posted) -> Result<Letters, Failure> {
-    if posted.fields.has("all") {
-        return Ok(Letters::All);
-    }
-    let numbers = posted.fields.all("number").into_iter().map(str::parse);
-    let numbers: Result<Vec<u64>, _> = numbers.collect();
-    match numbers {
-        Ok(numbers) if !numbers.is_empty() => Ok(Letters::Numbers(numbers)),
-        _ => Err(Failure::new(
-            Class::Malformed,
-            "invalid",
-            "Say which dead letters.",
-        )),
-    }
 }

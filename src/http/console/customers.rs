@@ -43,7 +43,6 @@ const LISTS: [(&str, &str, Customers); 4] = [
 struct ListQuery {
     which: Option<String>,
     after: Option<String>,
-    id: Option<String>,
 }
 
 #[derive(Template)]
@@ -53,8 +52,6 @@ struct ListPage<'a> {
     which: &'static str,
     page: &'a Page<CustomerRow>,
     is_first: bool,
-    /// An id that nobody has.
-    missing: Option<&'a str>,
 }
 
 impl ListPage<'_> {
@@ -94,18 +91,6 @@ async fn list(
 ) -> Result<Response, Failure> {
     let Query(query) = query.map_err(bad_query)?;
     let doors = &visit.desk.doors;
-    let sought = query
-        .id
-        .as_deref()
-        .map(str::trim)
-        .filter(|id| !id.is_empty());
-    if let Some(id) = sought {
-        let found: Result<CustomerView, Failure> =
-            viewed(doors, Command::CustomerShow { id: id.to_owned() }).await;
-        if let Ok(found) = found {
-            return Ok(see_other(&address(&found.row)));
-        }
-    }
     let wanted = query.which.as_deref().unwrap_or("linked");
     let (which, _, customers) = LISTS
         .into_iter()
@@ -124,7 +109,6 @@ async fn list(
         which,
         page: &page,
         is_first,
-        missing: sought,
     }))
 }
 
@@ -139,7 +123,7 @@ fn is_blank(field: &FieldRow) -> bool {
 }
 
 /// Where a customer's page is.
-fn address(row: &CustomerRow) -> String {
+pub(super) fn address(row: &CustomerRow) -> String {
     let id = if row.stripe.is_empty() {
         row.zenskar.as_deref().unwrap_or_default()
     } else {

@@ -100,7 +100,7 @@ fn remedy(problem: &Problem) -> Option<(&'static str, &'static str)> {
     } else if what.contains("webhook endpoint") {
         Some(("See the endpoint", "/integrations/stripe"))
     } else if what.contains("dead letter") || what.contains("given up") {
-        Some(("See the dead letters", "/activity/dead"))
+        Some(("See the dead letters", "/events/dead"))
     } else if ["changed on both sides", "differ", "refused"]
         .iter()
         .any(|word| what.contains(word))

@@ -3,16 +3,21 @@
 use super::notice::Notice;
 use super::session::{Visitor, one_cookie};
 use super::{Desk, time};
+use crate::engine::command::{Command, ROWS_DEFAULT};
+use crate::engine::view::Page;
+use crate::http::commands::{bad_query, viewed};
 use crate::http::reply::{Failure, RequestId};
 use crate::model::session::Role;
 use crate::model::time::Timestamp;
 use askama::Template;
-use axum::extract::{FromRequestParts, Request};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{FromRequestParts, Query, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 /// Keeps how light the console is.
 pub(super) const THEME_COOKIE: &str = "zenstripe_theme";
@@ -27,6 +32,7 @@ pub(super) enum Here {
     Integrations,
     Customers,
     Conflicts,
+    Events,
     Activity,
     Nowhere,
 }
@@ -38,7 +44,7 @@ pub(super) struct Entry {
     here: Here,
 }
 
-const NAVIGATION: [Entry; 5] = [
+const NAVIGATION: [Entry; 6] = [
     Entry {
         name: "Overview",
         path: "/",
@@ -58,6 +64,11 @@ const NAVIGATION: [Entry; 5] = [
         name: "Conflicts",
         path: "/conflicts",
         here: Here::Conflicts,
+    },
+    Entry {
+        name: "Events",
+        path: "/events",
+        here: Here::Events,
     },
     Entry {
         name: "Activity",
@@ -125,6 +136,15 @@ impl Shell {
     /// Whether decisions about customers may be made.
     pub(super) fn decides(&self) -> bool {
         self.role >= Some(Role::Operator)
+    }
+
+    /// What the search box takes.
+    pub(super) fn sought(&self) -> &'static str {
+        if self.decides() {
+            "Search by id or e-mail"
+        } else {
+            "Search by id"
+        }
     }
 
     /// Whether the account may be connected and the configuration changed.
@@ -213,6 +233,38 @@ impl Visit {
             ..shell
         }
     }
+}
+
+/// One of several lists under a heading: where it is, what it is called, and whether it is shown.
+pub(super) type Tab = (&'static str, &'static str, bool);
+
+/// The lists under a heading, of which `here` is shown.
+pub(super) fn tabs<const N: usize>(
+    lists: [(&'static str, &'static str); N],
+    here: &str,
+) -> Vec<Tab> {
+    lists
+        .into_iter()
+        .map(|(path, name)| (path, name, path == here))
+        .collect()
+}
+
+/// Where a page of a list begins.
+#[derive(Debug, Deserialize)]
+pub(super) struct PageQuery {
+    pub(super) after: Option<String>,
+}
+
+/// The page of rows that is asked for, and whether it is the first.
+pub(super) async fn one_page<R: DeserializeOwned>(
+    visit: &Visit,
+    query: Result<Query<PageQuery>, QueryRejection>,
+    order: impl FnOnce(Option<String>, usize) -> Command,
+) -> Result<(Page<R>, bool), Failure> {
+    let Query(PageQuery { after }) = query.map_err(bad_query)?;
+    let is_first = after.is_none();
+    let order = order(after, ROWS_DEFAULT);
+    Ok((viewed(&visit.desk.doors, order).await?, is_first))
 }
 
 /// Whether a program asks, and not a browser.

@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 /// How long a page waits for a sum.
-const PATIENCE: Duration = Duration::from_millis(25);
+const PATIENCE: Duration = Duration::from_millis(15);
 
 /// Sums that are kept: those of the plan's page, and of a few reviews.
 const SUMS_MAX: usize = 8;

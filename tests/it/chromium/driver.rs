@@ -243,6 +243,12 @@ impl Chromium {
         .await;
     }
 
+    /// Types into the search box, and sends it.
+    pub(crate) async fn search(&self, text: &str) {
+        self.fill("q", text).await;
+        self.key(ENTER).await;
+    }
+
     /// Presses a key, wherever the focus is.
     pub(crate) async fn key(&self, key: &str) {
         let actions = json!([{ "type": "key", "id": "keys", "actions": [

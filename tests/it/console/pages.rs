@@ -92,14 +92,7 @@ async fn hostile() -> (World, Pair, Daemon) {
 async fn customers_are_found_and_shown_and_what_they_are_called_is_text() {
     let (world, pair, _daemon) = hostile().await;
     let mut operator = world.visitor("operator").await;
-    let found = operator
-        .get(&format!("/customers?id={}", pair.zenskar))
-        .await;
     let path = format!("/customers/{}", pair.stripe);
-    assert_eq!(
-        (found.status, found.header("location")),
-        (303, Some(path.as_str()))
-    );
     for page in ["/customers", &path, "/activity"] {
         let shown = operator.page(page).await;
         assert!(
@@ -111,8 +104,6 @@ async fn customers_are_found_and_shown_and_what_they_are_called_is_text() {
             "{page}: {shown}"
         );
     }
-    let missing = operator.page("/customers?id=cus_%22%3E%3Cb%3E").await;
-    assert!(missing.contains("No customer with this id") && !missing.contains("<b>\""));
     let json = operator.json(&path).await;
     assert_eq!(json["row"]["name"], HOSTILE);
 
@@ -164,7 +155,8 @@ async fn viewers_see_no_values_and_decide_nothing() {
             "field=name&take=stripe",
         ),
         ("/plan/apply".to_owned(), "hash=x&count=1&expected=1"),
-        ("/activity/dead/retry".to_owned(), "all=true"),
+        ("/events/dead/retry".to_owned(), "all=true"),
+        ("/events/dead/1/drop".to_owned(), ""),
         ("/integrations/stripe/connect".to_owned(), ""),
         ("/integrations/stripe/manage".to_owned(), "sync=off&seen=x"),
     ] {
@@ -291,7 +283,7 @@ async fn a_dead_letter_is_tried_again() {
     let mut visitor = world.visitor("operator").await;
     assert!(
         visitor
-            .page("/activity/dead")
+            .page("/events/dead")
             .await
             .contains("No dead letters")
     );
@@ -303,19 +295,19 @@ async fn a_dead_letter_is_tried_again() {
     world
         .until_status(|status| status["queues"]["dead"] == 1)
         .await;
-    let page = visitor.page("/activity/dead").await;
+    let page = visitor.page("/events/dead").await;
     assert!(
         page.contains("status 422") && page.contains("Try again"),
         "{page}"
     );
-    let unsaid = visitor.post("/activity/dead/retry", "").await;
+    let unsaid = visitor.post("/events/dead/retry", "").await;
     assert_eq!(unsaid.status, 400, "{unsaid:?}");
-    let retried = visitor.post("/activity/dead/retry", "number=1").await;
-    assert_eq!(retried.header("location"), Some("/activity/dead"));
+    let retried = visitor.post("/events/dead/retry", "number=1").await;
+    assert_eq!(retried.header("location"), Some("/events/dead"));
     world.until_status(|status| status["links"] == 1).await;
     assert!(
         visitor
-            .page("/activity/dead")
+            .page("/events/dead")
             .await
             .contains("No dead letters")
     );
@@ -343,7 +335,10 @@ async fn every_page_has_a_json_twin_and_no_page_is_large() {
         "/plan",
         "/activity",
         "/activity/runs",
-        "/activity/dead",
+        "/events",
+        "/events?type=customer.&state=done",
+        "/events/dead",
+        "/search",
     ] {
         let page = visitor.page(path).await;
         assert!(

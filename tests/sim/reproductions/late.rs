@@ -202,10 +202,10 @@ fn an_event_of_before_its_link_was_made_anew_proves_nothing_when_it_is_replayed(
         let event = events
             .iter()
             .find(|event| event["type"] == "customer.updated");
-        let replay = Command::EventReplay {
+        let replay = Command::Events(EventCommand::Replay {
             id: event.unwrap()["id"].as_str().unwrap().to_owned(),
             who: person(),
-        };
+        });
         engine(&world).command(replay).await.unwrap();
         quiet(&mut world).await;
         assert_eq!(after(&world), "A person's");

@@ -76,7 +76,7 @@ impl Engine {
     ) -> Result<(), CommandError> {
         let mut after: Option<StripeCustomerId> = None;
         loop {
-            let (part, last) = planned(&self.store.read()?, policy, after.as_ref())?;
+            let (part, last) = planned(&self.store.read()?, policy, after.as_ref(), LINKS_STEP)?;
             let Some(last) = last else { return Ok(()) };
             after = Some(last);
             let part: Vec<Planned> = part

@@ -40,7 +40,7 @@ impl Engine {
     ) -> Result<(), CommandError> {
         let mut after = None;
         loop {
-            let (part, last) = planned(&self.store.read()?, policy, after.as_ref())?;
+            let (part, last) = planned(&self.store.read()?, policy, after.as_ref(), LINKS_STEP)?;
             let Some(last) = last else { break };
             after = Some(last);
             part.iter().for_each(|planned| visit(Part::Link(planned)));

@@ -14,7 +14,7 @@ const TIMES: usize = 15;
 /// How long a page may take before the run fails.
 const DEADLINE: Duration = Duration::from_secs(60);
 /// Pages that are the same whatever is in the store.
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 15] = [
     "/",
     "/integrations/stripe",
     "/integrations/stripe/manage",
@@ -26,7 +26,10 @@ const PAGES: [&str; 12] = [
     "/plan",
     "/activity",
     "/activity/runs",
-    "/activity/dead",
+    "/events",
+    "/events?type=invoice.",
+    "/events?state=dead",
+    "/events/dead",
 ];
 
 /// What was found.
