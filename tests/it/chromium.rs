@@ -342,6 +342,43 @@ async fn what_forms_lead_to_holds_to_the_same() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The plan is seen before anything is switched on, by the keyboard alone as by hand.
+#[tokio::test]
+async fn what_would_change_is_seen_before_sync_is_switched_on() {
+    let axe = axe();
+    let world = World::new().await;
+    let pair = world.pairs(3).remove(0);
+    let patch = json!({ "name": "Ann Lee, renamed while sync was off" });
+    world.sandbox.stripe_update_customer(&pair.stripe, &patch);
+    world.configure("[customers]\nsync = \"off\"\n[events]\npoll = \"off\"\n");
+    let _daemon = world.start().await;
+    let (browser, base) = world.signed_in("admin").await;
+    let review = "review?sync=import-only&fields=name&fields=email";
+    let review = format!("{base}/integrations/stripe/manage/{review}");
+    let mut wrong = Vec::new();
+    browser.open(&review).await;
+    browser.says("Nobody has compared both sides yet").await;
+    look(&browser, &axe, "unseen-light", &mut wrong).await;
+    browser.press("See what would change").await;
+    browser.says("Both sides are being compared").await;
+    world
+        .until_status(|status| status["links"] == 3 && status["queues"]["work"] == 0)
+        .await;
+    for scheme in ["light", "dark"] {
+        browser.scheme(scheme).await;
+        browser.open(&review).await;
+        browser.says("None of it is written by saving").await;
+        look(&browser, &axe, &format!("seen-{scheme}"), &mut wrong).await;
+        browser.open(&format!("{base}/plan")).await;
+        browser.says("Ann Lee, renamed while sync was off").await;
+        look(&browser, &axe, &format!("rehearsed-{scheme}"), &mut wrong).await;
+    }
+    browser.open(&review).await;
+    browser.press("Drop the comparison").await;
+    browser.says("What the comparison found is dropped").await;
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 /// Looks at a page, wide and as narrow as a telephone.
 async fn look(browser: &Chromium, axe: &str, name: &str, wrong: &mut Vec<String>) {
     let found = browser

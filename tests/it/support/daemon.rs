@@ -8,6 +8,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
@@ -17,6 +18,22 @@ pub(crate) const WEBHOOK_SECRET: &str = "whsec_for_the_sandbox_alone";
 
 /// How often something awaited is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// A port that is free, of those that the system gives to nobody who asks for any: a connection
+/// that somebody opens does not take it. Each process of tests has twenty of its own.
+fn free_port() -> io::Result<u16> {
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    let of_process = u16::try_from(std::process::id() % 600).unwrap_or(0);
+    let mut tried = 0;
+    loop {
+        let port = 20_000 + of_process * 20 + TAKEN.fetch_add(1, Ordering::SeqCst) % 20;
+        match TcpListener::bind(("127.0.0.1", port)) {
+            Ok(_) => return Ok(port),
+            Err(error) if tried == 20 => return Err(error),
+            Err(_) => tried += 1,
+        }
+    }
+}
 
 /// Where a daemon lives.
 #[derive(Debug)]
@@ -39,8 +56,7 @@ impl Place {
         let place = Self {
             binary: binary.to_owned(),
             directory: directory.to_owned(),
-            // Free a moment ago, and nobody but this machine's own programs competes for it.
-            port: TcpListener::bind("127.0.0.1:0")?.local_addr()?.port(),
+            port: free_port()?,
             remotes,
         };
         let options = zenstripe_sandbox::Options::default();
