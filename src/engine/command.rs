@@ -217,6 +217,8 @@ pub enum Command {
     },
     /// What was done and why, newest first: [`view::Page`] of [`view::HistoryRow`].
     ActivityList {
+        /// What it was done to, such as `customer/cus_1`; else everything.
+        about: Option<String>,
         /// Where the page begins, as the page before said.
         after: Option<String>,
         /// Rows, up to [`ROWS_MAX`].
@@ -360,9 +362,11 @@ impl Engine {
                 json(&self.issue_login(role, &person, &who).await?)
             }
             Command::ConsoleEnd { who } => json(&self.end_sessions(&who).await?),
-            Command::ActivityList { after, limit } => {
-                json(&self.activity(after.as_deref(), rows(limit))?)
-            }
+            Command::ActivityList {
+                about,
+                after,
+                limit,
+            } => json(&self.activity(about.as_deref(), after.as_deref(), rows(limit))?),
             Command::ConfigurationNote { changed, who } => {
                 json(&self.note_configuration(&changed, &who).await?)
             }

@@ -231,6 +231,7 @@ async fn looks(world: &World, stripe: &str) -> Vec<Look> {
         ("customers", "/customers".to_owned()),
         ("nobody", "/customers?which=deleted".to_owned()),
         ("customer", format!("/customers/{stripe}")),
+        ("history", format!("/customers/{stripe}/history")),
         ("unlink", format!("/customers/{stripe}/unlink")),
         ("candidates", format!("/customers/{stripe}/candidates")),
         ("conflicts", "/conflicts".to_owned()),

@@ -98,12 +98,17 @@ impl Engine {
     /// What was done and why, newest first.
     pub(super) fn activity(
         &self,
+        about: Option<&str>,
         after: Option<&str>,
         limit: usize,
     ) -> Result<Page<HistoryRow>, CommandError> {
         let before = after.map(str::parse::<u64>).transpose();
         let before = before.map_err(|error| invalid(&error))?;
-        let page = self.store.read()?.journal(before, limit)?;
+        let read = self.store.read()?;
+        let page = match about {
+            None => read.journal(before, limit)?,
+            Some(subject) => read.journal_of(subject, before, limit)?,
+        };
         let rows = page.entries.into_iter();
         Ok(Page {
             rows: rows.map(|numbered| history_row(numbered.entry)).collect(),

@@ -1,6 +1,6 @@
 //! Logins to the console, and the activity.
 
-use super::{Answer, Doors, PageQuery, answer, bad_query, invalid, rows, shown, viewed, who};
+use super::{Answer, Doors, answer, bad_query, invalid, rows, shown, viewed, who};
 use crate::engine::command::Command;
 use crate::engine::view::ConsoleLogin;
 use crate::http::api::{Actor, Input};
@@ -53,11 +53,24 @@ async fn end(State(doors): State<Doors>, Extension(actor): Extension<Actor>) -> 
     answer(&doors, Command::ConsoleEnd { who }).await
 }
 
+/// What it was done to, such as `customer/cus_1`, and where the page begins.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ActivityQuery {
+    about: Option<String>,
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
 async fn activity(
     State(doors): State<Doors>,
-    query: Result<Query<PageQuery>, QueryRejection>,
+    query: Result<Query<ActivityQuery>, QueryRejection>,
 ) -> Answer {
-    let Query(PageQuery { after, limit }) = query.map_err(bad_query)?;
-    let limit = rows(limit)?;
-    answer(&doors, Command::ActivityList { after, limit }).await
+    let Query(query) = query.map_err(bad_query)?;
+    let order = Command::ActivityList {
+        about: query.about,
+        after: query.after,
+        limit: rows(query.limit)?,
+    };
+    answer(&doors, order).await
 }

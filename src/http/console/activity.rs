@@ -5,7 +5,7 @@ use super::form::Posted;
 use super::mask::for_visitor;
 use super::page::{Here, PageQuery, Shell, Tab, Visit, one_page, see_other, tabs};
 use crate::engine::command::{Command, ROWS_DEFAULT};
-use crate::engine::view::{HistoryRow, Page, RunRow, RunView};
+use crate::engine::view::{CustomerView, HistoryRow, Page, RunRow, RunView};
 use crate::http::commands::{bad_path, bad_query, viewed};
 use crate::http::reply::Failure;
 use askama::Template;
@@ -18,6 +18,7 @@ use axum::routing::get;
 pub(super) fn router() -> Router<Desk> {
     Router::new()
         .route("/activity", get(list))
+        .route("/customers/{id}/history", get(history))
         .route("/activity/runs", get(runs))
         .route("/activity/runs/{run}", get(run))
 }
@@ -36,6 +37,8 @@ struct ActivityPage<'a> {
     tabs: Vec<Tab>,
     page: &'a Page<HistoryRow>,
     is_first: bool,
+    /// The id of the customer whose history it is.
+    of: Option<&'a str>,
 }
 
 impl ActivityPage<'_> {
@@ -56,7 +59,11 @@ async fn list(
     visit: Visit,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Response, Failure> {
-    let order = |after, limit| Command::ActivityList { after, limit };
+    let order = |after, limit| Command::ActivityList {
+        about: None,
+        after,
+        limit,
+    };
     let (mut page, is_first) = one_page::<HistoryRow>(&visit, query, order).await?;
     page.rows = for_visitor(page.rows, &visit.visitor);
     Ok(visit.answer(Here::Activity, &page, |shell| ActivityPage {
@@ -64,6 +71,36 @@ async fn list(
         tabs: tabs(TABS, "/activity"),
         page: &page,
         is_first,
+        of: None,
+    }))
+}
+
+/// All that was done about one customer.
+async fn history(
+    visit: Visit,
+    id: Result<Path<String>, PathRejection>,
+    query: Result<Query<PageQuery>, QueryRejection>,
+) -> Result<Response, Failure> {
+    let Path(id) = id.map_err(bad_path)?;
+    let order = Command::CustomerShow { id: id.clone() };
+    let customer: CustomerView = viewed(&visit.desk.doors, order).await?;
+    let about = match (customer.row.stripe.as_str(), &customer.row.zenskar) {
+        ("", Some(zenskar)) => format!("zenskar/{zenskar}"),
+        (stripe, _) => format!("customer/{stripe}"),
+    };
+    let order = |after, limit| Command::ActivityList {
+        about: Some(about),
+        after,
+        limit,
+    };
+    let (mut page, is_first) = one_page::<HistoryRow>(&visit, query, order).await?;
+    page.rows = for_visitor(page.rows, &visit.visitor);
+    Ok(visit.answer(Here::Customers, &page, |shell| ActivityPage {
+        shell,
+        tabs: Vec::new(),
+        page: &page,
+        is_first,
+        of: Some(&id),
     }))
 }
 

@@ -354,3 +354,42 @@ async fn every_page_has_a_json_twin_and_no_page_is_large() {
     let second = visitor.json(&format!("/customers?after={next}")).await;
     assert_eq!(second["rows"].as_array().unwrap().len(), 10);
 }
+
+#[tokio::test]
+async fn the_whole_history_of_a_customer_is_there_page_by_page() {
+    let (world, pair, _daemon) = in_conflict().await;
+    let mut visitor = world.visitor("operator").await;
+    let id = &pair.stripe;
+    for _ in 0..30 {
+        let unlinked = visitor.post(&format!("/customers/{id}/unlink"), "").await;
+        assert_eq!(unlinked.status, 303);
+        let zenskar = format!("zenskar={}", pair.zenskar);
+        let linked = visitor
+            .post(&format!("/customers/{id}/link"), &zenskar)
+            .await;
+        assert_eq!(linked.status, 303);
+    }
+    let page = visitor.page(&format!("/customers/{id}")).await;
+    assert!(page.contains("All that was done about this customer"));
+    let first = format!("/customers/{id}/history");
+    let seen = visitor.json(&first).await;
+    assert_eq!(seen["rows"].as_array().unwrap().len(), 50);
+    let page = visitor.page(&first).await;
+    let next = seen["next"].as_str().unwrap();
+    let next = format!("{first}?after={next}");
+    assert!(
+        page.contains(&next.replace('=', "&#61;")) || page.contains(&next),
+        "{page}"
+    );
+    let rest = visitor.json(&next).await;
+    let rows = rest["rows"].as_array().unwrap();
+    let about = format!("customer/{id}");
+    assert!(rows.iter().all(|row| row["subject"] == about), "{rest}");
+    let first_act = rows.last().unwrap();
+    assert_eq!(first_act["what"], "customer linked", "{rest}");
+    assert_eq!(first_act["who"], "engine");
+    assert_eq!(
+        visitor.get("/customers/cus_nobody/history").await.status,
+        404
+    );
+}

@@ -61,6 +61,7 @@ pub(super) fn measure(setting: &Setting, daemon: &Daemon, number: u64) -> Outcom
     let paths = paths.chain([
         format!("/customers?after={id}"),
         format!("/customers/{id}"),
+        format!("/customers/{id}/history"),
         format!("/conflicts/{id}"),
     ]);
     let mut slowest = (String::new(), 0.0);
