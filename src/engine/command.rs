@@ -18,12 +18,11 @@ mod status;
 
 pub use conflicts::{Choice, Conflicts};
 pub use events::{EVENTS_SEARCHED, EventCommand, EventFilter, EventState};
-pub use plans::Apply;
+pub use plans::{Apply, Ask};
 
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
 use crate::engine::view;
-use crate::model::link::Side;
 use crate::model::session::Role;
 use crate::model::time::Timestamp;
 use crate::store::{StoreError, WriteError};
@@ -107,18 +106,7 @@ pub enum Command {
         who: String,
     },
     /// What would be written about the differences, if a person confirmed it: [`view::PlanView`].
-    Plan {
-        /// The rules to propose by; else those in force, or where sync is off those rehearsed.
-        under: Option<Box<Policy>>,
-        /// Whose value to take where a field was never seen to agree; else as configured.
-        initial: Option<Side>,
-        /// Whether the whole is added up with the first page, which takes as long as it is large.
-        whole: bool,
-        /// Where the page begins, as the page before said.
-        after: Option<String>,
-        /// Rows, up to [`ROWS_MAX`], and those of the last customer beyond; none with 0.
-        limit: usize,
-    },
+    Plan(Ask),
     /// Compare both sides under rules that are not in force, while sync is off: [`view::Done`].
     Rehearse {
         /// The rules.
@@ -331,16 +319,7 @@ impl Engine {
                 choice,
                 who,
             } => json(&self.resolve_conflict(&id, &field, &choice, &who).await?),
-            Command::Plan {
-                under,
-                initial,
-                whole,
-                after,
-                limit,
-            } => {
-                let page = (after.as_deref(), limit.min(ROWS_MAX));
-                json(&self.plan((under.as_deref(), initial), whole, page).await?)
-            }
+            Command::Plan(ask) => json(&self.plan(&ask).await?),
             Command::Rehearse { policy, who } => json(&self.order_rehearsal(&policy, &who).await?),
             Command::RehearsalEnd { who } => json(&self.drop_rehearsal(&who).await?),
             Command::PlanApply { apply, who } => json(&self.apply_plan(apply, &who).await?),

@@ -2,7 +2,7 @@
 
 use crate::act::Act;
 use crate::run::Run;
-use zenstripe::engine::command::{Apply, Choice, Command};
+use zenstripe::engine::command::{Apply, Ask, Choice, Command};
 use zenstripe::model::customer::{Address, Field, Value};
 use zenstripe::model::difference::{Difference, Held};
 use zenstripe::model::id::StripeCustomerId;
@@ -61,13 +61,13 @@ impl Run {
             1 => Some(Side::Stripe),
             _ => Some(Side::Zenskar),
         };
-        let ask = Command::Plan {
+        let ask = Command::Plan(Ask {
             under: None,
             whole: true,
             initial,
             after: None,
             limit: 1,
-        };
+        });
         let Ok(plan) = self.world.process.engine.command(ask).await else {
             return;
         };

@@ -11,7 +11,7 @@ pub use apply::Apply;
 
 use self::whole::Whole;
 use super::runs::LINKS_STEP;
-use super::{CommandError, invalid, show_time};
+use super::{CommandError, ROWS_MAX, invalid, show_time};
 use crate::engine::Engine;
 use crate::engine::creation::rows::offered;
 use crate::engine::linking::AMBIGUOUS;
@@ -28,6 +28,21 @@ use crate::store::{ReadTx, StoreError};
 use crate::sync::decision::is_waiting;
 use crate::sync::policy::Policy;
 use crate::sync::proposal::{Proposal, propose};
+
+/// Which plan is to be shown, and how much of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ask {
+    /// The rules to propose by; else those in force, or where sync is off those rehearsed.
+    pub under: Option<Box<Policy>>,
+    /// Whose value to take where a field was never seen to agree; else as configured.
+    pub initial: Option<Side>,
+    /// Whether the whole is added up with the first page, which takes as long as it is large.
+    pub whole: bool,
+    /// Where the page begins, as the page before said.
+    pub after: Option<String>,
+    /// Rows, up to [`ROWS_MAX`], and those of the last customer beyond; none with 0.
+    pub limit: usize,
+}
 
 /// One link with what the plan proposes about it.
 struct Planned {
@@ -49,12 +64,9 @@ impl Planned {
 }
 
 impl Engine {
-    pub(super) async fn plan(
-        &self,
-        (under, initial): (Option<&Policy>, Option<Side>),
-        whole: bool,
-        (after, limit): (Option<&str>, usize),
-    ) -> Result<PlanView, CommandError> {
+    pub(super) async fn plan(&self, ask: &Ask) -> Result<PlanView, CommandError> {
+        let (under, initial, after) = (ask.under.as_deref(), ask.initial, ask.after.as_deref());
+        let limit = ask.limit.min(ROWS_MAX);
         let rehearsal = self.rehearsal_view()?;
         let compared = self.compared_by()?.policy.clone();
         if rehearsal.is_none() {
@@ -71,7 +83,7 @@ impl Engine {
             initial: initial.or(policy.initial),
             ..policy.clone()
         };
-        if whole && after.is_none() {
+        if ask.whole && after.is_none() {
             let mut whole = Whole::new(policy.direction);
             let creates = self.settings().creates;
             self.add_up(&policy, creates, |part| whole.add(part))

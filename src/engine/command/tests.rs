@@ -56,13 +56,13 @@ fn apply(bench: &Bench) -> Command {
     Command::PlanApply { apply, who }
 }
 
-const PLAN: Command = Command::Plan {
+const PLAN: Command = Command::Plan(Ask {
     under: None,
     whole: true,
     initial: None,
     after: None,
     limit: 1,
-};
+});
 
 fn undo(run: u64) -> Command {
     let who = WHO.to_owned();

@@ -3,7 +3,7 @@
 use super::{Answer, Doors, PageQuery, answer, bad_path, bad_query, invalid, rows, who};
 use crate::config::edit::CustomersEdit;
 use crate::config::words::Word;
-use crate::engine::command::{Apply, Choice, Command, Conflicts};
+use crate::engine::command::{Apply, Ask, Choice, Command, Conflicts};
 use crate::http::api::{Actor, Input};
 use crate::http::reply::Failure;
 use crate::model::customer::{Address, Value};
@@ -181,13 +181,13 @@ async fn plan(
     let limit = rows(query.limit)?;
     answer(
         &doors,
-        Command::Plan {
+        Command::Plan(Ask {
             under: None,
             initial: query.initial.map(Side::from),
             whole: true,
             after: query.after,
             limit,
-        },
+        }),
     )
     .await
 }

@@ -8,7 +8,7 @@ use super::notice::Notice;
 use super::overview::Figures;
 use super::page::{Visit, see_other};
 use super::sums::{self, Rules, Sum};
-use crate::engine::command::Command;
+use crate::engine::command::{Ask, Command};
 use crate::engine::view::{Done, PlanSummary, PlanView, Rehearsal, Status};
 use crate::http::commands::{Preview, viewed, whole_status};
 use crate::http::reply::Failure;
@@ -65,13 +65,13 @@ impl Outlook {
             under: Some(Box::new(policy.clone())),
             initial: None,
         };
-        let order = Command::Plan {
+        let order = Command::Plan(Ask {
             under: rules.under.clone(),
             initial: None,
             whole: false,
             after: None,
             limit: 0,
-        };
+        });
         let plan: PlanView = viewed(&desk.doors, order).await?;
         let summed = sums::sum(visit, rules).await?;
         let summary = summed.sum().map(Sum::summary);

@@ -8,7 +8,7 @@ use super::overview::sync_words;
 use super::page::{Here, Shell, Visit, see_other};
 use super::sums::{self, Rules, Summed};
 use super::time::grouped;
-use crate::engine::command::{Apply, Command, ROWS_DEFAULT};
+use crate::engine::command::{Apply, Ask, Command, ROWS_DEFAULT};
 use crate::engine::view::{PlanRow, PlanSummary, PlanView, Rehearsal, RunRow};
 use crate::http::commands::{bad_query, viewed};
 use crate::http::reply::{Class, Failure};
@@ -125,13 +125,13 @@ async fn show(
         true => Some(sums::sum(&visit, rules(side)).await?),
         false => None,
     };
-    let order = Command::Plan {
+    let order = Command::Plan(Ask {
         under: None,
         initial: side,
         whole: false,
         after: query.after,
         limit: ROWS_DEFAULT,
-    };
+    });
     let mut view: PlanView = viewed(&visit.desk.doors, order).await?;
     view.rows = for_visitor(view.rows, &visit.visitor);
     if let Some(sum) = summed.as_ref().and_then(Summed::sum) {

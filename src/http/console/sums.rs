@@ -3,7 +3,7 @@
 
 use super::Desk;
 use super::page::Visit;
-use crate::engine::command::Command;
+use crate::engine::command::{Ask, Command};
 use crate::engine::view::{PlanSummary, PlanView};
 use crate::http::commands::viewed;
 use crate::http::reply::Failure;
@@ -23,9 +23,9 @@ const SUMS_MAX: usize = 8;
 /// By which rules a plan is added up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Rules {
-    /// As in [`Command::Plan`].
+    /// As in [`Ask`].
     pub(super) under: Option<Box<Policy>>,
-    /// As in [`Command::Plan`].
+    /// As in [`Ask`].
     pub(super) initial: Option<Side>,
 }
 
@@ -140,13 +140,13 @@ fn begin(desk: &Desk, rules: Rules) -> Job {
     let (done, job) = watch::channel(None);
     let doors = desk.doors.clone();
     desk.doors.actions.spawn(async move {
-        let order = Command::Plan {
+        let order = Command::Plan(Ask {
             under: rules.under,
             initial: rules.initial,
             whole: true,
             after: None,
             limit: 0,
-        };
+        });
         let at = doors.engine.clock.now();
         let view: Result<PlanView, Failure> = viewed(&doors, order).await;
         done.send_replace(Some(view.map(|view| Sum { view, at })));
