@@ -104,7 +104,8 @@ impl WriteTx<'_> {
         Ok(rows.len())
     }
 
-    fn prune<T: Record>(
+    /// Removes the rows of a small table of which `may_go` says so; says how many.
+    pub(super) fn prune<T: Record>(
         &mut self,
         table: Table,
         may_go: impl Fn(&T) -> bool,
