@@ -30,6 +30,7 @@ pub mod run;
 pub mod scan;
 pub mod settings;
 pub mod status;
+pub mod token;
 pub mod watch;
 
 use crate::cli::args::{Args, Command};
@@ -92,6 +93,9 @@ fn dispatch(args: &Args, env: &Environment, out: &Out) -> Outcome {
         Command::Connect => ask(args, async |client| connect::connect(&client, out).await),
         Command::Console(console) => ask(args, async |client| {
             console::console(&client, console, out).await
+        }),
+        Command::Token(command) => ask(args, async |client| {
+            token::token(&client, command, out).await
         }),
         Command::Disconnect(disconnect) => ask(args, async |client| {
             connect::disconnect(&client, *disconnect, out).await

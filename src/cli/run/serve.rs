@@ -5,7 +5,7 @@ use super::state::State;
 use crate::clock::Random;
 use crate::config::{Config, Mode};
 use crate::engine::Engine;
-use crate::http::api::{self, Tokens};
+use crate::http::api::{self, Bearers};
 use crate::http::commands::{self, Daemon};
 use crate::http::connect;
 use crate::http::console::{self, Desk};
@@ -21,6 +21,8 @@ use crate::model::event::{ZENSKAR_DELETED, ZENSKAR_UPDATED};
 use crate::sync::subject::{DEAUTHORISED, EVENT_TYPES};
 use crate::telemetry::metrics::Metrics;
 use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{self, Next};
 use http::uri::Authority;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -93,12 +95,14 @@ impl Listeners {
         let hosts = Hosts::new(watch::channel(own).1);
         let ids = RequestIds::new(Arc::new(Random::from_os()));
         let desk = Desk::new(commands.clone(), stop.clone());
-        let pages = console::router(&desk, local, hosts, ids.clone());
+        let api = shell(doors, commands);
+        let pages = console::router(&desk, local.merge(api.clone()), hosts, ids.clone());
         // Monitors ask by whatever name they have.
         let console = health.clone().router().merge(pages);
         spawn(tasks, self.console, console, stop);
-        let commands = shell(commands, ids).merge(health.router());
-        spawn(tasks, self.socket, commands, stop);
+        let named = move |request: Request, next: Next| ids.clone().name(request, next);
+        let commands = api.layer(middleware::from_fn(named));
+        spawn(tasks, self.socket, commands.merge(health.router()), stop);
         let stop = stop.clone();
         tasks.spawn(async move {
             stop.cancelled().await;
@@ -152,10 +156,10 @@ fn webhooks(doors: &Doors<'_>, rest: Router) -> Public {
     }
 }
 
-/// The commands, for whoever the socket lets in. There are no tokens in this version.
-fn shell(commands: commands::Doors, ids: RequestIds) -> Router {
-    let tokens: Tokens = Arc::new(|_token: &str| None);
-    api::shell(commands::router(commands), tokens, ids)
+/// The commands, for whoever the socket lets in or a token does.
+fn shell(doors: &Doors<'_>, commands: commands::Doors) -> Router {
+    let bearers = Bearers::of(doors.engine, &commands.actions);
+    api::shell(commands::router(commands), bearers)
 }
 
 fn health(doors: &Doors<'_>) -> Health {

@@ -10,6 +10,7 @@ use super::Desk;
 use super::guard::came_by_a_link;
 use super::page::{self, accepts_json};
 use crate::engine::secret::{NoRandomness, digest, draw, hex};
+use crate::http::mask::Looks;
 use crate::http::reply::{Class, Failure};
 use crate::model::journal::Entry;
 use crate::model::session::{Digest, Role, Session};
@@ -38,6 +39,12 @@ pub(super) struct Visitor {
     pub(super) key: Digest,
     /// What forms of this session carry. It follows from the secret, which no page holds.
     pub(super) form_key: String,
+}
+
+impl Looks for Visitor {
+    fn role(&self) -> Role {
+        self.role
+    }
 }
 
 /// Why there is no session.
