@@ -19,6 +19,7 @@ mod people;
 mod routes;
 mod who;
 
+pub(in crate::http) use access::{make_token, role};
 pub use routes::Route;
 
 use crate::clock::BoxFuture;

@@ -17,6 +17,7 @@
 //!
 //! Not here: what an action does (`engine::command`).
 
+mod access;
 mod activity;
 mod assets;
 mod conflicts;
@@ -192,6 +193,7 @@ fn admins() -> Router<Desk> {
     integration::orders()
         .merge(manage::orders())
         .merge(outlook::orders())
+        .merge(access::router())
 }
 
 /// Routes that take a role.

@@ -238,6 +238,7 @@ async fn looks(world: &World, stripe: &str) -> Vec<Look> {
         ("conflict", format!("/conflicts/{stripe}")),
         ("plan", "/plan".to_owned()),
         ("activity", "/activity".to_owned()),
+        ("access", "/access".to_owned()),
         ("runs", "/activity/runs".to_owned()),
         ("events", "/events".to_owned()),
         ("no-events", "/events?type=invoice.&state=dead".to_owned()),
