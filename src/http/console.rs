@@ -40,6 +40,8 @@ mod session;
 mod sums;
 mod time;
 
+pub use session::Cookies;
+
 use crate::http::commands::Doors;
 use crate::http::host::Hosts;
 use crate::http::mask;
@@ -72,7 +74,7 @@ pub struct Desk(Arc<Shared>);
 pub struct Shared {
     doors: Doors,
     assets: Assets,
-    cookie: String,
+    cookies: Cookies,
     notices: Notices,
     tries: Tries,
     live: Live,
@@ -98,12 +100,11 @@ impl std::ops::Deref for Desk {
 impl Desk {
     /// The pages in front of `doors`; their streams end with `stop`.
     #[must_use]
-    pub fn new(doors: Doors, stop: CancellationToken) -> Self {
-        let cookie = session::cookie_name(&doors.daemon.console_url());
+    pub fn new(doors: Doors, cookies: Cookies, stop: CancellationToken) -> Self {
         Self(Arc::new(Shared {
             doors,
             assets: Assets::new(),
-            cookie,
+            cookies,
             notices: Notices::default(),
             tries: Tries::default(),
             live: Live::default(),

@@ -1,5 +1,6 @@
 //! What each listener serves.
 
+use super::names;
 use super::open::Listeners;
 use super::state::State;
 use crate::clock::Random;
@@ -23,7 +24,6 @@ use crate::telemetry::metrics::Metrics;
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{self, Next};
-use http::uri::Authority;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -60,6 +60,7 @@ pub(super) struct Doors<'a> {
     pub(super) acceptance: watch::Receiver<Acceptance>,
     pub(super) zenskar_acceptance: watch::Receiver<ZenskarAcceptance>,
     pub(super) pages: Pages,
+    pub(super) hosts: Hosts,
 }
 
 impl Listeners {
@@ -71,8 +72,8 @@ impl Listeners {
         stop: &CancellationToken,
     ) {
         let health = health(doors);
-        let console = self.console_url().unwrap_or_default();
-        let card = format!("{console}/integrations/stripe");
+        let address = self.console_address();
+        let card = format!("{}/integrations/stripe", doors.state.console_url());
         let pages = || connect::router(Arc::clone(doors.engine), &card);
         let actions = TaskTracker::new();
         let daemon: Arc<dyn Daemon> = Arc::<State>::clone(doors.state);
@@ -89,14 +90,16 @@ impl Listeners {
         if let Some(listener) = self.public {
             spawn(tasks, listener, webhooks(doors, public), stop);
         }
-        // A name of another site's that leads here is not ours.
-        let own = console.trim_start_matches("http://").parse::<Authority>();
-        let own = own.into_iter().map(|own| own.host().to_owned()).collect();
-        let hosts = Hosts::new(watch::channel(own).1);
         let ids = RequestIds::new(Arc::new(Random::from_os()));
-        let desk = Desk::new(commands.clone(), stop.clone());
+        let cookies = names::cookies(address, &doors.state.effective().listen);
+        let desk = Desk::new(commands.clone(), cookies, stop.clone());
         let api = shell(doors, commands);
-        let pages = console::router(&desk, local.merge(api.clone()), hosts, ids.clone());
+        let pages = console::router(
+            &desk,
+            local.merge(api.clone()),
+            doors.hosts.clone(),
+            ids.clone(),
+        );
         // Monitors ask by whatever name they have.
         let console = health.clone().router().merge(pages);
         spawn(tasks, self.console, console, stop);
