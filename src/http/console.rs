@@ -7,6 +7,7 @@
 //! # Invariants
 //!
 //! - Nothing but the login, its assets and the way back from Stripe is answered without a session.
+//!   `/api/v1` is on the same listener, behind a door of its own ([`crate::http::api`]).
 //! - Nothing changes by GET. What changes something came from a page of ours, in a browser that says
 //!   so (`Sec-Fetch-Site`, else `Origin`), with the session's own form key, from somebody whose role
 //!   allows it ([`guard`], [`session`], [`form`]).

@@ -51,9 +51,9 @@ impl AccessPage<'_> {
     fn roles(&self) -> [(&'static str, &'static str); 3] {
         Role::ALL.map(|role| {
             let words = match role {
-                Role::Viewer => "Viewer: reads, without the values that customers hold",
-                Role::Operator => "Operator: decides about customers and events",
-                Role::Admin => "Admin: connects, configures and lets others in",
+                Role::Viewer => "Viewer: reads, and sees no values",
+                Role::Operator => "Operator: decides about customers",
+                Role::Admin => "Admin: connects and configures",
             };
             (role.as_str(), words)
         })
