@@ -4,7 +4,8 @@
 //! # Invariants
 //!
 //! - Printing and the environment are here and nowhere else.
-//! - A secret is never an argument and never printed, but for what lets a browser in once.
+//! - A secret is never an argument and never printed, but for what lets somebody in and was made just
+//!   then.
 //! - Every action is the daemon's: commands are doors to its `/api/v1`, but for those that need no
 //!   daemon (`run`, `init`, `check`, `doctor`, `version`).
 

@@ -33,8 +33,8 @@ impl Token {
     }
 }
 
-/// `name` as a token's name, if it can be one: letters, digits, `-`, `_` and `.`, and not digits
-/// alone, so that it is never taken for a number.
+/// `name` as a token's name, if it can be one: letters, digits, `-`, `_` and `.`, beginning with one of
+/// the first two, and not digits alone, so that it is never taken for a number.
 #[must_use]
 pub fn name(name: &str) -> Option<String> {
     let name = name.trim();
@@ -42,8 +42,9 @@ pub fn name(name: &str) -> Option<String> {
     let is_plain = name
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    let begins = name.starts_with(|first: char| first.is_ascii_alphanumeric());
     let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
-    (fits && is_plain && !is_number).then(|| name.to_owned())
+    (fits && is_plain && begins && !is_number).then(|| name.to_owned())
 }
 
 #[cfg(test)]
@@ -57,7 +58,16 @@ mod tests {
             name("nightly-2.report_x").as_deref(),
             Some("nightly-2.report_x")
         );
-        for bad in ["", "12", "a b", "a/b", "ä", &"x".repeat(NAME_BYTES_MAX + 1)] {
+        for bad in [
+            "",
+            "12",
+            "..",
+            "-a",
+            "a b",
+            "a/b",
+            "ä",
+            &"x".repeat(NAME_BYTES_MAX + 1),
+        ] {
             assert_eq!(name(bad), None, "{bad:?}");
         }
     }

@@ -195,7 +195,7 @@ async fn tokens_are_made_listed_and_revoked() {
     error: a token is called ci already
     hint: revoke it first, or take another name
     exit 1
-    error: "12" cannot be a token's name: expected letters, digits, "-", "_" and ".", at most 40, and not digits alone
+    error: "12" cannot be a token's name: expected letters, digits, "-", "_" and ".", at most 40, beginning with a letter or digit, and not digits alone
     exit 2
     error: invalid value 'never' for '--ttl <SPAN>': expected a span such as 12h or 90d, at most 366d: every token ends
 

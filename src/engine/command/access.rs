@@ -259,8 +259,8 @@ pub fn session_id(key: &Digest) -> String {
 
 fn bad_name(name: &str) -> CommandError {
     CommandError::Invalid(format!(
-        "{name:?} cannot be a token's name: expected letters, digits, \"-\", \"_\" and \".\", at most {}, and not \
-         digits alone",
+        "{name:?} cannot be a token's name: expected letters, digits, \"-\", \"_\" and \".\", at most {}, \
+         beginning with a letter or digit, and not digits alone",
         token::NAME_BYTES_MAX
     ))
 }
