@@ -4,7 +4,8 @@
 //! # Invariants
 //!
 //! - Printing and the environment are here and nowhere else.
-//! - A secret is never an argument and never printed, but for what lets a browser in once.
+//! - A secret is never an argument and never printed, but for what lets somebody in and was made just
+//!   then.
 //! - Every action is the daemon's: commands are doors to its `/api/v1`, but for those that need no
 //!   daemon (`run`, `init`, `check`, `doctor`, `version`).
 
@@ -30,6 +31,7 @@ pub mod run;
 pub mod scan;
 pub mod settings;
 pub mod status;
+pub mod token;
 pub mod watch;
 
 use crate::cli::args::{Args, Command};
@@ -92,6 +94,9 @@ fn dispatch(args: &Args, env: &Environment, out: &Out) -> Outcome {
         Command::Connect => ask(args, async |client| connect::connect(&client, out).await),
         Command::Console(console) => ask(args, async |client| {
             console::console(&client, console, out).await
+        }),
+        Command::Token(command) => ask(args, async |client| {
+            token::token(&client, command, out).await
         }),
         Command::Disconnect(disconnect) => ask(args, async |client| {
             connect::disconnect(&client, *disconnect, out).await

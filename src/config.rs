@@ -30,7 +30,9 @@ pub use diff::{Change, changes, with_restart_settings_of};
 pub use load::{LoadError, Loaded, Origin, load};
 pub use problem::Problems;
 pub use secret::{Secret, SecretRef};
-pub use text::{BaseUrl, CurrencyCode, CustomDataKey, MetadataField, MetadataKey, TimeZoneName};
+pub use text::{
+    BaseUrl, CurrencyCode, CustomDataKey, HostName, MetadataField, MetadataKey, TimeZoneName,
+};
 pub use words::{
     Apply, AutoCharge, Consolidation, Create, DefaultMethod, Field, Initial, Mode, NativeStripe,
     OrganisationKind, Overpaid, Owner, PaymentMethodMirror, Reopen, SyncDirection, Winner,
@@ -173,9 +175,14 @@ pub struct Listen {
     pub public_url: Option<BaseUrl>,
     /// Console, API, metrics and health. Default `127.0.0.1:9481`.
     pub console: SocketAddr,
+    /// Names by which the console is reached besides the loopback's and its address. Default none.
+    pub console_names: Vec<HostName>,
+    /// Whether a proxy in front of the console speaks TLS. Default no.
+    pub console_behind_proxy: bool,
     /// The Unix socket of the command line. Default `/run/zenstripe/zenstripe.sock`.
     pub socket: PathBuf,
-    /// Serve TLS ourselves. Default unset: plain HTTP, for a proxy in front.
+    /// Serve TLS ourselves: on the public listener, and on a console that is not for this machine
+    /// alone. Default unset: plain HTTP, for a proxy in front.
     pub tls: Option<Tls>,
 }
 
@@ -186,9 +193,19 @@ impl Default for Listen {
             public: Some(SocketAddr::new(loopback, 9480)),
             public_url: None,
             console: SocketAddr::new(loopback, 9481),
+            console_names: Vec::new(),
+            console_behind_proxy: false,
             socket: PathBuf::from("/run/zenstripe/zenstripe.sock"),
             tls: None,
         }
+    }
+}
+
+impl Listen {
+    /// Whether the console is for this machine alone.
+    #[must_use]
+    pub const fn console_is_local(&self) -> bool {
+        self.console.ip().to_canonical().is_loopback()
     }
 }
 

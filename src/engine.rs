@@ -42,6 +42,7 @@ pub mod settings;
 pub mod site;
 #[cfg(test)]
 mod testing;
+pub mod tokens;
 mod unlinked;
 pub mod view;
 

@@ -18,8 +18,10 @@ pub mod console;
 pub mod health;
 pub mod host;
 pub mod listener;
+mod mask;
 pub mod public;
 pub mod reply;
+mod tries;
 pub mod webhook;
 
 #[cfg(test)]

@@ -50,6 +50,8 @@
 //! - **grant**: what the account's owner allowed a platform over OAuth.
 //! - **flow**: one browser's way through OAuth, from its ticket to what came of it.
 //! - **login**: that somebody may sign in to the console, once. **session**: that somebody did.
+//! - **token**: what lets in whoever has it: a program at the API, until it ends; a person at the login,
+//!   once. **role**: what may then be done.
 //! - **endpoint**: where Stripe delivers webhooks to; ours carries our installation's id.
 //!
 //! # Invariants
@@ -76,6 +78,9 @@
 //!   store is bound to never changes ([`engine::connect`], [`sync::connect`]).
 //! - The console answers nothing without a session, and changes nothing but by a form of its own that
 //!   a person with the role for it sent ([`http::console`]).
+//! - The API answers a process that the socket let in, and whoever holds a token with the role that
+//!   the route takes; never a cookie, and never on the public listener ([`http::api`],
+//!   [`http::commands`]).
 //! - Only webhook endpoints with our installation's id are changed ([`sync::endpoint`]).
 //! - One process, one writer, one named transaction a step ([`store`]). A remote's failure is a
 //!   state; a failure of the store ends the process.
@@ -130,6 +135,9 @@
 //! 2. A page is a view of [`engine::command`] in a frame, or the view itself to whoever asks for JSON.
 //! 3. A form is let through if it came from a page of this session and its sender has the role. It is
 //!    a command, with that person's name; what came of it is told on the page that is shown next.
+//!
+//! A program asks for the same views, and gives the same commands, with a token at `/api/v1`: of that
+//! the store keeps a digest, too, and the activity has its name.
 //!
 //! Killed anywhere, the process opens the store and finds: events that were acknowledged, work
 //! that was not taken off, intents with their attempts. An intent with an attempt and no outcome

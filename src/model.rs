@@ -26,4 +26,5 @@ pub mod pair;
 pub mod run;
 pub mod session;
 pub mod time;
+pub mod token;
 pub mod work;

@@ -40,6 +40,7 @@ mod seal;
 mod secrets;
 mod sessions;
 mod tables;
+mod tokens;
 mod tx;
 mod work;
 mod writer;

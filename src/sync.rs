@@ -33,3 +33,4 @@ pub mod rehearsal;
 pub mod sending;
 pub mod session;
 pub mod subject;
+pub mod token;

@@ -8,6 +8,9 @@ use std::time::Duration;
 /// Where the configuration is unless told otherwise.
 pub const CONFIG: &str = "/etc/zenstripe/zenstripe.toml";
 
+/// Seconds in a day.
+const DAY_SECONDS: u64 = 86_400;
+
 /// What was typed.
 #[derive(Clone, Debug, Parser)]
 #[command(
@@ -66,6 +69,9 @@ pub enum Command {
     Doctor,
     /// Show an address that signs one person in to the console, once
     Console(Console),
+    /// Tokens, with which programs use the API over HTTP
+    #[command(subcommand)]
+    Token(Token),
     /// Connect a Stripe account by OAuth: shows an address for the browser, and waits
     Connect,
     /// Disconnect the Stripe account that was connected by OAuth; nothing is lost
@@ -115,12 +121,43 @@ pub struct Console {
     /// Who it is, as the activity is to name them [default: you]
     #[arg(long = "for", value_name = "NAME")]
     pub person: Option<String>,
-    /// Sign everybody out instead, and make useless what would let somebody in
+    /// List instead who is signed in
     #[arg(long, conflicts_with_all = ["role", "person"])]
+    pub sessions: bool,
+    /// Sign one person out instead, by the id that --sessions shows
+    #[arg(long, value_name = "ID", conflicts_with_all = ["role", "person", "sessions"])]
+    pub sign_out: Option<String>,
+    /// Sign everybody out instead, and make useless what would let somebody in; tokens stay
+    #[arg(long, conflicts_with_all = ["role", "person", "sessions", "sign_out"])]
     pub sign_out_everybody: bool,
 }
 
-/// What a person may do.
+/// `token …`
+#[derive(Clone, Debug, Subcommand)]
+pub enum Token {
+    /// Make a token and show it, once
+    Create {
+        /// What may be done with it
+        #[arg(long, value_name = "ROLE")]
+        role: RoleName,
+        /// How long it works, such as 12h or 90d; at most 366d, for one that never ends is forgotten
+        #[arg(long, value_name = "SPAN", default_value = "90d", value_parser = lifetime)]
+        ttl: Duration,
+        /// Its name, by which the activity knows it [default: one with its number]
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+    },
+    /// List tokens, with when each was last used
+    List,
+    /// Make a token useless
+    Revoke {
+        /// Its name or its number
+        #[arg(value_name = "NAME_OR_ID")]
+        token: String,
+    },
+}
+
+/// What a person or a program may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum RoleName {
     /// Look, without the values that customers hold
@@ -411,6 +448,20 @@ fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(span).map_err(|_| "expected a span that is not negative".to_owned())
 }
 
+/// How long a token works. A day has 24 hours.
+fn lifetime(text: &str) -> Result<Duration, String> {
+    let most = crate::sync::token::LIFETIME_MAX;
+    let wrong = || {
+        let days = most.as_secs().div_euclid(DAY_SECONDS);
+        format!("expected a span such as 12h or 90d, at most {days}d: every token ends")
+    };
+    let span: jiff::Span = text.parse().map_err(|_| wrong())?;
+    let span = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours());
+    let span = span.ok().and_then(|span| Duration::try_from(span).ok());
+    let lasts = |span: &Duration| span.as_secs() > 0 && *span <= most;
+    span.filter(lasts).ok_or_else(wrong)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -428,6 +479,23 @@ mod tests {
         assert!(parse(&["drop", "--all"]).is_ok());
         assert!(parse(&["retry"]).is_err());
         assert!(parse(&["retry", "--all", "3"]).is_err());
+    }
+
+    #[test]
+    fn a_token_ends() {
+        for (text, days) in [
+            ("90d", Some(90)),
+            ("1w", Some(7)),
+            ("48h", Some(2)),
+            ("366d", Some(366)),
+        ] {
+            let span = lifetime(text).ok().map(|span| span.as_secs() / DAY_SECONDS);
+            assert_eq!(span, days, "{text}");
+        }
+        for bad in ["never", "0s", "-1d", "367d", "1y", ""] {
+            let why = lifetime(bad).unwrap_err();
+            assert!(why.contains("every token ends"), "{bad}: {why}");
+        }
     }
 
     #[test]

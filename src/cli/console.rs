@@ -2,28 +2,33 @@
 
 use crate::cli::args::Console;
 use crate::cli::client::Client;
+use crate::cli::customers::done;
 use crate::cli::error::{Exit, Outcome};
 use crate::cli::out::{Out, Tone};
-use crate::engine::view::{ConsoleLogin, Done};
+use crate::engine::view::{ConsoleLogin, Page, SessionRow};
 use crate::model::session::Role;
+use crate::remote::text::path_segment;
 use http::Method;
 use serde_json::json;
 
-/// Shows the address to open, or signs everybody out.
+/// Where sessions are.
+const SESSIONS: &str = "/console/sessions";
+
+/// Shows the address to open, lists who is signed in, or signs out.
 ///
 /// # Errors
 ///
 /// The daemon does not run, or refuses.
 pub async fn console(client: &Client, console: &Console, out: &Out) -> Outcome {
     if console.sign_out_everybody {
-        let done: Done = client
-            .act(Method::DELETE, "/console/sessions", None)
-            .await?;
-        if out.is_json() {
-            out.json(&done);
-        } else {
-            out.line(&done.message);
-        }
+        return done(client, Method::DELETE, SESSIONS, None, out).await;
+    }
+    if let Some(id) = &console.sign_out {
+        let path = format!("{SESSIONS}/{}", path_segment(id));
+        return done(client, Method::DELETE, &path, None, out).await;
+    }
+    if console.sessions {
+        list(&client.get(SESSIONS).await?, out);
         return Ok(Exit::Ok);
     }
     let body = json!({ "role": Role::from(console.role).as_str(), "for": console.person });
@@ -44,6 +49,24 @@ pub async fn console(client: &Client, console: &Console, out: &Out) -> Outcome {
     out.line("`listen.console` says otherwise; from elsewhere, with that address afterwards:");
     out.line(&format!("  ssh -L {} HOST", tunnel(&login.url)));
     Ok(Exit::Ok)
+}
+
+fn list(page: &Page<SessionRow>, out: &Out) {
+    if out.is_json() {
+        out.json(page);
+        return;
+    }
+    let rows = page.rows.iter().map(|row| {
+        vec![
+            row.id.clone(),
+            row.who.clone(),
+            row.role.clone(),
+            out.ago(&row.began_at),
+            out.ago(&row.seen_at),
+        ]
+    });
+    let columns = ["ID", "WHO", "ROLE", "SINCE", "LAST SEEN"];
+    out.table(&columns, rows.collect(), "nobody is signed in");
 }
 
 /// What `ssh -L` takes to make the console's own address work on another machine.

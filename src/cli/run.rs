@@ -13,6 +13,7 @@ mod accepting;
 mod account;
 mod manage;
 mod metered;
+mod names;
 mod open;
 mod reload;
 mod sample;
@@ -43,6 +44,7 @@ use crate::telemetry::metrics::Metrics;
 use accepting::Accepting;
 use account::Verdict;
 use metered::Metered;
+use names::Names;
 use open::Listeners;
 use reload::Reloader;
 use serve::Pages;
@@ -123,6 +125,7 @@ struct Parts {
     accepting: Arc<Accepting>,
     acceptance: watch::Receiver<Acceptance>,
     zenskar_acceptance: watch::Receiver<ZenskarAcceptance>,
+    names: Arc<Names>,
     reloader: Reloader,
     watcher: Watcher,
     manager: Manager,
@@ -147,6 +150,7 @@ async fn daemon(start: Start<'_>) -> Outcome {
         acceptance: parts.acceptance,
         zenskar_acceptance: parts.zenskar_acceptance,
         pages: Pages::of(&state.effective()),
+        hosts: parts.names.hosts(),
     };
     parts.listeners.serve(&mut tasks, &doors, &stop);
     drop(doors);
@@ -221,8 +225,7 @@ async fn join_around(start: Start<'_>, (store, writer): (Store, Writer)) -> Outc
     let listeners = Listeners::bind(&config, &prepared, &metrics).await?;
     seal::prove(&sealer, &key, (&store, &writer), file).await?;
     let site = open::site(&config, &prepared, sealer, &listeners, &transport);
-    let console_url = listeners.console_url().unwrap_or_default();
-    let addresses = (listeners.addresses(), console_url);
+    let addresses = (listeners.addresses(), listeners.console_address());
     let state = State::new(&loaded, &prepared, addresses, path);
     let state = Arc::new(state);
     let watcher = Watcher::new(path, loaded.fingerprint, state.asked())
@@ -231,6 +234,7 @@ async fn join_around(start: Start<'_>, (store, writer): (Store, Writer)) -> Outc
     let engine = Engine::new((store, writer), stripe, zenskar, clock, settings).at(site);
     take_up(&engine, path).await?;
     let engine = Arc::new(engine);
+    let names = Arc::new(Names::new(listeners.console_address(), &config));
     let (accepting, acceptance) = Accepting::new(&engine, &prepared);
     let (zenskar_in, zenskar_acceptance) = watch::channel(open::zenskar_acceptance(&prepared));
     let manager = Manager::default();
@@ -245,6 +249,7 @@ async fn join_around(start: Start<'_>, (store, writer): (Store, Writer)) -> Outc
         transport,
         certificate: listeners.certificate(),
         manager: manager.clone(),
+        names: Arc::clone(&names),
     };
     Ok(Parts {
         engine,
@@ -257,6 +262,7 @@ async fn join_around(start: Start<'_>, (store, writer): (Store, Writer)) -> Outc
         accepting,
         acceptance,
         zenskar_acceptance,
+        names,
         reloader,
         watcher,
         manager,

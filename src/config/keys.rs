@@ -144,6 +144,8 @@ keys! {
     "listen.public" NeedsRestart listen.public;
     "listen.public_url" NeedsRestart listen.public_url;
     "listen.console" NeedsRestart listen.console;
+    "listen.console_names" Reloadable listen.console_names;
+    "listen.console_behind_proxy" NeedsRestart listen.console_behind_proxy;
     "listen.socket" NeedsRestart listen.socket;
     "listen.tls" NeedsRestart listen.tls;
     "store.path" NeedsRestart store.path;

@@ -5,6 +5,7 @@
 
 use crate::model::pair;
 use std::fmt;
+use std::net::Ipv6Addr;
 
 /// An absolute `http` or `https` address without query, fragment or user, and without a final
 /// slash: something to append a path to.
@@ -68,6 +69,38 @@ impl BaseUrl {
 impl fmt::Display for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// The name of a host, or its address, without a port; in lower case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostName(String);
+
+/// Longest name that the domain name system has.
+const HOST_BYTES_MAX: usize = 253;
+
+impl HostName {
+    /// Reads a name.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let inner = text
+            .strip_prefix('[')
+            .and_then(|text| text.strip_suffix(']'));
+        let is_address = inner.is_some_and(|inner| inner.parse::<Ipv6Addr>().is_ok());
+        let in_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        let is_part = |part: &str| (1..=63).contains(&part.len()) && part.bytes().all(in_part);
+        let is_name = text.len() <= HOST_BYTES_MAX && text.split('.').all(is_part);
+        if !is_address && !is_name {
+            return Err("is no name of a host".to_owned());
+        }
+        Ok(Self(text.to_ascii_lowercase()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -212,6 +245,28 @@ mod tests {
         }
         assert!(BaseUrl::parse("https://").is_err());
         assert!(BaseUrl::parse("https://a b").is_err());
+    }
+
+    #[test]
+    fn a_host_has_a_name_and_nothing_else() {
+        for good in ["zenstripe.corp.example", "console", "10.0.0.5", "[fd00::5]"] {
+            assert_eq!(HostName::parse(good).unwrap().as_str(), good);
+        }
+        assert_eq!(HostName::parse("Z.Corp").unwrap().as_str(), "z.corp");
+        for bad in [
+            "",
+            "a:1",
+            "https://a",
+            "*.corp",
+            "a..b",
+            "a.",
+            "me@a",
+            "fd00::5",
+            "a/b",
+            "ä",
+        ] {
+            assert!(HostName::parse(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -259,6 +259,17 @@ fn listen(judge: &mut Judge<'_>, config: &Config) {
         "expected two different addresses",
     );
     judge.refuse_if(
+        !listen.console_is_local() && listen.tls.is_none() && !listen.console_behind_proxy,
+        &[
+            "listen.console",
+            "listen.tls",
+            "listen.console_behind_proxy",
+        ],
+        "`listen.console` can be reached from other machines, and is not encrypted",
+        "expected 127.0.0.1 or [::1]; else set `listen.tls`, or `listen.console_behind_proxy = true` \
+         with a proxy in front that speaks TLS",
+    );
+    judge.refuse_if(
         listen.socket.as_os_str().as_bytes().len() > SOCKET_PATH_BYTES_MAX,
         &["listen.socket"],
         "`listen.socket` is too long",

@@ -13,7 +13,7 @@ use toml::de::DeValue;
 
 use super::problem::{looks_like_a_secret, quoted};
 use super::words::Word;
-use super::{BaseUrl, CustomDataKey, Poll, SecretRef, TimeZoneName};
+use super::{BaseUrl, CustomDataKey, HostName, Poll, SecretRef, TimeZoneName};
 
 mod table;
 
@@ -280,6 +280,7 @@ macro_rules! shaped_text {
 
 shaped_text! {
     BaseUrl: "an address such as \"https://example.com\"";
+    HostName: "a name without scheme and port such as \"zenstripe.corp.example\"";
     TimeZoneName: "the name of a time zone such as \"Europe/Berlin\"";
 }
 

@@ -1,6 +1,7 @@
 //! Every action of a person, one variant each. Pages, the API and the command line are thin doors
 //! to [`Engine::command`].
 
+mod access;
 mod candidates;
 mod conflicts;
 mod connection;
@@ -16,6 +17,7 @@ mod runs;
 mod search;
 mod status;
 
+pub use access::{Access, session_id};
 pub use conflicts::{Choice, Conflicts};
 pub use events::{EVENTS_SEARCHED, EventCommand, EventFilter, EventState};
 pub use plans::{Apply, Ask};
@@ -23,7 +25,6 @@ pub use plans::{Apply, Ask};
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
 use crate::engine::view;
-use crate::model::session::Role;
 use crate::model::time::Timestamp;
 use crate::store::{StoreError, WriteError};
 use crate::sync::policy::Policy;
@@ -189,20 +190,8 @@ pub enum Command {
         /// Who says so.
         who: String,
     },
-    /// Let a person sign in to the console, once: [`view::ConsoleLogin`].
-    ConsoleLogin {
-        /// What they may do.
-        role: Role,
-        /// Who they are.
-        person: String,
-        /// Who says so.
-        who: String,
-    },
-    /// Sign everybody out of the console: [`view::Done`].
-    ConsoleEnd {
-        /// Who says so.
-        who: String,
-    },
+    /// Who gets in, and by what: as [`Access`] says.
+    Access(Access),
     /// What was done and why, newest first: [`view::Page`] of [`view::HistoryRow`].
     ActivityList {
         /// What it was done to, such as `customer/cus_1`; else everything.
@@ -337,10 +326,7 @@ impl Engine {
             Command::Connect { who } => json(&self.begin_connecting(&who)?),
             Command::ConnectShow { flow } => json(&self.connect_standing(flow)?),
             Command::Disconnect { abandon, who } => json(&self.disconnect(abandon, &who).await?),
-            Command::ConsoleLogin { role, person, who } => {
-                json(&self.issue_login(role, &person, &who).await?)
-            }
-            Command::ConsoleEnd { who } => json(&self.end_sessions(&who).await?),
+            Command::Access(access) => self.access(access).await,
             Command::ActivityList {
                 about,
                 after,

@@ -3,7 +3,7 @@
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
 use crate::engine::poller::READS_DAYS;
-use crate::sync::session;
+use crate::sync::{session, token};
 use std::time::Duration;
 
 /// How long event ids are kept at least. Stripe lets an operator send an event again for 30 days.
@@ -54,6 +54,7 @@ impl Engine {
                 let runs = tx.prune_runs(payloads_before, SWEEP_MAX)?;
                 tx.prune_logins(|login| session::is_spent(login, now))?;
                 tx.prune_sessions(|session| session::is_over(session, now))?;
+                tx.prune_tokens(|token| token::is_over(token, now))?;
                 Ok(entries.saturating_add(days).saturating_add(runs))
             })
             .await?;

@@ -2,10 +2,12 @@
 //!
 //! Fields are added, never renamed or removed: scripts rely on them. Instants are RFC 3339 in UTC.
 
+mod access;
 mod connection;
 mod console;
 mod people;
 
+pub use access::{AccessView, SessionRow, TokenMade, TokenRow};
 pub use connection::{ConnectBegun, ConnectStanding, ConnectionStatus, EndpointStatus};
 pub use console::ConsoleLogin;
 pub use people::{

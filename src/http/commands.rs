@@ -3,12 +3,24 @@
 //! A thin door to [`Engine::command`]: a route names an action, an answer is its view. What is not
 //! the engine's (the configuration, the process) comes from [`Daemon`].
 //!
+//! # Invariants
+//!
+//! - Every route takes a role ([`listed`]): what shows something is for viewers, what acts upon
+//!   customers and events for operators, and the connection, the configuration and who gets in for
+//!   admins.
+//! - Viewers see no value that a customer holds and no event as it came, as on the console's pages:
+//!   what is shown to them goes through [`seen`].
+//!
 //! Not here: what an action does, and who may give orders ([`crate::http::api`]).
 
+mod access;
 mod connection;
-mod console;
 mod people;
+mod routes;
 mod who;
+
+pub(in crate::http) use access::{make_token, role};
+pub use routes::Route;
 
 use crate::clock::BoxFuture;
 use crate::config::edit::CustomersEdit;
@@ -17,15 +29,19 @@ use crate::engine::command::{
     Command, CommandError, Customers, EventCommand, EventFilter, Letters, ROWS_DEFAULT, ROWS_MAX,
 };
 use crate::engine::error::EngineError;
-use crate::engine::view;
+use crate::engine::view::{
+    self, CustomerRow, CustomerView, DeadRow, EventRow, EventView, HistoryRow, Page,
+};
 use crate::http::api::{Actor, Input};
+use crate::http::mask::{Looks, Values, for_visitor};
 use crate::http::reply::{Class, Failure};
+use crate::model::session::Role;
 use crate::sync::policy::Policy;
 use crate::telemetry::chain;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Extension, Path, Query, State};
-use axum::routing::{delete, get, post};
 use axum::{Json, Router};
+use routes::Routes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -159,26 +175,37 @@ type Answer = Result<Json<Value>, Failure>;
 
 /// The routes, for [`crate::http::api::shell`].
 pub fn router(doors: Doors) -> Router {
-    Router::new()
-        .route("/status", get(status))
-        .route("/customers", get(customers))
-        .route("/customers/{id}", get(customer))
-        .route("/customers/{id}/candidates", get(candidates))
-        .route("/links", post(link))
-        .route("/links/{id}", delete(unlink))
-        .route("/events", get(events))
-        .route("/events/{id}", get(event))
-        .route("/events/{id}/replay", post(replay))
-        .route("/dead", get(dead))
-        .route("/dead/retry", post(dead_retry))
-        .route("/dead/drop", post(dead_drop))
-        .route("/scan", post(scan))
-        .route("/reload", post(reload))
-        .route("/config", get(config))
-        .merge(connection::router())
-        .merge(console::router())
-        .merge(people::router())
-        .with_state(doors)
+    routes().parts().0.with_state(doors)
+}
+
+/// What is served, with the role that each takes.
+#[must_use]
+pub fn listed() -> Vec<Route> {
+    routes().parts().1
+}
+
+fn routes() -> Routes {
+    let routes = Routes::new()
+        .for_role(Role::Viewer)
+        .get("/status", status)
+        .get("/customers", customers)
+        .get("/customers/{id}", customer)
+        .get("/events", events)
+        .get("/events/{id}", event)
+        .get("/dead", dead)
+        .get("/activity", activity)
+        .for_role(Role::Operator)
+        .get("/customers/{id}/candidates", candidates)
+        .post("/links", link)
+        .delete("/links/{id}", unlink)
+        .post("/events/{id}/replay", replay)
+        .post("/dead/retry", dead_retry)
+        .post("/dead/drop", dead_drop)
+        .post("/scan", scan)
+        .for_role(Role::Admin)
+        .post("/reload", reload)
+        .get("/config", config);
+    access::routes(connection::routes(people::routes(routes)))
 }
 
 async fn status(State(doors): State<Doors>) -> Answer {
@@ -223,6 +250,7 @@ enum Which {
 
 async fn customers(
     State(doors): State<Doors>,
+    Extension(actor): Extension<Actor>,
     query: Result<Query<CustomersQuery>, QueryRejection>,
 ) -> Answer {
     let Query(query) = query.map_err(bad_query)?;
@@ -233,20 +261,22 @@ async fn customers(
         Which::Deleted => Customers::Deleted,
     };
     let limit = rows(query.limit)?;
-    answer(
-        &doors,
-        Command::CustomersList {
-            which,
-            after: query.after,
-            limit,
-        },
-    )
-    .await
+    let after = query.after;
+    let order = Command::CustomersList {
+        which,
+        after,
+        limit,
+    };
+    seen::<Page<CustomerRow>>(&doors, &actor, order).await
 }
 
-async fn customer(State(doors): State<Doors>, id: Result<Path<String>, PathRejection>) -> Answer {
+async fn customer(
+    State(doors): State<Doors>,
+    Extension(actor): Extension<Actor>,
+    id: Result<Path<String>, PathRejection>,
+) -> Answer {
     let Path(id) = id.map_err(bad_path)?;
-    answer(&doors, Command::CustomerShow { id }).await
+    seen::<CustomerView>(&doors, &actor, Command::CustomerShow { id }).await
 }
 
 async fn candidates(State(doors): State<Doors>, id: Result<Path<String>, PathRejection>) -> Answer {
@@ -305,25 +335,43 @@ struct PageQuery {
 
 async fn events(
     State(doors): State<Doors>,
+    Extension(actor): Extension<Actor>,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Answer {
     let Query(PageQuery { after, limit }) = query.map_err(bad_query)?;
     let limit = rows(limit)?;
-    let filter = EventFilter::default();
-    answer(
-        &doors,
-        Command::Events(EventCommand::List {
-            filter,
-            after,
-            limit,
-        }),
-    )
-    .await
+    let order = EventCommand::List {
+        filter: EventFilter::default(),
+        after,
+        limit,
+    };
+    seen::<Page<EventRow>>(&doors, &actor, Command::Events(order)).await
 }
 
-async fn event(State(doors): State<Doors>, id: Result<Path<String>, PathRejection>) -> Answer {
+async fn event(
+    State(doors): State<Doors>,
+    Extension(actor): Extension<Actor>,
+    id: Result<Path<String>, PathRejection>,
+) -> Answer {
     let Path(id) = id.map_err(bad_path)?;
-    answer(&doors, Command::Events(EventCommand::Show { id })).await
+    if !actor.sees_values() {
+        let order = Command::Events(EventCommand::Head { id });
+        return seen::<EventView>(&doors, &actor, order).await;
+    }
+    let order = match &actor {
+        Actor::Process { .. } => EventCommand::Show { id },
+        // That somebody elsewhere looked at a payload is noted, as it is on the pages.
+        Actor::Token { .. } => {
+            let head = EventCommand::Head { id: id.clone() };
+            let head: EventView = viewed(&doors, Command::Events(head)).await?;
+            if head.pruned {
+                return shown(&head);
+            }
+            let who = who::name(&actor).await;
+            EventCommand::Payload { id, who }
+        }
+    };
+    answer(&doors, Command::Events(order)).await
 }
 
 async fn replay(
@@ -344,11 +392,35 @@ async fn replay(
 
 async fn dead(
     State(doors): State<Doors>,
+    Extension(actor): Extension<Actor>,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Answer {
     let Query(PageQuery { after, limit }) = query.map_err(bad_query)?;
     let limit = rows(limit)?;
-    answer(&doors, Command::DeadList { after, limit }).await
+    seen::<Page<DeadRow>>(&doors, &actor, Command::DeadList { after, limit }).await
+}
+
+/// What it was done to, such as `customer/cus_1`, and where the page begins.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ActivityQuery {
+    about: Option<String>,
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+async fn activity(
+    State(doors): State<Doors>,
+    Extension(actor): Extension<Actor>,
+    query: Result<Query<ActivityQuery>, QueryRejection>,
+) -> Answer {
+    let Query(query) = query.map_err(bad_query)?;
+    let order = Command::ActivityList {
+        about: query.about,
+        after: query.after,
+        limit: rows(query.limit)?,
+    };
+    seen::<Page<HistoryRow>>(&doors, &actor, order).await
 }
 
 /// `{"all": true}` or `{"numbers": [1, 2]}`.
@@ -459,6 +531,19 @@ pub(super) async fn viewed<T: DeserializeOwned>(
 
 async fn answer(doors: &Doors, command: Command) -> Answer {
     run(doors, command).await.map(Json)
+}
+
+/// The view that a command gives, as whoever asks may see it.
+async fn seen<T: Values + Serialize + DeserializeOwned>(
+    doors: &Doors,
+    actor: &Actor,
+    command: Command,
+) -> Answer {
+    if actor.sees_values() {
+        return answer(doors, command).await;
+    }
+    let view: T = viewed(doors, command).await?;
+    shown(&for_visitor(view, actor))
 }
 
 fn shown<T: Serialize>(value: &T) -> Answer {

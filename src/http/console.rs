@@ -7,6 +7,7 @@
 //! # Invariants
 //!
 //! - Nothing but the login, its assets and the way back from Stripe is answered without a session.
+//!   `/api/v1` is on the same listener, behind a door of its own ([`crate::http::api`]).
 //! - Nothing changes by GET. What changes something came from a page of ours, in a browser that says
 //!   so (`Sec-Fetch-Site`, else `Origin`), with the session's own form key, from somebody whose role
 //!   allows it ([`guard`], [`session`], [`form`]).
@@ -17,6 +18,7 @@
 //!
 //! Not here: what an action does (`engine::command`).
 
+mod access;
 mod activity;
 mod assets;
 mod conflicts;
@@ -24,12 +26,11 @@ mod customers;
 mod dead;
 mod events;
 mod form;
-mod guard;
+pub(in crate::http) mod guard;
 mod integration;
 mod live;
 mod login;
 mod manage;
-mod mask;
 mod notice;
 mod outlook;
 mod overview;
@@ -40,9 +41,13 @@ mod session;
 mod sums;
 mod time;
 
+pub use session::Cookies;
+
 use crate::http::commands::Doors;
 use crate::http::host::Hosts;
+use crate::http::mask;
 use crate::http::reply::{Class, Failure, RequestIds};
+use crate::http::tries::Tries;
 use crate::model::session::Role;
 use assets::Assets;
 use axum::Router;
@@ -51,7 +56,6 @@ use axum::middleware::{self, Next};
 use axum::routing::get;
 use integration::Ways;
 use live::Live;
-use login::Tries;
 use notice::{Notice, Notices};
 use session::Visitor;
 use std::fmt;
@@ -71,7 +75,7 @@ pub struct Desk(Arc<Shared>);
 pub struct Shared {
     doors: Doors,
     assets: Assets,
-    cookie: String,
+    cookies: Cookies,
     notices: Notices,
     tries: Tries,
     live: Live,
@@ -97,12 +101,11 @@ impl std::ops::Deref for Desk {
 impl Desk {
     /// The pages in front of `doors`; their streams end with `stop`.
     #[must_use]
-    pub fn new(doors: Doors, stop: CancellationToken) -> Self {
-        let cookie = session::cookie_name(&doors.daemon.console_url());
+    pub fn new(doors: Doors, cookies: Cookies, stop: CancellationToken) -> Self {
         Self(Arc::new(Shared {
             doors,
             assets: Assets::new(),
-            cookie,
+            cookies,
             notices: Notices::default(),
             tries: Tries::default(),
             live: Live::default(),
@@ -192,6 +195,7 @@ fn admins() -> Router<Desk> {
     integration::orders()
         .merge(manage::orders())
         .merge(outlook::orders())
+        .merge(access::router())
 }
 
 /// Routes that take a role.

@@ -47,12 +47,16 @@ impl fmt::Display for Role {
 /// Longest name that a person may be known by in the journal, in bytes.
 pub const NAME_BYTES_MAX: usize = 80;
 
-/// `name` as a person's name, if it can be one.
+/// What the names of tokens begin with where the activity says who did something.
+pub const TOKEN_PREFIX: &str = "token/";
+
+/// `name` as a person's name, if it can be one: nobody is named as a token is.
 #[must_use]
 pub fn name(name: &str) -> Option<String> {
     let name = name.trim();
     let fits = !name.is_empty() && name.len() <= NAME_BYTES_MAX;
-    (fits && !name.chars().any(char::is_control)).then(|| name.to_owned())
+    let is_token = name.starts_with(TOKEN_PREFIX);
+    (fits && !is_token && !name.chars().any(char::is_control)).then(|| name.to_owned())
 }
 
 /// Somebody may sign in, once.
@@ -97,7 +101,13 @@ mod tests {
     #[test]
     fn a_name_is_one_line() {
         assert_eq!(name(" Ann Lee ").as_deref(), Some("Ann Lee"));
-        for bad in ["", "  ", "a\nb", &"x".repeat(NAME_BYTES_MAX + 1)] {
+        for bad in [
+            "",
+            "  ",
+            "a\nb",
+            "token/ci",
+            &"x".repeat(NAME_BYTES_MAX + 1),
+        ] {
             assert_eq!(name(bad), None, "{bad:?}");
         }
     }

@@ -30,6 +30,7 @@ mod payload;
 mod run;
 mod session;
 mod survey;
+mod token;
 mod work;
 
 use crate::store::error::RecordError;
@@ -80,6 +81,7 @@ pub(super) enum Tag {
     Registration,
     Login,
     Session,
+    Token,
 }
 
 impl Tag {
@@ -112,6 +114,7 @@ impl Tag {
             Self::Registration => 25,
             Self::Login => 26,
             Self::Session => 27,
+            Self::Token => 28,
         }
     }
 }

@@ -3,7 +3,8 @@
 use crate::model::session::{Digest, Login, Session};
 use crate::model::time::Timestamp;
 use crate::store::codec::Record;
-use crate::store::error::StoreError;
+use crate::store::error::{RecordError, StoreError};
+use crate::store::inbox::BAD_KEY;
 use crate::store::tables::{LOGINS, SESSIONS, Table};
 use crate::store::tx::{ALL, Order, ReadTx, WriteTx};
 
@@ -26,13 +27,19 @@ impl ReadTx<'_> {
         self.record(SESSIONS, secret)
     }
 
-    /// Every session: there are as many as people at the console.
+    /// Every session with its digest: there are as many as people at the console.
     ///
     /// # Errors
     ///
     /// The file cannot be read, or a row is damaged.
-    pub fn sessions(&self) -> Result<Vec<Session>, StoreError> {
-        self.values(SESSIONS, ALL, Order::Ascending, usize::MAX)
+    pub fn sessions(&self) -> Result<Vec<(Digest, Session)>, StoreError> {
+        let rows = self.list(SESSIONS, ALL, Order::Ascending, usize::MAX)?;
+        let keyed = rows.into_iter().map(|(key, session)| {
+            let digest = Digest::try_from(key.as_slice());
+            let bad = |_| StoreError::corrupt(SESSIONS.name(), &key, RecordError::Rule(BAD_KEY));
+            Ok((digest.map_err(bad)?, session))
+        });
+        keyed.collect()
     }
 }
 
@@ -104,7 +111,8 @@ impl WriteTx<'_> {
         Ok(rows.len())
     }
 
-    fn prune<T: Record>(
+    /// Removes the rows of a small table of which `may_go` says so; says how many.
+    pub(super) fn prune<T: Record>(
         &mut self,
         table: Table,
         may_go: impl Fn(&T) -> bool,

@@ -121,8 +121,11 @@ pub(super) const LOGINS: Table = Table("logins");
 /// Digest of a secret → session of the console.
 pub(super) const SESSIONS: Table = Table("sessions");
 
+/// Digest of a token's text → token: its name, its role, until when it works.
+pub(super) const TOKENS: Table = Table("tokens");
+
 /// All tables; a migration makes those that a file lacks.
-pub(super) const ALL: [Table; 31] = [
+pub(super) const ALL: [Table; 32] = [
     META,
     COUNTERS,
     EVENTS,
@@ -154,6 +157,7 @@ pub(super) const ALL: [Table; 31] = [
     READS,
     LOGINS,
     SESSIONS,
+    TOKENS,
 ];
 
 #[cfg(test)]

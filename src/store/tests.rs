@@ -11,6 +11,7 @@ use crate::model::mirror::Mirror;
 use crate::model::run::{Decided, Decision, DecisionState, Goal, Run, RunCounts, RunKind};
 use crate::model::session::{Login, Role, Session};
 use crate::model::time::Timestamp;
+use crate::model::token::Token;
 use crate::model::work::{DeadWork, Subject, Work};
 use std::time::Duration;
 
@@ -806,6 +807,18 @@ fn session(seen: i64) -> Session {
     }
 }
 
+fn token(number: u64, name: &str) -> Token {
+    Token {
+        number,
+        name: name.to_owned(),
+        role: Role::Operator,
+        made_by: "ann".to_owned(),
+        made_at: at(6),
+        expires_at: at(7),
+        used_at: None,
+    }
+}
+
 fn fill(store: &Store) {
     insert(store, 1..=3);
     take_in(store, 2);
@@ -852,6 +865,8 @@ fn fill(store: &Store) {
         };
         tx.put_login(&[1; 32], &login).unwrap();
         tx.put_session(&[2; 32], &session(6)).unwrap();
+        let number = tx.next_token_number().unwrap();
+        tx.put_token(&[3; 32], &token(number, "ci")).unwrap();
         tx.put_run(&run(1)).unwrap();
         tx.put_decided(&decided(1, "cus_1")).unwrap();
         tx.put_creation(&creation("cus_4", Stage::Waiting, 6))
@@ -1073,8 +1088,28 @@ fn sessions_are_kept_by_their_digest_until_they_go() {
     assert_eq!(store.read().unwrap().sessions().unwrap(), []);
 }
 
+#[test]
+fn tokens_are_kept_by_their_digest_and_no_number_is_given_twice() {
+    let store = memory();
+    write(&store, |tx| {
+        for (key, name) in [([1; 32], "one"), ([2; 32], "two")] {
+            let number = tx.next_token_number().unwrap();
+            tx.put_token(&key, &token(number, name)).unwrap();
+        }
+    });
+    let read = store.read().unwrap();
+    assert_eq!(read.token(&[1; 32]).unwrap(), Some(token(1, "one")));
+    assert_eq!(read.token(&[3; 32]).unwrap(), None);
+    assert_eq!(read.tokens().unwrap(), [token(1, "one"), token(2, "two")]);
+    write(&store, |tx| {
+        let gone = tx.prune_tokens(|token| token.is_called("2"));
+        assert_eq!(gone.unwrap(), 1);
+        assert_eq!(tx.next_token_number().unwrap(), 3);
+    });
+}
+
 /// Tables by the schema that brought them; the others are of the first.
-const LATER_TABLES: [(u32, &str); 13] = [
+const LATER_TABLES: [(u32, &str); 14] = [
     (2, "runs"),
     (2, "decided"),
     (2, "decided_by_run"),
@@ -1088,6 +1123,7 @@ const LATER_TABLES: [(u32, &str); 13] = [
     (5, "logins"),
     (5, "sessions"),
     (6, "journal_by_subject"),
+    (7, "tokens"),
 ];
 
 /// The links of an older file, and who waits in it, are counted when it is opened.

@@ -238,6 +238,7 @@ async fn looks(world: &World, stripe: &str) -> Vec<Look> {
         ("conflict", format!("/conflicts/{stripe}")),
         ("plan", "/plan".to_owned()),
         ("activity", "/activity".to_owned()),
+        ("access", "/access".to_owned()),
         ("runs", "/activity/runs".to_owned()),
         ("events", "/events".to_owned()),
         ("no-events", "/events?type=invoice.&state=dead".to_owned()),
@@ -265,6 +266,8 @@ async fn every_page_holds_to_the_policy_to_its_origin_and_to_wcag() {
     let axe = axe();
     let (world, pair, _daemon) = in_conflict().await;
     let (browser, base) = world.signed_in("admin").await;
+    let ci = ["token", "create", "--role", "viewer", "--name", "ci"];
+    assert!(world.output(&ci).await.status.success());
     let mut looks = looks(&world, &pair.stripe).await;
     browser.requests().await;
     let mut wrong = Vec::new();
@@ -275,6 +278,11 @@ async fn every_page_holds_to_the_policy_to_its_origin_and_to_wcag() {
             look(&browser, &axe, &format!("{name}-{scheme}"), &mut wrong).await;
         }
     }
+    browser.open(&format!("{base}/access")).await;
+    browser.fill("name", "nightly-report").await;
+    browser.press("Make the token").await;
+    browser.says("Copy it now").await;
+    look(&browser, &axe, "made-dark", &mut wrong).await;
     let foreign = |url: &String| !url.starts_with(&format!("{base}/"));
     let left: Vec<String> = browser
         .requests()

@@ -150,6 +150,93 @@ async fn empty_lists_say_so() {
 }
 
 #[tokio::test]
+async fn tokens_are_made_listed_and_revoked() {
+    let world = World::new().await;
+    world.configure(WEBHOOKS);
+    let _daemon = world.start().await;
+    let made = told(
+        &world,
+        &["token", "create", "--role", "viewer", "--name", "ci"],
+    )
+    .await;
+    assert!(
+        made.starts_with("made the token ci (viewer), which works until "),
+        "{made}"
+    );
+    let token = made
+        .split_whitespace()
+        .find(|word| word.starts_with("zst_"));
+    let token = token.unwrap().to_owned();
+    assert!(
+        made.contains("shown this once") && made.ends_with("exit 0"),
+        "{made}"
+    );
+    let list = told(&world, &["token", "list"]).await;
+    assert!(list.starts_with("NUMBER"), "{list}");
+    let row: Vec<&str> = list.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(row[..3], ["1", "ci", "viewer"], "{list}");
+    assert!(list.contains("  in ") && list.contains("  never"), "{list}");
+    assert!(!list.contains(&token), "{list}");
+    let mut all = String::new();
+    for arguments in [
+        &["token", "create", "--role", "viewer", "--name", "ci"][..],
+        &["token", "create", "--role", "viewer", "--name", "12"],
+        &["token", "create", "--role", "viewer", "--ttl", "never"],
+        &["token", "revoke", "1"],
+        &["token", "revoke", "ci"],
+        &["token", "list"],
+        &["console", "--sessions"],
+        &["console", "--sign-out", "0123456789abcdef"],
+    ] {
+        all.push_str(&told(&world, arguments).await);
+        all.push('\n');
+    }
+    insta::assert_snapshot!(all, @r#"
+    error: a token is called ci already
+    hint: revoke it first, or take another name
+    exit 1
+    error: "12" cannot be a token's name: expected letters, digits, "-", "_" and ".", at most 40, beginning with a letter or digit, and not digits alone
+    exit 2
+    error: invalid value 'never' for '--ttl <SPAN>': expected a span such as 12h or 90d, at most 366d: every token ends
+
+    For more information, try '--help'.
+    exit 2
+    the token ci lets nobody in any more
+    exit 0
+    error: there is no token ci; it may be revoked already
+    exit 1
+    no tokens
+    exit 0
+    nobody is signed in
+    exit 0
+    error: there is no session 0123456789abcdef; it may have ended
+    exit 1
+    "#);
+}
+
+#[tokio::test]
+async fn a_console_that_others_reach_in_the_clear_is_refused() {
+    let world = World::new().await;
+    let text = world.place.config_text(WEBHOOKS);
+    let text = text.replace("console = \"127.0.0.1:0\"", "console = \"0.0.0.0:0\"");
+    world.place.put_config(&text).unwrap();
+    insta::assert_snapshot!(told(&world, &["check"]).await, @r#"
+    error: `listen.console` can be reached from other machines, and is not encrypted
+      --> DIR/zenstripe.toml:15:11
+       |
+    15 | console = "0.0.0.0:0"
+       |           ^^^^^^^^^^^ expected 127.0.0.1 or [::1]; else set `listen.tls`, or `listen.console_behind_proxy = true` with a proxy in front that speaks TLS
+    error: 1 problem in the configuration DIR/zenstripe.toml
+    hint: correct it and run: zenstripe --config DIR/zenstripe.toml check
+    exit 78
+    "#);
+    let text = text.replace("[listen]\n", "[listen]\nconsole_behind_proxy = true\n");
+    world.place.put_config(&text).unwrap();
+    let check = told(&world, &["check"]).await;
+    assert!(check.ends_with("exit 0"), "{check}");
+}
+
+#[tokio::test]
 async fn a_reader_that_goes_away_is_no_failure() {
     let world = World::new().await;
     world.configure(WEBHOOKS);

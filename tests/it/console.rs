@@ -1,5 +1,6 @@
 //! The console as a browser meets it, and as an attacker does.
 
+mod access;
 mod attacks;
 mod events;
 mod manage;

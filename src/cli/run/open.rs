@@ -1,6 +1,7 @@
 //! Opens what the daemon stands on: store, clients, listeners. Each failure has its exit code.
 
 use super::metered::Metered;
+use super::names;
 use crate::cli::check::store_failed;
 use crate::cli::error::{Exit, Failure};
 use crate::cli::prepare::{Demand, Prepared};
@@ -21,7 +22,7 @@ use crate::zenskar::client::{ZenskarClient, ZenskarClientOptions};
 use crate::zenskar::hook::HookSecret;
 use std::collections::BTreeMap;
 use std::io;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -142,7 +143,9 @@ pub(super) fn site(
     let pages = match public_url {
         Some(url) => Some(url.to_owned()),
         None if demand.is_live() => None,
-        None => listeners.console_url(),
+        None => listeners
+            .console_address()
+            .map(|address| names::url(address, &config.listen)),
     };
     let platform = config.stripe.client_id.as_ref().map(|client_id| Platform {
         oauth: OAuth::new(
@@ -183,8 +186,8 @@ pub(super) struct Listeners {
 }
 
 impl Listeners {
-    /// Binds what the configuration names. The console's listener stays plain: it is for the
-    /// machine itself, or a proxy on it.
+    /// Binds what the configuration names. The console's listener stays plain where it is for the
+    /// machine itself, or for a proxy.
     pub(super) async fn bind(
         config: &Config,
         prepared: &Prepared,
@@ -215,36 +218,32 @@ impl Listeners {
             .clone()
             .map(|tls| Arc::new(Certificate::new(tls)));
         let mut public = public.map(|socket| listening(socket, Door::Public, Limits::public()));
+        let mut console = listening(console, Door::Console, Limits::console());
         if let Some(certificate) = &certificate {
-            let secured = public
-                .map(|public| public.with_tls(certificate))
-                .transpose();
-            public = secured.map_err(|error| Failure::of(Exit::Config, &error))?;
+            let no_tls = |error| Failure::of(Exit::Config, &error);
+            let secured = public.map(|public| public.with_tls(certificate));
+            public = secured.transpose().map_err(no_tls)?;
+            if names::speaks_tls(listen) {
+                console = console.with_tls(certificate).map_err(no_tls)?;
+            }
         }
         Ok(Self {
             public,
-            console: listening(console, Door::Console, Limits::console()),
+            console,
             socket: listening(socket, Door::Socket, Limits::socket()),
             certificate,
             socket_path: listen.socket.display().to_string(),
         })
     }
 
-    /// The certificate of the public listener, to be replaced by a reload.
+    /// The certificate, to be replaced by a reload.
     pub(super) fn certificate(&self) -> Option<Arc<Certificate>> {
         self.certificate.clone()
     }
 
-    /// How a browser on this machine reaches the console's listener.
-    pub(super) fn console_url(&self) -> Option<String> {
-        let address = self.console.socket().address()?;
-        let port = address.port();
-        let host = match address.ip() {
-            IpAddr::V6(ip) if !ip.is_unspecified() => format!("[{ip}]"),
-            ip if ip.is_unspecified() => "127.0.0.1".to_owned(),
-            ip => ip.to_string(),
-        };
-        Some(format!("http://{host}:{port}"))
+    /// Where the console listens.
+    pub(super) fn console_address(&self) -> Option<SocketAddr> {
+        self.console.socket().address()
     }
 
     /// What listens, and where.

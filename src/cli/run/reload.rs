@@ -9,6 +9,7 @@
 use super::accepting::Accepting;
 use super::account::{self, Verdict};
 use super::metered::Metered;
+use super::names::Names;
 use super::open;
 use super::state::{Reload, State, words};
 use super::systemd::Manager;
@@ -44,6 +45,7 @@ pub(super) struct Reloader {
     pub(super) transport: Arc<Metered>,
     pub(super) certificate: Option<Arc<Certificate>>,
     pub(super) manager: Manager,
+    pub(super) names: Arc<Names>,
 }
 
 /// The keys in use, to see which of them changed.
@@ -230,6 +232,7 @@ impl Reloader {
         if let (Some(certificate), Some(tls)) = (&self.certificate, &prepared.tls) {
             certificate.replace(tls.clone());
         }
+        self.names.set(config);
         engine.set_settings(settings::engine(config));
         engine.wake.look.notify_one();
         engine.wake.delivery.notify_one();

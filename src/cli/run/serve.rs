@@ -1,11 +1,12 @@
 //! What each listener serves.
 
+use super::names;
 use super::open::Listeners;
 use super::state::State;
 use crate::clock::Random;
 use crate::config::{Config, Mode};
 use crate::engine::Engine;
-use crate::http::api::{self, Tokens};
+use crate::http::api::{self, Bearers};
 use crate::http::commands::{self, Daemon};
 use crate::http::connect;
 use crate::http::console::{self, Desk};
@@ -21,7 +22,8 @@ use crate::model::event::{ZENSKAR_DELETED, ZENSKAR_UPDATED};
 use crate::sync::subject::{DEAUTHORISED, EVENT_TYPES};
 use crate::telemetry::metrics::Metrics;
 use axum::Router;
-use http::uri::Authority;
+use axum::extract::Request;
+use axum::middleware::{self, Next};
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -58,6 +60,7 @@ pub(super) struct Doors<'a> {
     pub(super) acceptance: watch::Receiver<Acceptance>,
     pub(super) zenskar_acceptance: watch::Receiver<ZenskarAcceptance>,
     pub(super) pages: Pages,
+    pub(super) hosts: Hosts,
 }
 
 impl Listeners {
@@ -69,8 +72,8 @@ impl Listeners {
         stop: &CancellationToken,
     ) {
         let health = health(doors);
-        let console = self.console_url().unwrap_or_default();
-        let card = format!("{console}/integrations/stripe");
+        let address = self.console_address();
+        let card = format!("{}/integrations/stripe", doors.state.console_url());
         let pages = || connect::router(Arc::clone(doors.engine), &card);
         let actions = TaskTracker::new();
         let daemon: Arc<dyn Daemon> = Arc::<State>::clone(doors.state);
@@ -87,18 +90,22 @@ impl Listeners {
         if let Some(listener) = self.public {
             spawn(tasks, listener, webhooks(doors, public), stop);
         }
-        // A name of another site's that leads here is not ours.
-        let own = console.trim_start_matches("http://").parse::<Authority>();
-        let own = own.into_iter().map(|own| own.host().to_owned()).collect();
-        let hosts = Hosts::new(watch::channel(own).1);
         let ids = RequestIds::new(Arc::new(Random::from_os()));
-        let desk = Desk::new(commands.clone(), stop.clone());
-        let pages = console::router(&desk, local, hosts, ids.clone());
+        let cookies = names::cookies(address, &doors.state.effective().listen);
+        let desk = Desk::new(commands.clone(), cookies, stop.clone());
+        let api = shell(doors, commands);
+        let pages = console::router(
+            &desk,
+            local.merge(api.clone()),
+            doors.hosts.clone(),
+            ids.clone(),
+        );
         // Monitors ask by whatever name they have.
         let console = health.clone().router().merge(pages);
         spawn(tasks, self.console, console, stop);
-        let commands = shell(commands, ids).merge(health.router());
-        spawn(tasks, self.socket, commands, stop);
+        let named = move |request: Request, next: Next| ids.clone().name(request, next);
+        let commands = api.layer(middleware::from_fn(named));
+        spawn(tasks, self.socket, commands.merge(health.router()), stop);
         let stop = stop.clone();
         tasks.spawn(async move {
             stop.cancelled().await;
@@ -152,10 +159,10 @@ fn webhooks(doors: &Doors<'_>, rest: Router) -> Public {
     }
 }
 
-/// The commands, for whoever the socket lets in. There are no tokens in this version.
-fn shell(commands: commands::Doors, ids: RequestIds) -> Router {
-    let tokens: Tokens = Arc::new(|_token: &str| None);
-    api::shell(commands::router(commands), tokens, ids)
+/// The commands, for whoever the socket lets in or a token does.
+fn shell(doors: &Doors<'_>, commands: commands::Doors) -> Router {
+    let bearers = Bearers::of(doors.engine, &commands.actions);
+    api::shell(commands::router(commands), bearers)
 }
 
 fn health(doors: &Doors<'_>) -> Health {

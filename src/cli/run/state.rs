@@ -1,6 +1,6 @@
 //! What the daemon knows of itself: its start, its configuration, whether it is ready.
 
-use super::manage;
+use super::{manage, names};
 use crate::cli::prepare::Prepared;
 use crate::clock::{BoxFuture, Clock, SystemClock};
 use crate::config::edit::CustomersEdit;
@@ -9,6 +9,7 @@ use crate::engine::view;
 use crate::http::commands::{ChangeError, Daemon, Managed, Preview};
 use crate::store::Mode;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,7 +22,7 @@ pub(super) type Reload = Result<view::Reloaded, String>;
 #[derive(Debug)]
 pub(super) struct State {
     fixed: view::Daemon,
-    console_url: String,
+    console: Option<SocketAddr>,
     path: PathBuf,
     ready: AtomicBool,
     asked: Arc<Notify>,
@@ -48,7 +49,7 @@ impl State {
     pub(super) fn new(
         loaded: &Loaded,
         prepared: &Prepared,
-        (listeners, console_url): (BTreeMap<String, String>, String),
+        (listeners, console): (BTreeMap<String, String>, Option<SocketAddr>),
         path: &Path,
     ) -> Self {
         let now = SystemClock.now().to_string();
@@ -71,7 +72,7 @@ impl State {
         };
         Self {
             fixed,
-            console_url,
+            console,
             path: path.to_owned(),
             ready: AtomicBool::new(false),
             asked: Arc::default(),
@@ -219,7 +220,8 @@ impl Daemon for State {
     }
 
     fn console_url(&self) -> String {
-        self.console_url.clone()
+        let url = |address| names::url(address, &self.changing().effective.listen);
+        self.console.map(url).unwrap_or_default()
     }
 
     fn managed(&self) -> Result<Managed, ChangeError> {

@@ -1,19 +1,20 @@
 //! Connecting an account, and ending that.
 
+use super::routes::Routes;
 use super::{Answer, Doors, answer, bad_path, who};
 use crate::engine::command::Command;
 use crate::http::api::{Actor, Input};
-use axum::Router;
+use crate::model::session::Role;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, State};
-use axum::routing::{get, post};
 use serde::Deserialize;
 
-pub(super) fn router() -> Router<Doors> {
-    Router::new()
-        .route("/connect", post(connect))
-        .route("/connect/{flow}", get(standing))
-        .route("/disconnect", post(disconnect))
+pub(super) fn routes(routes: Routes) -> Routes {
+    routes
+        .for_role(Role::Admin)
+        .post("/connect", connect)
+        .get("/connect/{flow}", standing)
+        .post("/disconnect", disconnect)
 }
 
 async fn connect(State(doors): State<Doors>, Extension(actor): Extension<Actor>) -> Answer {

@@ -1,30 +1,36 @@
 //! What people decide: conflicts, plans, runs.
 
-use super::{Answer, Doors, PageQuery, answer, bad_path, bad_query, invalid, rows, who};
+use super::routes::Routes;
+use super::{Answer, Doors, PageQuery, answer, bad_path, bad_query, invalid, rows, seen, who};
 use crate::config::edit::CustomersEdit;
 use crate::config::words::Word;
 use crate::engine::command::{Apply, Ask, Choice, Command, Conflicts};
+use crate::engine::view::{ConflictRow, Page, PlanView, RunRow, RunView};
 use crate::http::api::{Actor, Input};
 use crate::http::reply::Failure;
 use crate::model::customer::{Address, Value};
 use crate::model::difference::Held;
 use crate::model::link::Side;
-use axum::Router;
+use crate::model::session::Role;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Extension, Path, Query, State};
-use axum::routing::{get, post};
 use serde::Deserialize;
 
-pub(super) fn router() -> Router<Doors> {
-    Router::new()
-        .route("/conflicts", get(conflicts))
-        .route("/conflicts/{id}", get(conflicts_of).post(resolve))
-        .route("/plan", get(plan))
-        .route("/plan/apply", post(apply))
-        .route("/rehearsal", post(rehearse).delete(end_rehearsal))
-        .route("/runs", get(runs))
-        .route("/runs/{run}", get(run))
-        .route("/runs/{run}/undo", post(undo))
+pub(super) fn routes(routes: Routes) -> Routes {
+    routes
+        .for_role(Role::Viewer)
+        .get("/conflicts", conflicts)
+        .get("/conflicts/{id}", conflicts_of)
+        .get("/plan", plan)
+        .get("/runs", runs)
+        .get("/runs/{run}", run)
+        .for_role(Role::Operator)
+        .post("/conflicts/{id}", resolve)
+        .post("/plan/apply", apply)
+        .post("/runs/{run}/undo", undo)
+        .for_role(Role::Admin)
+        .post("/rehearsal", rehearse)
+        .delete("/rehearsal", end_rehearsal)
 }
 
 /// Which conflicts, and where the page begins.
@@ -40,6 +46,7 @@ struct ConflictsQuery {
 
 async fn conflicts(
     State(doors): State<Doors>,
+    Extension(actor): Extension<Actor>,
     query: Result<Query<ConflictsQuery>, QueryRejection>,
 ) -> Answer {
     let Query(query) = query.map_err(bad_query)?;
@@ -53,15 +60,12 @@ async fn conflicts(
     };
     let limit = rows(query.limit)?;
     let after = query.after;
-    answer(
-        &doors,
-        Command::ConflictsList {
-            which,
-            after,
-            limit,
-        },
-    )
-    .await
+    let order = Command::ConflictsList {
+        which,
+        after,
+        limit,
+    };
+    seen::<Page<ConflictRow>>(&doors, &actor, order).await
 }
 
 fn unknown_reason(why: &str) -> Failure {
@@ -71,10 +75,11 @@ fn unknown_reason(why: &str) -> Failure {
 
 async fn conflicts_of(
     State(doors): State<Doors>,
+    Extension(actor): Extension<Actor>,
     id: Result<Path<String>, PathRejection>,
 ) -> Answer {
     let Path(id) = id.map_err(bad_path)?;
-    answer(&doors, Command::ConflictsOf { id }).await
+    seen::<Page<ConflictRow>>(&doors, &actor, Command::ConflictsOf { id }).await
 }
 
 /// One side of the two, as it is named in bodies and queries.
@@ -175,21 +180,19 @@ struct PlanQuery {
 
 async fn plan(
     State(doors): State<Doors>,
+    Extension(actor): Extension<Actor>,
     query: Result<Query<PlanQuery>, QueryRejection>,
 ) -> Answer {
     let Query(query) = query.map_err(bad_query)?;
     let limit = rows(query.limit)?;
-    answer(
-        &doors,
-        Command::Plan(Ask {
-            under: None,
-            initial: query.initial.map(Side::from),
-            whole: true,
-            after: query.after,
-            limit,
-        }),
-    )
-    .await
+    let order = Command::Plan(Ask {
+        under: None,
+        initial: query.initial.map(Side::from),
+        whole: true,
+        after: query.after,
+        limit,
+    });
+    seen::<PlanView>(&doors, &actor, order).await
 }
 
 /// `{"sync": "import-only", "fields": ["name"]}`; without fields those of the configuration.
@@ -257,22 +260,24 @@ async fn apply(
 
 async fn runs(
     State(doors): State<Doors>,
+    Extension(actor): Extension<Actor>,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Answer {
     let Query(PageQuery { after, limit }) = query.map_err(bad_query)?;
     let limit = rows(limit)?;
-    answer(&doors, Command::RunsList { after, limit }).await
+    seen::<Page<RunRow>>(&doors, &actor, Command::RunsList { after, limit }).await
 }
 
 async fn run(
     State(doors): State<Doors>,
+    Extension(actor): Extension<Actor>,
     run: Result<Path<u64>, PathRejection>,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Answer {
     let Path(run) = run.map_err(bad_path)?;
     let Query(PageQuery { after, limit }) = query.map_err(bad_query)?;
     let limit = rows(limit)?;
-    answer(&doors, Command::RunShow { run, after, limit }).await
+    seen::<RunView>(&doors, &actor, Command::RunShow { run, after, limit }).await
 }
 
 async fn undo(

@@ -62,23 +62,38 @@ pub(super) async fn own_pages_only(request: Request, next: Next) -> Response {
 /// Whether a browser says that one of our pages sent this. A browser that does not say where it came
 /// from at all is not listened to.
 fn is_own(headers: &HeaderMap) -> bool {
-    let one = |name: &HeaderName| {
-        let mut values = headers.get_all(name).iter();
-        match (values.next(), values.next()) {
-            (Some(value), None) => Some(value.as_bytes()),
-            _ => None,
-        }
-    };
     if headers.contains_key(&FETCH_SITE) {
-        return one(&FETCH_SITE) == Some(b"same-origin");
+        return one(headers, &FETCH_SITE) == Some(b"same-origin");
     }
-    let origin = one(&header::ORIGIN).and_then(|origin| std::str::from_utf8(origin).ok());
-    let host = one(&header::HOST).and_then(|host| std::str::from_utf8(host).ok());
-    let authority = origin.and_then(|origin| {
+    has_own_origin(headers)
+}
+
+/// The value of the one header of this name.
+fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => Some(value.as_bytes()),
+        _ => None,
+    }
+}
+
+/// Whether a request says that it is from a page under the name it was sent to.
+fn has_own_origin(headers: &HeaderMap) -> bool {
+    let text = |name| one(headers, name).and_then(|value| std::str::from_utf8(value).ok());
+    let authority = text(&header::ORIGIN).and_then(|origin| {
         let http = origin.strip_prefix("http://");
         http.or_else(|| origin.strip_prefix("https://"))
     });
-    matches!((authority, host), (Some(authority), Some(host)) if authority.eq_ignore_ascii_case(host))
+    matches!((authority, text(&header::HOST)), (Some(authority), Some(host)) if authority.eq_ignore_ascii_case(host))
+}
+
+/// Whether a browser says that a page of another site sent this. A program, which is no browser, says
+/// nothing.
+pub(in crate::http) fn is_of_another_site(headers: &HeaderMap) -> bool {
+    let sites = headers.get_all(&FETCH_SITE).iter();
+    let mut sites = sites.map(HeaderValue::as_bytes);
+    let is_own = |site: &[u8]| site == b"same-origin" || site == b"none";
+    !sites.all(is_own) || headers.contains_key(header::ORIGIN) && !has_own_origin(headers)
 }
 
 /// Whether a browser came here from another site by a link, in which case it left the session's
@@ -128,6 +143,32 @@ mod tests {
                 map.append(name, HeaderValue::from_static(value));
             }
             assert_eq!(is_own(&map), own, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn another_site_is_known_by_either_header() {
+        for (headers, another) in [
+            (&[][..], false),
+            (&[("host", "a:1")], false),
+            (&[("sec-fetch-site", "same-origin")], false),
+            (&[("sec-fetch-site", "none")], false),
+            (&[("sec-fetch-site", "same-site")], true),
+            (&[("sec-fetch-site", "cross-site")], true),
+            (&[("origin", "http://a:1"), ("host", "a:1")], false),
+            (&[("origin", "http://b:1"), ("host", "a:1")], true),
+            (&[("origin", "null"), ("host", "a:1")], true),
+            (
+                &[("sec-fetch-site", "same-origin"), ("origin", "http://b:1")],
+                true,
+            ),
+        ] {
+            let mut map = HeaderMap::new();
+            for (name, value) in headers {
+                let name = HeaderName::from_static(name);
+                map.append(name, HeaderValue::from_static(value));
+            }
+            assert_eq!(is_of_another_site(&map), another, "{headers:?}");
         }
     }
 }

@@ -9,9 +9,8 @@ use super::form::{Fields, Posted};
 use super::notice::Notice;
 use super::page::{self, Shell, html, see_other};
 use super::session;
-use crate::http::listener::Peer;
 use crate::http::reply::{Class, Failure};
-use crate::model::time::Timestamp;
+use crate::http::tries;
 use askama::Template;
 use axum::Router;
 use axum::extract::{Query, Request, State};
@@ -19,17 +18,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::StatusCode;
 use serde::Deserialize;
-use std::collections::BTreeMap;
-use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-
-/// Tokens that an address may get wrong in [`TRIES_SPAN`].
-const TRIES_MAX: u32 = 5;
-/// How long a wrong token is held against an address.
-const TRIES_SPAN: Duration = Duration::from_secs(60);
-/// Addresses that are remembered.
-const ADDRESSES_MAX: usize = 1_024;
 
 /// Without a session.
 pub(super) fn router() -> Router<Desk> {
@@ -73,10 +61,7 @@ async fn show(State(desk): State<Desk>, request: Request) -> Response {
 }
 
 async fn sign_in(State(desk): State<Desk>, request: Request) -> Result<Response, Failure> {
-    let address = match request.extensions().get() {
-        Some(Peer::Tcp(address)) => Some(address.ip()),
-        Some(Peer::Unix(_)) | None => None,
-    };
+    let address = tries::address(&request);
     let now = desk.doors.engine.clock.now();
     if !desk.tries.may_try(address, now) {
         return Err(
@@ -122,44 +107,4 @@ async fn set_theme(State(desk): State<Desk>, posted: Posted) -> Response {
         page::THEME_COOKIE
     );
     session::with_cookie(see_other(page::local(posted.fields.text("back"))), &cookie)
-}
-
-/// Wrong tokens, by address.
-#[derive(Debug, Default)]
-pub(super) struct Tries(Mutex<BTreeMap<Option<IpAddr>, (Timestamp, u32)>>);
-
-impl Tries {
-    fn may_try(&self, address: Option<IpAddr>, now: Timestamp) -> bool {
-        let mut tries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tries.retain(|_, (since, _)| now.since(*since) < TRIES_SPAN);
-        let wrong = tries.get(&address).map_or(0, |(_, wrong)| *wrong);
-        wrong < TRIES_MAX && (tries.len() < ADDRESSES_MAX || tries.contains_key(&address))
-    }
-
-    fn was_wrong(&self, address: Option<IpAddr>, now: Timestamp) {
-        let mut tries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (_, wrong) = tries.entry(address).or_insert((now, 0));
-        *wrong = wrong.saturating_add(1);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn wrong_tokens_make_an_address_wait() {
-        let (tries, at) = (Tries::default(), Timestamp::from_seconds);
-        let (one, other) = (
-            Some(IpAddr::from([127, 0, 0, 1])),
-            Some(IpAddr::from([10, 0, 0, 1])),
-        );
-        for second in 0..5 {
-            assert!(tries.may_try(one, at(second)));
-            tries.was_wrong(one, at(second));
-        }
-        assert!(!tries.may_try(one, at(5)));
-        assert!(tries.may_try(other, at(5)), "another address");
-        assert!(tries.may_try(one, at(60)), "a minute later");
-    }
 }

@@ -10,6 +10,7 @@ use super::Desk;
 use super::guard::came_by_a_link;
 use super::page::{self, accepts_json};
 use crate::engine::secret::{NoRandomness, digest, draw, hex};
+use crate::http::mask::Looks;
 use crate::http::reply::{Class, Failure};
 use crate::model::journal::Entry;
 use crate::model::session::{Digest, Role, Session};
@@ -40,6 +41,12 @@ pub(super) struct Visitor {
     pub(super) form_key: String,
 }
 
+impl Looks for Visitor {
+    fn role(&self) -> Role {
+        self.role
+    }
+}
+
 /// Why there is no session.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SessionError {
@@ -54,10 +61,35 @@ pub(super) enum SessionError {
     Randomness(#[from] NoRandomness),
 }
 
-/// The cookie's name. Instances on one machine share a host, and cookies know no ports.
-pub(super) fn cookie_name(console_url: &str) -> String {
-    let port = console_url.rsplit(':').next().unwrap_or_default();
-    format!("zenstripe_{port}")
+/// What the cookies of a session are like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cookies {
+    name: String,
+    secure: &'static str,
+}
+
+impl Cookies {
+    /// Those of the listener on `port`. Instances on one machine share a host, and cookies know no
+    /// ports. Where browsers come over TLS the cookie is `is_secure`: no browser sends it in the clear,
+    /// and no other host of the domain can have set it (`__Host-`).
+    #[must_use]
+    pub fn new(port: u16, is_secure: bool) -> Self {
+        let (prefix, secure) = if is_secure {
+            ("__Host-", "; Secure")
+        } else {
+            ("", "")
+        };
+        Self {
+            name: format!("{prefix}zenstripe_{port}"),
+            secure,
+        }
+    }
+
+    /// The cookie that a browser is to keep for so long.
+    fn of(&self, secret: &str, seconds: u64) -> String {
+        let Self { name, secure } = self;
+        format!("{name}={secret}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
+    }
 }
 
 /// Middleware: lets on whoever is signed in.
@@ -120,7 +152,7 @@ fn not_signed_in(desk: &Desk, request: &Request) -> Response {
 
 /// The session that a browser brings.
 async fn find(desk: &Desk, headers: &HeaderMap) -> Result<Option<Visitor>, SessionError> {
-    let Some(secret) = brought(&desk.cookie, headers) else {
+    let Some(secret) = brought(&desk.cookies.name, headers) else {
         return Ok(None);
     };
     let key = digest(&secret);
@@ -180,7 +212,7 @@ pub(super) async fn begin(
     let engine = &desk.doors.engine;
     let secret = draw()?;
     let (token, key, now) = (digest(token), digest(&secret), engine.clock.now());
-    let before = brought(&desk.cookie, headers).map(|secret| digest(&secret));
+    let before = brought(&desk.cookies.name, headers).map(|secret| digest(&secret));
     let begun = engine
         .writer
         .write("begin session", move |tx| {
@@ -207,7 +239,7 @@ pub(super) async fn begin(
             Ok(true)
         })
         .await?;
-    Ok(begun.then(|| cookie(&desk.cookie, &secret, LIFETIME.as_secs())))
+    Ok(begun.then(|| desk.cookies.of(&secret, LIFETIME.as_secs())))
 }
 
 /// Ends a session; gives the cookie that takes it from the browser.
@@ -223,11 +255,7 @@ pub(super) async fn end(desk: &Desk, visitor: &Visitor) -> Result<String, Sessio
             tx.append_journal(&entry).map(drop)
         })
         .await?;
-    Ok(cookie(&desk.cookie, "", 0))
-}
-
-fn cookie(name: &str, secret: &str, seconds: u64) -> String {
-    format!("{name}={secret}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict")
+    Ok(desk.cookies.of("", 0))
 }
 
 /// An answer that sends a browser on, with a cookie.
@@ -282,7 +310,7 @@ mod tests {
 
     #[test]
     fn one_cookie_with_a_secret_is_a_session() {
-        let name = cookie_name("http://127.0.0.1:9481");
+        let Cookies { name, .. } = Cookies::new(9_481, false);
         assert_eq!(name, "zenstripe_9481");
         let good = "a".repeat(64);
         for (cookies, found) in [
@@ -316,8 +344,12 @@ mod tests {
     #[test]
     fn the_cookie_is_for_this_listener_alone() {
         assert_eq!(
-            cookie("zenstripe_1", "s", 9),
+            Cookies::new(1, false).of("s", 9),
             "zenstripe_1=s; Path=/; Max-Age=9; HttpOnly; SameSite=Strict"
+        );
+        assert_eq!(
+            Cookies::new(1, true).of("s", 9),
+            "__Host-zenstripe_1=s; Path=/; Max-Age=9; HttpOnly; SameSite=Strict; Secure"
         );
     }
 }

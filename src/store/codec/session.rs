@@ -22,7 +22,8 @@ pub(in crate::store) struct SessionV1 {
     seen_at: i64,
 }
 
-const fn number(role: Role) -> u8 {
+/// A role's number in a record.
+pub(super) const fn number(role: Role) -> u8 {
     match role {
         Role::Viewer => 1,
         Role::Operator => 2,
@@ -30,7 +31,8 @@ const fn number(role: Role) -> u8 {
     }
 }
 
-fn role(stored: u8) -> Result<Role, RecordError> {
+/// The role with this number.
+pub(super) fn role(stored: u8) -> Result<Role, RecordError> {
     let mut roles = Role::ALL.into_iter();
     let found = roles.find(|role| number(*role) == stored);
     found.ok_or(RecordError::Rule("no role has this number"))

@@ -13,6 +13,7 @@ use crate::model::link::Link;
 use crate::model::mark::Mark;
 use crate::model::run::{Decided, Run};
 use crate::model::session::{Login, Session};
+use crate::model::token::Token;
 use crate::model::work::{DeadLetter, Work};
 use crate::store::codec::{
     Installation, Record, Schema, Tag, decode, decode_event, decode_mirror, encode, encode_event,
@@ -39,7 +40,7 @@ pub fn survey(record: &[u8]) -> Result<Vec<u8>, RecordError> {
 
 type Rewrite = fn(&[u8]) -> Result<Vec<u8>, RecordError>;
 
-const REWRITERS: [(Tag, Rewrite); 27] = [
+const REWRITERS: [(Tag, Rewrite); 28] = [
     (Tag::Schema, rewrite::<Schema>),
     (Tag::Installation, rewrite::<Installation>),
     (Tag::Identity, rewrite::<Identity>),
@@ -67,6 +68,7 @@ const REWRITERS: [(Tag, Rewrite); 27] = [
     (Tag::Registration, rewrite::<Registration>),
     (Tag::Login, rewrite::<Login>),
     (Tag::Session, rewrite::<Session>),
+    (Tag::Token, rewrite::<Token>),
 ];
 
 fn rewrite<T: Record>(record: &[u8]) -> Result<Vec<u8>, RecordError> {

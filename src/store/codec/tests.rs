@@ -17,6 +17,7 @@ use crate::model::pair::Pair;
 use crate::model::run::{Decided, Decision, DecisionState, Goal, Run, RunCounts, RunKind};
 use crate::model::session::{Login, Role, Session};
 use crate::model::time::Timestamp;
+use crate::model::token::Token;
 use crate::model::work::{DeadLetter, DeadWork, Subject, Work};
 use crate::store::meta::{Identity, Mode};
 use crate::store::outbox::Scheduled;
@@ -330,6 +331,16 @@ fn the_first_version_is_pinned() {
         seen_at: at(2),
     };
     pinned(&session, GOLDEN_SESSION);
+    let token = Token {
+        number: 7,
+        name: "ci".into(),
+        role: Role::Operator,
+        made_by: "ann".into(),
+        made_at: at(1),
+        expires_at: at(2),
+        used_at: Some(at(1)),
+    };
+    pinned(&token, GOLDEN_TOKEN);
     assert_eq!(
         decode::<ScanCursor>(&unhex(GOLDEN_SCAN)).unwrap(),
         scan_before_sweeps()
@@ -847,6 +858,9 @@ const GOLDEN_SCAN_2: &str = "\
     000000000001010700000000000000";
 const GOLDEN_LOGIN: &str = "1a01000300000000000000616e6e0240420f00000000000180841e0000000000";
 const GOLDEN_SESSION: &str = "1b01000300000000000000616e6e0340420f000000000080841e0000000000";
+const GOLDEN_TOKEN: &str = "\
+    1c0100070000000000000002000000000000006369020300000000000000616e6e40420f0000000000\
+    80841e00000000000140420f0000000000";
 const GOLDEN_LISTED: &str = "1701000100000000000000482e7b69dd3690e7";
 const GOLDEN_SCAN_3: &str = "\
     100300010000000105000000000000006375735f3940420f000000000001c0c62d00000000000180841e\

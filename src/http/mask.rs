@@ -1,8 +1,8 @@
 //! What viewers do not see: the values that customers hold. That two values differ they see.
 
-use super::session::Visitor;
 use crate::engine::view::{
-    ConflictRow, CustomerRow, CustomerView, DeadRow, DecisionRow, HistoryRow, PlanRow,
+    ConflictRow, CustomerRow, CustomerView, DeadRow, DecisionRow, EventRow, EventView, HistoryRow,
+    Page, PlanRow, PlanView, RunRow, RunView,
 };
 use crate::model::session::Role;
 
@@ -15,9 +15,20 @@ pub(super) trait Values {
     fn hide(&mut self);
 }
 
+/// Somebody who looks at a view: a person at the console, or whoever asks the API.
+pub(super) trait Looks {
+    /// What they may do.
+    fn role(&self) -> Role;
+
+    /// Whether they see values.
+    fn sees_values(&self) -> bool {
+        self.role() >= Role::Operator
+    }
+}
+
 /// The view as this visitor may see it.
-pub(super) fn for_visitor<T: Values>(mut view: T, visitor: &Visitor) -> T {
-    if visitor.role < Role::Operator {
+pub(super) fn for_visitor<T: Values>(mut view: T, visitor: &impl Looks) -> T {
+    if !visitor.sees_values() {
         view.hide();
     }
     view
@@ -30,6 +41,12 @@ fn hide(value: &mut String) {
 impl<T: Values> Values for Vec<T> {
     fn hide(&mut self) {
         self.iter_mut().for_each(Values::hide);
+    }
+}
+
+impl<T: Values> Values for Page<T> {
+    fn hide(&mut self) {
+        self.rows.hide();
     }
 }
 
@@ -89,5 +106,33 @@ impl Values for DecisionRow {
 impl Values for DeadRow {
     fn hide(&mut self) {
         hide(&mut self.reason);
+    }
+}
+
+impl Values for EventRow {
+    /// It has none.
+    fn hide(&mut self) {}
+}
+
+impl Values for EventView {
+    fn hide(&mut self) {
+        self.payload.iter_mut().for_each(hide);
+    }
+}
+
+impl Values for PlanView {
+    fn hide(&mut self) {
+        self.rows.hide();
+    }
+}
+
+impl Values for RunRow {
+    /// It has none.
+    fn hide(&mut self) {}
+}
+
+impl Values for RunView {
+    fn hide(&mut self) {
+        self.rows.hide();
     }
 }
