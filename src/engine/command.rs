@@ -10,6 +10,7 @@ mod creations;
 mod customers;
 mod dead;
 mod events;
+mod outbox;
 mod plans;
 mod rehearsals;
 mod remotes;
@@ -208,6 +209,13 @@ pub enum Command {
         /// Who did it.
         who: String,
     },
+    /// Writes that are not known to have arrived: [`view::Page`] of [`view::WriteRow`].
+    OutboxList {
+        /// Where the page begins, as the page before said.
+        after: Option<String>,
+        /// Rows, up to [`ROWS_MAX`].
+        limit: usize,
+    },
     /// Ask for a full scan: [`view::Done`].
     Scan {
         /// Who says so.
@@ -334,6 +342,9 @@ impl Engine {
             } => json(&self.activity(about.as_deref(), after.as_deref(), rows(limit))?),
             Command::ConfigurationNote { changed, who } => {
                 json(&self.note_configuration(&changed, &who).await?)
+            }
+            Command::OutboxList { after, limit } => {
+                json(&self.outbox(after.as_deref(), rows(limit))?)
             }
             Command::Scan { who } => json(&self.want_scan(&who).await?),
         }

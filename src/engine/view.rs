@@ -410,6 +410,20 @@ pub struct IntentRow {
     pub fields: Vec<String>,
 }
 
+/// A write on its way, in a list of those of every customer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WriteRow {
+    /// The customer's id in Stripe.
+    pub stripe: String,
+    /// The write.
+    #[serde(flatten)]
+    pub write: IntentRow,
+    /// When it was decided.
+    pub decided_at: Option<String>,
+    /// When its next attempt is due; absent when none is planned.
+    pub due_at: Option<String>,
+}
+
 /// Work that waits.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkRow {

@@ -15,11 +15,13 @@
 
 mod access;
 mod connection;
+mod managed;
 mod people;
 mod routes;
 mod who;
 
 pub(in crate::http) use access::{make_token, role};
+pub use managed::{ChangeError, Managed, Preview};
 pub use routes::Route;
 
 use crate::clock::BoxFuture;
@@ -36,7 +38,6 @@ use crate::http::api::{Actor, Input};
 use crate::http::mask::{Looks, Values, for_visitor};
 use crate::http::reply::{Class, Failure};
 use crate::model::session::Role;
-use crate::sync::policy::Policy;
 use crate::telemetry::chain;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Extension, Path, Query, State};
@@ -81,54 +82,6 @@ pub trait Daemon: Send + Sync + fmt::Debug {
     fn reload(&self) -> BoxFuture<'_, Result<view::Reloaded, String>>;
 }
 
-/// What the configuration's file says that the console may change.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Managed {
-    /// The main file.
-    pub path: String,
-    /// The sync type, by its word in the file.
-    pub sync: String,
-    /// The fields that travel, by their words; `None` where that is every field.
-    pub fields: Option<Vec<String>>,
-    /// Pairs of metadata that travel besides, `stripe = zenskar`.
-    pub metadata: Vec<String>,
-}
-
-/// What a change would do to the file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Preview {
-    /// The file as it is.
-    pub managed: Managed,
-    /// Names its text as it is.
-    pub seen: String,
-    /// Lines that go (`-`) and come (`+`).
-    pub lines: Vec<(char, String)>,
-    /// Whether the daemon may write it.
-    pub is_writable: bool,
-    /// The drop-in that sets it instead, with the line.
-    pub elsewhere: Option<String>,
-    /// What a person puts into the file where the daemon may not.
-    pub paste: String,
-    /// The rules that would be in force.
-    #[serde(skip)]
-    pub policy: Policy,
-}
-
-/// Why the file is not changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ChangeError {
-    /// It cannot be read, or is not valid as it is.
-    Unreadable(String),
-    /// It changed since it was looked at.
-    Changed,
-    /// The daemon may not write it.
-    NotWritable(String),
-    /// It would not be valid.
-    Invalid(String),
-    /// It was written, the reload refused it, and it was put back.
-    Refused(String),
-}
-
 /// What the routes share, here and on the console's pages.
 #[derive(Clone, Debug)]
 pub struct Doors {
@@ -138,37 +91,6 @@ pub struct Doors {
     pub daemon: Arc<dyn Daemon>,
     /// Where what was ordered is done.
     pub actions: TaskTracker,
-}
-
-/// Why the file is not changed, as an answer.
-impl From<ChangeError> for Failure {
-    fn from(error: ChangeError) -> Self {
-        match error {
-            ChangeError::Unreadable(why) => Self::new(Class::Unavailable, "unreadable", why),
-            ChangeError::Changed => Self::new(
-                Class::Conflict,
-                "changed",
-                "the file changed meanwhile; nothing was saved",
-            )
-            .hint("Look at what it says now, and save again."),
-            ChangeError::NotWritable(why) => Self::new(
-                Class::Conflict,
-                "not_writable",
-                format!("the file cannot be written: {why}"),
-            )
-            .hint("Put the lines into the file that are shown below; it is read again by itself."),
-            ChangeError::Invalid(why) => Self::new(
-                Class::Refused,
-                "configuration",
-                format!("this is no valid configuration; nothing was saved: {why}"),
-            ),
-            ChangeError::Refused(why) => Self::new(
-                Class::Refused,
-                "configuration",
-                format!("it was not taken over, and the file is as it was: {why}"),
-            ),
-        }
-    }
 }
 
 type Answer = Result<Json<Value>, Failure>;
@@ -194,6 +116,7 @@ fn routes() -> Routes {
         .get("/events/{id}", event)
         .get("/dead", dead)
         .get("/activity", activity)
+        .get("/outbox", outbox)
         .for_role(Role::Operator)
         .get("/customers/{id}/candidates", candidates)
         .post("/links", link)
@@ -208,8 +131,8 @@ fn routes() -> Routes {
     access::routes(connection::routes(people::routes(routes)))
 }
 
-async fn status(State(doors): State<Doors>) -> Answer {
-    shown(&whole_status(&doors).await?)
+async fn status(State(doors): State<Doors>, Extension(actor): Extension<Actor>) -> Answer {
+    shown(&for_visitor(whole_status(&doors).await?, &actor))
 }
 
 /// The whole state, the engine's and the rest of the daemon's.
@@ -407,6 +330,15 @@ struct ActivityQuery {
     about: Option<String>,
     after: Option<String>,
     limit: Option<usize>,
+}
+
+async fn outbox(
+    State(doors): State<Doors>,
+    query: Result<Query<PageQuery>, QueryRejection>,
+) -> Answer {
+    let Query(PageQuery { after, limit }) = query.map_err(bad_query)?;
+    let limit = rows(limit)?;
+    answer(&doors, Command::OutboxList { after, limit }).await
 }
 
 async fn activity(

@@ -39,6 +39,7 @@ mod plan;
 mod search;
 mod session;
 mod sums;
+mod system;
 mod time;
 
 pub use session::Cookies;
@@ -179,6 +180,7 @@ fn viewers() -> Router<Desk> {
         .merge(activity::router())
         .merge(search::router())
         .merge(plan::router())
+        .merge(system::router())
 }
 
 fn operators() -> Router<Desk> {
@@ -195,6 +197,7 @@ fn admins() -> Router<Desk> {
     integration::orders()
         .merge(manage::orders())
         .merge(outlook::orders())
+        .merge(system::orders())
         .merge(access::router())
 }
 

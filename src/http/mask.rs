@@ -2,7 +2,7 @@
 
 use crate::engine::view::{
     ConflictRow, CustomerRow, CustomerView, DeadRow, DecisionRow, EventRow, EventView, HistoryRow,
-    Page, PlanRow, PlanView, RunRow, RunView,
+    Page, PlanRow, PlanView, RunRow, RunView, Status,
 };
 use crate::model::session::Role;
 
@@ -53,6 +53,17 @@ impl<T: Values> Values for Page<T> {
 impl Values for CustomerRow {
     fn hide(&mut self) {
         self.name.iter_mut().for_each(hide);
+        // It may repeat what a remote said of the customer.
+        self.note.iter_mut().for_each(hide);
+    }
+}
+
+impl Values for Status {
+    fn hide(&mut self) {
+        for remote in [&mut self.stripe, &mut self.zenskar] {
+            let said = remote.last_error.iter_mut();
+            said.for_each(|error| hide(&mut error.message));
+        }
     }
 }
 
@@ -63,6 +74,9 @@ impl Values for CustomerView {
             let sides = [&mut field.stripe, &mut field.zenskar, &mut field.agreed];
             sides.into_iter().flatten().for_each(hide);
         }
+        let work = self.work.iter_mut();
+        let errors = work.flat_map(|work| &mut work.last_error);
+        errors.for_each(hide);
         self.history.hide();
     }
 }

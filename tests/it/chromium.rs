@@ -244,6 +244,9 @@ async fn looks(world: &World, stripe: &str) -> Vec<Look> {
         ("no-events", "/events?type=invoice.&state=dead".to_owned()),
         ("dead", "/events/dead".to_owned()),
         ("search", "/search".to_owned()),
+        ("system", "/system".to_owned()),
+        ("configuration", "/system/configuration".to_owned()),
+        ("outbox", "/system/outbox".to_owned()),
         ("missing", "/nothing".to_owned()),
     ];
     let base = world.console().await;

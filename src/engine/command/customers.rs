@@ -366,7 +366,7 @@ fn field_rows(
         .collect()
 }
 
-fn intent_row(intent: &Intent) -> IntentRow {
+pub(super) fn intent_row(intent: &Intent) -> IntentRow {
     IntentRow {
         number: intent.number,
         target: intent.target.to_string(),

@@ -9,6 +9,7 @@ use crate::engine::view::{
     ConnectBegun, ConnectStanding, ConnectionStatus, Done, EndpointStatus, Remote, Status,
 };
 use crate::http::commands::{viewed, whole_status};
+use crate::http::mask::for_visitor;
 use crate::http::reply::Failure;
 use crate::model::session::Digest;
 use askama::Template;
@@ -127,7 +128,7 @@ impl CardPage<'_> {
 
 async fn show(visit: Visit) -> Result<Response, Failure> {
     let doors = &visit.desk.doors;
-    let status = whole_status(doors).await?;
+    let status = for_visitor(whole_status(doors).await?, &visit.visitor);
     let last_way = match visit.desk.ways.of(&visit.visitor.key) {
         Some(flow) => {
             // One that is too old to be remembered has nothing to tell.

@@ -4,6 +4,7 @@ use super::page::{Here, Shell, Visit};
 use super::time::{grouped, span};
 use crate::engine::view::{Problem, Remote, Status};
 use crate::http::commands::whole_status;
+use crate::http::mask::for_visitor;
 use crate::http::reply::Failure;
 use askama::Template;
 use axum::response::Response;
@@ -199,6 +200,7 @@ pub(super) fn sync_words(sync: &str) -> &'static str {
 
 pub(super) async fn show(visit: Visit) -> Result<Response, Failure> {
     let status = whole_status(&visit.desk.doors).await?;
+    let status = for_visitor(status, &visit.visitor);
     Ok(visit.answer(Here::Overview, &status, |shell| OverviewPage {
         shell,
         status: &status,

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 pub(super) const THEME_COOKIE: &str = "zenstripe_theme";
 
 /// How light it can be, and in words.
-const THEMES: [(&str, &str); 3] = [("auto", "System"), ("light", "Light"), ("dark", "Dark")];
+const THEMES: [(&str, &str); 3] = [("auto", "Auto"), ("light", "Light"), ("dark", "Dark")];
 
 /// Where in the console a page is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

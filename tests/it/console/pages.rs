@@ -393,3 +393,58 @@ async fn the_whole_history_of_a_customer_is_there_page_by_page() {
         404
     );
 }
+
+#[tokio::test]
+async fn the_system_says_what_runs_under_which_configuration_and_what_is_on_its_way() {
+    let world = World::new().await;
+    let pair = world.pairs(1).remove(0);
+    let _daemon = world.linked(POLLING, 1).await;
+    let mut viewer = world.visitor("viewer").await;
+    let page = viewer.page("/system/outbox").await;
+    assert!(page.contains("Nothing is on its way"), "{page}");
+    let refuse = Fault::next(Remote::Zenskar, FaultKind::Refuse { status: 500 });
+    let refuse = refuse.method("PATCH").prefix("/customers").times(10_000);
+    let _id = world.sandbox.order_fault(refuse);
+    let patch = json!({ "name": "On its way" });
+    world.sandbox.stripe_update_customer(&pair.stripe, &patch);
+    world
+        .until_status(|status| status["queues"]["outbox"] == 1)
+        .await;
+    let page = viewer.page("/system").await;
+    assert!(
+        page.contains(env!("CARGO_PKG_VERSION")) && page.contains("Reads of Stripe in 30 days")
+    );
+    assert!(!page.contains("/system/configuration"), "{page}");
+    assert_eq!(viewer.get("/system/configuration").await.status, 403);
+    world
+        .until_status(|status| status["zenskar"]["last_error"].is_object())
+        .await;
+    let seen = viewer.json("/system").await;
+    assert_eq!(seen["zenskar"]["last_error"]["message"], "hidden", "{seen}");
+    let outbox = viewer.json("/system/outbox").await;
+    assert_eq!(outbox["rows"][0]["stripe"], pair.stripe, "{outbox}");
+    assert_eq!(outbox["rows"][0]["target"], "zenskar", "{outbox}");
+    assert_eq!(outbox["rows"][0]["fields"], json!(["name"]), "{outbox}");
+    let page = viewer.page("/system/outbox").await;
+    assert!(
+        page.contains(&pair.stripe) && !page.contains("On its way</"),
+        "{page}"
+    );
+
+    let mut admin = world.visitor("admin").await;
+    let page = admin.page("/system/configuration").await;
+    assert!(
+        page.contains("customers.sync") && page.contains("zenstripe.toml:"),
+        "{page}"
+    );
+    let broken = world.place.config_text("[customers]\nsink = \"off\"\n");
+    world.place.put_config(&broken).unwrap();
+    world
+        .until_status(|status| status["daemon"]["config"]["refused"].is_string())
+        .await;
+    let page = admin.page("/system/configuration").await;
+    assert!(
+        page.contains("were refused") && page.contains("sink"),
+        "{page}"
+    );
+}

@@ -14,7 +14,7 @@ const TIMES: usize = 15;
 /// How long a page may take before the run fails.
 const DEADLINE: Duration = Duration::from_secs(60);
 /// Pages that are the same whatever is in the store.
-const PAGES: [&str; 15] = [
+const PAGES: [&str; 19] = [
     "/",
     "/integrations/stripe",
     "/integrations/stripe/manage",
@@ -30,6 +30,10 @@ const PAGES: [&str; 15] = [
     "/events?type=invoice.",
     "/events?state=dead",
     "/events/dead",
+    "/system",
+    "/system/outbox",
+    "/system/configuration",
+    "/access",
 ];
 
 /// What was found.
