@@ -11,7 +11,7 @@
 //! credentials directory), and what a value means to the engine.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -179,6 +179,9 @@ pub struct Listen {
     pub console_names: Vec<HostName>,
     /// Whether a proxy in front of the console speaks TLS. Default no.
     pub console_behind_proxy: bool,
+    /// Proxies that are believed when they say whom a request comes from (`X-Forwarded-For`), where
+    /// one is in front of the console. Default this machine.
+    pub trusted_proxies: Vec<IpAddr>,
     /// The Unix socket of the command line. Default `/run/zenstripe/zenstripe.sock`.
     pub socket: PathBuf,
     /// Serve TLS ourselves: on the public listener, and on a console that is not for this machine
@@ -195,6 +198,7 @@ impl Default for Listen {
             console: SocketAddr::new(loopback, 9481),
             console_names: Vec::new(),
             console_behind_proxy: false,
+            trusted_proxies: vec![loopback, IpAddr::V6(Ipv6Addr::LOCALHOST)],
             socket: PathBuf::from("/run/zenstripe/zenstripe.sock"),
             tls: None,
         }

@@ -19,6 +19,7 @@ pub mod health;
 pub mod host;
 pub mod listener;
 mod mask;
+pub mod proxies;
 pub mod public;
 pub mod reply;
 mod tries;

@@ -146,6 +146,7 @@ keys! {
     "listen.console" NeedsRestart listen.console;
     "listen.console_names" Reloadable listen.console_names;
     "listen.console_behind_proxy" NeedsRestart listen.console_behind_proxy;
+    "listen.trusted_proxies" NeedsRestart listen.trusted_proxies;
     "listen.socket" NeedsRestart listen.socket;
     "listen.tls" NeedsRestart listen.tls;
     "store.path" NeedsRestart store.path;

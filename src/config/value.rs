@@ -3,7 +3,7 @@
 //! A [`Setting`] that cannot be read says all that is wrong with it, each with its place. Bounds
 //! and agreement between settings are checked later, in `validate`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -308,6 +308,27 @@ impl Setting for CustomDataKey {
 impl Setting for SocketAddr {
     fn expected() -> String {
         "an address with a port such as \"127.0.0.1:9480\" or \"[::]:9480\"".to_owned()
+    }
+
+    fn read(value: &Value<'_>) -> Result<Self, Vec<Misfit>> {
+        let text = text::<Self>(value)?;
+        text.parse().map_err(|_| {
+            misshapen(
+                value,
+                format!("cannot be {}", quoted(text)),
+                &Self::expected(),
+            )
+        })
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(in_toml(&self.to_string()))
+    }
+}
+
+impl Setting for IpAddr {
+    fn expected() -> String {
+        "an address such as \"10.0.0.5\" or \"fd00::5\"".to_owned()
     }
 
     fn read(value: &Value<'_>) -> Result<Self, Vec<Misfit>> {

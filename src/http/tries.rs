@@ -1,8 +1,6 @@
 //! How often an address may be wrong: at the login, and with tokens.
 
-use crate::http::listener::Peer;
 use crate::model::time::Timestamp;
-use axum::extract::Request;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
@@ -14,14 +12,6 @@ const TRIES_MAX: u32 = 5;
 const TRIES_SPAN: Duration = Duration::from_secs(60);
 /// Addresses that are remembered.
 const ADDRESSES_MAX: usize = 1_024;
-
-/// Where a request comes from; nowhere that counts if it is this machine's socket.
-pub(super) fn address(request: &Request) -> Option<IpAddr> {
-    match request.extensions().get() {
-        Some(Peer::Tcp(address)) => Some(address.ip()),
-        Some(Peer::Unix(_)) | None => None,
-    }
-}
 
 /// Wrong tokens, by address.
 #[derive(Debug, Default)]

@@ -5,6 +5,7 @@ mod attacks;
 mod events;
 mod manage;
 mod pages;
+mod reach;
 mod rehearsal;
 mod search;
 

@@ -3,6 +3,7 @@
 use crate::config::{Config, Listen};
 use crate::http::console::Cookies;
 use crate::http::host::Hosts;
+use crate::http::proxies::Proxies;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use tokio::sync::watch;
@@ -50,6 +51,15 @@ pub(super) const fn speaks_tls(listen: &Listen) -> bool {
 pub(super) fn cookies(address: Option<SocketAddr>, listen: &Listen) -> Cookies {
     let port = address.map_or(0, |address| address.port());
     Cookies::new(port, listen.console_behind_proxy || speaks_tls(listen))
+}
+
+/// The proxies that are believed: none unless one is in front of the console.
+pub(super) fn proxies(listen: &Listen) -> Proxies {
+    if listen.console_behind_proxy {
+        Proxies::new(&listen.trusted_proxies)
+    } else {
+        Proxies::default()
+    }
 }
 
 /// How a browser reaches a console that listens on `address`.

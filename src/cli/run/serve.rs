@@ -100,6 +100,10 @@ impl Listeners {
             doors.hosts.clone(),
             ids.clone(),
         );
+        let proxies = names::proxies(&doors.state.effective().listen);
+        let pages = pages.layer(middleware::from_fn(move |request: Request, next: Next| {
+            proxies.clone().note(request, next)
+        }));
         // Monitors ask by whatever name they have.
         let console = health.clone().router().merge(pages);
         spawn(tasks, self.console, console, stop);

@@ -9,8 +9,9 @@ use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::http::console::guard::is_of_another_site;
 use crate::http::listener::Peer;
+use crate::http::proxies;
 use crate::http::reply::{Class, Failure};
-use crate::http::tries::{self, Tries};
+use crate::http::tries::Tries;
 use crate::store::StoreError;
 use crate::telemetry::chain;
 use axum::extract::Request;
@@ -107,7 +108,7 @@ impl Bearers {
     }
 
     fn wrong(&self, request: &Request) -> Failure {
-        let (address, now) = (tries::address(request), self.clock.now());
+        let (address, now) = (proxies::address(request), self.clock.now());
         if !self.tries.may_try(address, now) {
             return Failure::new(Class::TooMany, "too_many", "Too many tokens were wrong.")
                 .hint("Wait a minute, and use a token that `zenstripe token list` shows.");

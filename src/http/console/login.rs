@@ -9,8 +9,8 @@ use super::form::{Fields, Posted};
 use super::notice::Notice;
 use super::page::{self, Shell, html, see_other};
 use super::session;
+use crate::http::proxies;
 use crate::http::reply::{Class, Failure};
-use crate::http::tries;
 use askama::Template;
 use axum::Router;
 use axum::extract::{Query, Request, State};
@@ -61,7 +61,7 @@ async fn show(State(desk): State<Desk>, request: Request) -> Response {
 }
 
 async fn sign_in(State(desk): State<Desk>, request: Request) -> Result<Response, Failure> {
-    let address = tries::address(&request);
+    let address = proxies::address(&request);
     let now = desk.doors.engine.clock.now();
     if !desk.tries.may_try(address, now) {
         return Err(
