@@ -12,6 +12,7 @@ mod dead;
 mod events;
 mod outbox;
 mod plans;
+mod reasons;
 mod rehearsals;
 mod remotes;
 mod runs;
@@ -160,6 +161,8 @@ pub enum Command {
         /// Rows, up to [`ROWS_MAX`].
         limit: usize,
     },
+    /// Why letters were set aside: a list of [`view::DeadReason`].
+    DeadReasons,
     /// Try dead letters again: [`view::Done`].
     DeadRetry {
         /// Which.
@@ -244,6 +247,8 @@ pub enum Letters {
     All,
     /// These numbers.
     Numbers(Vec<u64>),
+    /// Those with this reason, as [`view::DeadReason`] has it.
+    Reason(String),
 }
 
 /// Why an action was not done.
@@ -329,6 +334,7 @@ impl Engine {
             Command::DeadList { after, limit } => {
                 json(&self.dead_letters(after.as_deref(), rows(limit))?)
             }
+            Command::DeadReasons => json(&self.dead_reasons()?),
             Command::DeadRetry { which, who } => json(&self.retry_dead(which, &who).await?),
             Command::DeadDrop { which, who } => json(&self.drop_dead(which, &who).await?),
             Command::Connect { who } => json(&self.begin_connecting(&who)?),

@@ -544,6 +544,17 @@ pub struct DeadRow {
     pub attempts: u32,
 }
 
+/// A reason for which dead letters were set aside.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadReason {
+    /// The reason, with `…` where each names its own.
+    pub reason: String,
+    /// How many there are.
+    pub count: u64,
+    /// When the last of them was set aside.
+    pub last_at: String,
+}
+
 /// What an action did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {

@@ -118,6 +118,7 @@ fn routes() -> Routes {
         .get("/activity", activity)
         .get("/outbox", outbox)
         .for_role(Role::Operator)
+        .get("/dead/reasons", dead_reasons)
         .get("/customers/{id}/candidates", candidates)
         .post("/links", link)
         .delete("/links/{id}", unlink)
@@ -355,7 +356,11 @@ async fn activity(
     seen::<Page<HistoryRow>>(&doors, &actor, order).await
 }
 
-/// `{"all": true}` or `{"numbers": [1, 2]}`.
+async fn dead_reasons(State(doors): State<Doors>) -> Answer {
+    answer(&doors, Command::DeadReasons).await
+}
+
+/// `{"all": true}`, `{"numbers": [1, 2]}` or `{"reason": "…"}`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LettersBody {
@@ -363,14 +368,18 @@ struct LettersBody {
     all: bool,
     #[serde(default)]
     numbers: Vec<u64>,
+    reason: Option<String>,
 }
 
 impl LettersBody {
     fn which(self) -> Result<Letters, Failure> {
-        match (self.all, self.numbers.is_empty()) {
-            (true, true) => Ok(Letters::All),
-            (false, false) => Ok(Letters::Numbers(self.numbers)),
-            _ => Err(invalid("expected either \"all\": true or \"numbers\"")),
+        match (self.all, self.numbers.is_empty(), self.reason) {
+            (true, true, None) => Ok(Letters::All),
+            (false, false, None) => Ok(Letters::Numbers(self.numbers)),
+            (false, true, Some(reason)) => Ok(Letters::Reason(reason)),
+            _ => Err(invalid(
+                "expected one of \"all\": true, \"numbers\" and \"reason\"",
+            )),
         }
     }
 }

@@ -71,6 +71,7 @@ impl Engine {
         let numbers = match which {
             Letters::Numbers(numbers) => numbers,
             Letters::All => self.all_dead()?,
+            Letters::Reason(reason) => self.dead_for(&reason)?,
         };
         let read = self.store.read()?;
         for number in &numbers {

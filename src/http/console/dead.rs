@@ -6,8 +6,9 @@ use super::form::Posted;
 use super::mask::for_visitor;
 use super::page::{Here, PageQuery, Shell, Tab, Visit, one_page, see_other, tabs};
 use crate::engine::command::{Command, Letters};
-use crate::engine::view::{DeadRow, Done, Page};
+use crate::engine::view::{DeadReason, DeadRow, Done, Page};
 use crate::http::commands::{bad_path, viewed};
+use crate::http::mask::Looks;
 use crate::http::reply::{Class, Failure};
 use askama::Template;
 use axum::Router;
@@ -59,6 +60,7 @@ struct ListPage<'a> {
     tabs: Vec<Tab>,
     page: &'a Page<DeadRow>,
     is_first: bool,
+    reasons: Vec<DeadReason>,
 }
 
 async fn list(
@@ -68,11 +70,18 @@ async fn list(
     let order = |after, limit| Command::DeadList { after, limit };
     let (mut page, is_first) = one_page::<DeadRow>(&visit, query, order).await?;
     page.rows = for_visitor(page.rows, &visit.visitor);
+    // Viewers see no reason.
+    let reasons = if is_first && visit.visitor.sees_values() && page.rows.len() > 1 {
+        viewed(&visit.desk.doors, Command::DeadReasons).await?
+    } else {
+        Vec::new()
+    };
     Ok(visit.answer(Here::Events, &page, |shell| ListPage {
         shell,
         tabs: tabs(TABS, LIST),
         page: &page,
         is_first,
+        reasons,
     }))
 }
 
@@ -136,10 +145,13 @@ async fn give_up(
     Ok(see_other(LIST))
 }
 
-/// Which letters a form is about: one by its number, or all.
+/// Which letters a form is about: one by its number, those with a reason, or all.
 fn letters(posted: &Posted) -> Result<Letters, Failure> {
     if posted.fields.has("all") {
         return Ok(Letters::All);
+    }
+    if posted.fields.has("reason") {
+        return Ok(Letters::Reason(posted.fields.text("reason").to_owned()));
     }
     let numbers = posted.fields.all("number").into_iter().map(str::parse);
     let numbers: Result<Vec<u64>, _> = numbers.collect();

@@ -313,6 +313,44 @@ async fn a_dead_letter_is_tried_again() {
     );
 }
 
+#[tokio::test]
+async fn dead_letters_of_one_reason_are_tried_again_together() {
+    let (world, _daemon) = created_in("both").await;
+    let mut visitor = world.visitor("operator").await;
+    for (dead, status) in [(1, 422), (2, 422), (3, 400)] {
+        let refuse = Fault::next(Remote::Zenskar, FaultKind::Refuse { status });
+        let refuse = refuse.method("POST").prefix("/customers");
+        let _id = world.sandbox.order_fault(refuse);
+        let email = format!("ann{dead}@example.com");
+        let customer = json!({ "name": format!("Ann {dead}"), "email": email });
+        world.sandbox.stripe_create_customer(&customer);
+        world
+            .until_status(|status| status["queues"]["dead"] == dead)
+            .await;
+    }
+    let page = visitor.page("/events/dead").await;
+    let (reasons, one_by_one) = page.split_once("One by one").unwrap();
+    let reason = reasons.split("name=\"reason\" value=\"").nth(1).unwrap();
+    let reason = reason.split('"').next().unwrap();
+    assert!(
+        reason.contains("status 422"),
+        "the most frequent first: {reasons}"
+    );
+    assert_eq!(one_by_one.matches("status 422").count(), 2, "{one_by_one}");
+    let none = visitor.post("/events/dead/retry", "reason=another").await;
+    assert_eq!(none.status, 303);
+    let form = format!("reason={}", reason.replace(' ', "+"));
+    let retried = visitor.post("/events/dead/retry", &form).await;
+    assert_eq!(retried.header("location"), Some("/events/dead"));
+    world.until_status(|status| status["links"] == 2).await;
+    let page = visitor.page("/events/dead").await;
+    assert!(page.contains("2 tried again"), "{page}");
+    assert!(
+        page.contains("status 400") && !page.contains("By reason"),
+        "{page}"
+    );
+}
+
 /// Every page, as JSON too.
 #[tokio::test]
 async fn every_page_has_a_json_twin_and_no_page_is_large() {
