@@ -259,7 +259,9 @@ fn read<T: DeserializeOwned>(answer: &Answer) -> Outcome<T> {
     if !answer.status.is_success() {
         return Err(refused(answer));
     }
-    serde_json::from_slice(&answer.body).map_err(|error| {
+    // By way of a value, as the console reads the same views: one way to read each is in the binary.
+    let value: Result<Value, _> = serde_json::from_slice(&answer.body);
+    value.and_then(serde_json::from_value).map_err(|error| {
         Failure::of(Exit::Failed, &error)
             .hint("the daemon may be of another version: compare `zenstripe version` and status")
     })

@@ -116,8 +116,8 @@ impl Out {
 
     /// Prints a value as JSON on one line.
     pub fn json_line<T: Serialize>(&self, value: &T) {
-        match serde_json::to_string(value) {
-            Ok(text) => put(&mut *self.streams.borrow_mut().output, &text),
+        match serde_json::to_value(value) {
+            Ok(value) => put(&mut *self.streams.borrow_mut().output, &value.to_string()),
             Err(error) => self.note(&format!("error: {error}")),
         }
     }
@@ -147,8 +147,13 @@ impl Out {
 
     /// Prints a value as JSON, indented.
     pub fn json<T: Serialize>(&self, value: &T) {
-        match serde_json::to_string_pretty(value) {
-            Ok(text) => put(&mut *self.streams.borrow_mut().output, &text),
+        // By way of a value: every view is made one already, and the code to write each of them
+        // as text besides makes the binary larger.
+        match serde_json::to_value(value) {
+            Ok(value) => put(
+                &mut *self.streams.borrow_mut().output,
+                &format!("{value:#}"),
+            ),
             Err(error) => self.note(&format!("error: {error}")),
         }
     }

@@ -4,6 +4,7 @@ use super::CommandError;
 use crate::engine::Engine;
 use crate::engine::view::DeadReason;
 use crate::model::work::DeadLetter;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// Dead letters that are gone through for their reasons, the newest ones left out.
@@ -29,7 +30,7 @@ impl Engine {
             known.last_at = letter.at.to_string();
         }
         let mut reasons: Vec<DeadReason> = reasons.into_values().collect();
-        reasons.sort_by(|one, other| other.count.cmp(&one.count));
+        reasons.sort_by_key(|reason| Reverse(reason.count));
         Ok(reasons)
     }
 

@@ -95,6 +95,24 @@ pub(super) struct Shell {
     now: Timestamp,
 }
 
+#[derive(Template)]
+#[template(path = "head.html", config = "src/http/console/askama.toml")]
+struct Head<'a> {
+    shell: &'a Shell,
+}
+
+#[derive(Template)]
+#[template(path = "top.html", config = "src/http/console/askama.toml")]
+struct Top<'a> {
+    shell: &'a Shell,
+}
+
+#[derive(Template)]
+#[template(path = "foot.html", config = "src/http/console/askama.toml")]
+struct Foot<'a> {
+    shell: &'a Shell,
+}
+
 impl Shell {
     /// Of a page for everybody.
     pub(super) fn outside(desk: &Desk, headers: &HeaderMap) -> Self {
@@ -123,6 +141,23 @@ impl Shell {
             form_key: visitor.form_key.clone(),
             ..Self::outside(desk, headers)
         }
+    }
+
+    /// The rest of the head behind the title; markup, and so are the others.
+    ///
+    /// The frame is rendered by itself: compiled into every page it makes the binary larger.
+    pub(super) fn head(&self) -> askama::Result<String> {
+        Head { shell: self }.render()
+    }
+
+    /// Everything above a page's own content.
+    pub(super) fn top(&self) -> askama::Result<String> {
+        Top { shell: self }.render()
+    }
+
+    /// Everything below it.
+    pub(super) fn foot(&self) -> askama::Result<String> {
+        Foot { shell: self }.render()
     }
 
     pub(super) const fn is_signed_in(&self) -> bool {
@@ -213,7 +248,10 @@ impl Visit {
         template: impl FnOnce(Shell) -> T,
     ) -> Response {
         if accepts_json(&self.headers) {
-            return axum::Json(view).into_response();
+            return match serde_json::to_value(view) {
+                Ok(view) => axum::Json(view).into_response(),
+                Err(error) => Failure::internal(&error).into_response(),
+            };
         }
         html(&template(self.shell(here)))
     }
