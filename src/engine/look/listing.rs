@@ -60,7 +60,8 @@ impl Engine {
         let Some(listing) = serving(&cursor, work) else {
             return Ok(None);
         };
-        let writes = settings.policy.writes_to(Side::Stripe);
+        // What is rehearsed writes nothing, whatever it would.
+        let writes = self.settings().policy.writes_to(Side::Stripe);
         if writes && is_under_way(&read, id)? {
             return Ok(None);
         }

@@ -167,3 +167,30 @@ async fn switched_on_it_becomes_a_plan_that_can_be_applied() {
     assert_eq!(seen["outlook"]["uncompared"], false, "{seen}");
     assert_eq!(seen["outlook"]["plan"]["customers"], 0, "{seen}");
 }
+
+#[tokio::test]
+async fn what_was_listed_of_stripe_is_not_read_again_one_by_one() {
+    let world = World::new().await;
+    let pairs = world.pairs(60);
+    for pair in &pairs {
+        rename(&world, pair, "Renamed while off");
+    }
+    world.configure(OFF);
+    let _daemon = world.start().await;
+    let fields = "name,email,phone";
+    let both = [
+        "plan",
+        "--rehearse",
+        "import-and-export",
+        "--fields",
+        fields,
+    ];
+    world.json(&both).await;
+    compared(&world, 60).await;
+    let plan = world.json(&["plan"]).await;
+    assert_eq!(plan["summary"]["ask"], json!({ "no-base": 60 }), "{plan}");
+    let asked = world.sandbox.exchanges().into_iter();
+    let one_by_one = asked.filter(|one| one.path.starts_with("/v1/customers/cus_"));
+    let paths: Vec<String> = one_by_one.map(|one| one.path).collect();
+    assert_eq!(paths, Vec::<String>::new());
+}
