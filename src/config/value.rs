@@ -305,46 +305,29 @@ impl Setting for CustomDataKey {
     }
 }
 
-impl Setting for SocketAddr {
-    fn expected() -> String {
-        "an address with a port such as \"127.0.0.1:9480\" or \"[::]:9480\"".to_owned()
-    }
+macro_rules! parsed_text {
+    ($($name:ident: $expected:literal;)+) => {$(
+        impl Setting for $name {
+            fn expected() -> String {
+                $expected.to_owned()
+            }
 
-    fn read(value: &Value<'_>) -> Result<Self, Vec<Misfit>> {
-        let text = text::<Self>(value)?;
-        text.parse().map_err(|_| {
-            misshapen(
-                value,
-                format!("cannot be {}", quoted(text)),
-                &Self::expected(),
-            )
-        })
-    }
+            fn read(value: &Value<'_>) -> Result<Self, Vec<Misfit>> {
+                let text = text::<Self>(value)?;
+                let cannot = |_| misshapen(value, format!("cannot be {}", quoted(text)), $expected);
+                text.parse().map_err(cannot)
+            }
 
-    fn show(&self) -> Option<String> {
-        Some(in_toml(&self.to_string()))
-    }
+            fn show(&self) -> Option<String> {
+                Some(in_toml(&self.to_string()))
+            }
+        }
+    )+};
 }
 
-impl Setting for IpAddr {
-    fn expected() -> String {
-        "an address such as \"10.0.0.5\" or \"fd00::5\"".to_owned()
-    }
-
-    fn read(value: &Value<'_>) -> Result<Self, Vec<Misfit>> {
-        let text = text::<Self>(value)?;
-        text.parse().map_err(|_| {
-            misshapen(
-                value,
-                format!("cannot be {}", quoted(text)),
-                &Self::expected(),
-            )
-        })
-    }
-
-    fn show(&self) -> Option<String> {
-        Some(in_toml(&self.to_string()))
-    }
+parsed_text! {
+    SocketAddr: "an address with a port such as \"127.0.0.1:9480\" or \"[::]:9480\"";
+    IpAddr: "an address such as \"10.0.0.5\" or \"fd00::5\"";
 }
 
 impl Setting for PathBuf {

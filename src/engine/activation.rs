@@ -171,23 +171,21 @@ impl Engine {
     /// The store failed.
     pub async fn reconsider(&self) -> Result<(), EngineError> {
         let policy = self.settings().policy.clone();
-        let decides = |one: &Difference| match one.why {
+        // `rules`: whether a rule decides instead of a person.
+        let decides = |why: Held, rules: bool| match why {
             // The winner under other rules may have been refused, or blank.
-            Held::Conflict | Held::Refused => policy.conflict.of(one.field) != Rule::Ask,
-            Held::WouldBlank => policy.allow_blank || policy.conflict.of(one.field) != Rule::Ask,
-            Held::NoBase | Held::Drift | Held::NotTaken | Held::Nested => false,
-        };
-        // The counts say at once where there is nothing to go through, however much differs.
-        let counts = self.store.read()?.difference_counts()?;
-        let rules = policy.conflict.decide();
-        let is_decided = |why: &Held| match why {
             Held::Conflict | Held::Refused => rules,
             Held::WouldBlank => rules || policy.allow_blank,
             Held::NoBase | Held::Drift | Held::NotTaken | Held::Nested => false,
         };
-        if !counts.keys().any(is_decided) {
+        // The counts say at once where there is nothing to go through, however much differs.
+        let counts = self.store.read()?.difference_counts()?;
+        let any_rule = policy.conflict.decide();
+        if !counts.keys().any(|why| decides(*why, any_rule)) {
             return Ok(());
         }
+        let is_decided =
+            |one: &Difference| decides(one.why, policy.conflict.of(one.field) != Rule::Ask);
         let mut after = None;
         loop {
             let rows = self.store.read()?;
@@ -196,7 +194,7 @@ impl Engine {
                 return Ok(());
             };
             after = Some(last.clone());
-            rows.retain(|(_, held)| held.iter().any(decides));
+            rows.retain(|(_, held)| held.iter().any(is_decided));
             if rows.is_empty() {
                 continue;
             }

@@ -4,9 +4,9 @@
 use super::Desk;
 use super::form::Posted;
 use super::manage::{MANAGE, address, edit};
-use super::notice::Notice;
 use super::overview::Figures;
 use super::page::{Visit, see_other};
+use super::plan::questions;
 use super::sums::{self, Rules, Sum};
 use crate::engine::command::{Ask, Command};
 use crate::engine::view::{Done, PlanSummary, PlanView, Rehearsal, Status};
@@ -75,8 +75,7 @@ impl Outlook {
         let plan: PlanView = viewed(&desk.doors, order).await?;
         let summed = sums::sum(visit, rules).await?;
         let summary = summed.sum().map(Sum::summary);
-        let asked = summary.iter().flat_map(|summary| summary.ask.values());
-        let questions = asked.fold(0_u64, |sum, count| sum.saturating_add(*count));
+        let questions = summary.as_ref().map_or(0, questions);
         Ok(Self {
             is_under_way: summed.is_under_way(),
             uncompared: is_off && !plan.uncompared.is_empty(),
@@ -104,8 +103,7 @@ async fn compare(State(desk): State<Desk>, posted: Posted) -> Result<Response, F
 
 async fn forget(State(desk): State<Desk>, posted: Posted) -> Result<Response, Failure> {
     let who = posted.visitor.who.clone();
-    let done: Done = viewed(&desk.doors, Command::RehearsalEnd { who }).await?;
-    desk.notices
-        .put(posted.visitor.key, Notice::good(done.message));
+    let done: Result<Done, Failure> = viewed(&desk.doors, Command::RehearsalEnd { who }).await;
+    desk.tell(&posted.visitor, done.map(|done| done.message));
     Ok(see_other(MANAGE))
 }

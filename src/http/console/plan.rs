@@ -89,11 +89,14 @@ impl PlanPage<'_> {
     }
 
     fn asked(&self, summary: &PlanSummary) -> u64 {
-        summary
-            .ask
-            .values()
-            .fold(0, |sum, count| sum.saturating_add(*count))
+        questions(summary)
     }
+}
+
+/// Fields about which a person decides.
+pub(super) fn questions(summary: &PlanSummary) -> u64 {
+    let counts = summary.ask.values();
+    counts.fold(0, |sum, count| sum.saturating_add(*count))
 }
 
 fn rules(initial: Option<Side>) -> Rules {

@@ -194,3 +194,21 @@ async fn what_was_listed_of_stripe_is_not_read_again_one_by_one() {
     let paths: Vec<String> = one_by_one.map(|one| one.path).collect();
     assert_eq!(paths, Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn a_review_leads_to_its_own_plan_alone() {
+    let world = World::new().await;
+    world.pairs(1);
+    world.configure(OFF);
+    let _daemon = world.start().await;
+    let rehearse = ["plan", "--rehearse", "import-only", "--fields", "name"];
+    world.json(&rehearse).await;
+    compared(&world, 1).await;
+    let mut visitor = world.visitor("admin").await;
+    for (sync, its_own) in [("import-only", true), ("export-only", false)] {
+        let review = format!("{MANAGE}/review?sync={sync}&fields=name");
+        let page = visitor.page(&review).await;
+        assert_eq!(page.contains("href=\"/plan\""), its_own, "{page}");
+        assert_eq!(page.contains("Compare again to see that plan"), !its_own);
+    }
+}
