@@ -20,6 +20,7 @@ pub mod compare;
 pub mod connect;
 pub mod creation;
 pub mod customer;
+pub mod dead;
 pub mod decision;
 pub mod endpoint;
 pub mod evidence;
