@@ -15,6 +15,7 @@ pub mod connection;
 pub mod creation;
 pub mod cursor;
 pub mod customer;
+pub mod dead;
 pub mod difference;
 pub mod endpoint;
 pub mod event;

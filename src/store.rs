@@ -23,6 +23,7 @@ mod creations;
 mod cursors;
 mod dead;
 mod differences;
+mod dropped;
 mod error;
 mod inbox;
 mod janitor;

@@ -26,6 +26,7 @@ pub mod compare;
 pub mod connect;
 pub mod creation;
 pub mod customer;
+pub mod dead;
 pub mod decision;
 pub mod decline;
 pub mod endpoint;

@@ -395,8 +395,18 @@ pub enum Dead {
     },
     /// Try dead letters again
     Retry(Letters),
-    /// Give dead letters up for good
+    /// Drop dead letters; for 30 days they can be taken back
     Drop(Letters),
+    /// List dropped letters, the one dropped last first
+    Dropped {
+        /// The page
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Take dropped letters back
+    TakeBack(Letters),
+    /// List the reasons of dead letters, the most frequent first
+    Reasons,
 }
 
 /// Which dead letters.
@@ -409,6 +419,9 @@ pub struct Letters {
     /// All of them
     #[arg(long)]
     pub all: bool,
+    /// Those with this reason, as `dead reasons` shows it
+    #[arg(long)]
+    pub reason: Option<String>,
 }
 
 /// `wait …`
@@ -477,7 +490,9 @@ mod tests {
         let parse = |words: &[&str]| Args::try_parse_from([&["zenstripe", "dead"], words].concat());
         assert!(parse(&["retry", "3", "4"]).is_ok());
         assert!(parse(&["drop", "--all"]).is_ok());
+        assert!(parse(&["take-back", "--reason", "answered 422"]).is_ok());
         assert!(parse(&["retry"]).is_err());
+        assert!(parse(&["retry", "--all", "--reason", "answered 422"]).is_err());
         assert!(parse(&["retry", "--all", "3"]).is_err());
     }
 

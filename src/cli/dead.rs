@@ -5,7 +5,7 @@ use crate::cli::client::Client;
 use crate::cli::customers::{done, next_page, page_query};
 use crate::cli::error::{Exit, Outcome};
 use crate::cli::out::Out;
-use crate::engine::view::{DeadRow, Page};
+use crate::engine::view::{DeadReason, DeadRow, DroppedRow, Page};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -15,35 +15,38 @@ use serde_json::{Value, json};
 ///
 /// The daemon does not run, or refuses.
 pub async fn dead(client: &Client, command: &Dead, out: &Out) -> Outcome {
-    match command {
+    let (path, letters) = match command {
         Dead::List { page } => {
             let page: Page<DeadRow> = client
                 .get(&format!("/dead{}", page_query(page, &[])))
                 .await?;
             list(&page, out);
-            Ok(Exit::Ok)
+            return Ok(Exit::Ok);
         }
-        Dead::Retry(letters) => {
-            done(
-                client,
-                Method::POST,
-                "/dead/retry",
-                Some(body(letters)),
-                out,
-            )
-            .await
+        Dead::Dropped { page } => {
+            let page: Page<DroppedRow> = client
+                .get(&format!("/dead/dropped{}", page_query(page, &[])))
+                .await?;
+            dropped(&page, out);
+            return Ok(Exit::Ok);
         }
-        Dead::Drop(letters) => {
-            done(client, Method::POST, "/dead/drop", Some(body(letters)), out).await
+        Dead::Reasons => {
+            let reasons: Vec<DeadReason> = client.get("/dead/reasons").await?;
+            list_reasons(&reasons, out);
+            return Ok(Exit::Ok);
         }
-    }
+        Dead::Retry(letters) => ("/dead/retry", letters),
+        Dead::Drop(letters) => ("/dead/drop", letters),
+        Dead::TakeBack(letters) => ("/dead/take-back", letters),
+    };
+    done(client, Method::POST, path, Some(body(letters)), out).await
 }
 
 fn body(letters: &Letters) -> Value {
-    if letters.all {
-        json!({ "all": true })
-    } else {
-        json!({ "numbers": letters.numbers })
+    match &letters.reason {
+        Some(reason) => json!({ "reason": reason }),
+        None if letters.all => json!({ "all": true }),
+        None => json!({ "numbers": letters.numbers }),
     }
 }
 
@@ -52,17 +55,52 @@ fn list(page: &Page<DeadRow>, out: &Out) {
         out.json(page);
         return;
     }
-    let rows = page.rows.iter().map(|row| {
-        vec![
-            row.number.to_string(),
-            row.kind.clone(),
-            row.subject.clone(),
-            out.ago(&row.at),
-            row.attempts.to_string(),
-            row.reason.clone(),
-        ]
-    });
+    let rows = page.rows.iter().map(|row| cells(row, &row.at, out));
     let columns = ["NUMBER", "KIND", "ABOUT", "SINCE", "ATTEMPTS", "REASON"];
     out.table(&columns, rows.collect(), "no dead letters");
     next_page(page, "dead list", out);
+}
+
+fn dropped(page: &Page<DroppedRow>, out: &Out) {
+    if out.is_json() {
+        out.json(page);
+        return;
+    }
+    let rows = page.rows.iter().map(|row| {
+        let mut cells = cells(&row.letter, &row.dropped_at, out);
+        cells.insert(4, row.dropped_by.clone());
+        cells
+    });
+    let columns = [
+        "NUMBER", "KIND", "ABOUT", "DROPPED", "BY", "ATTEMPTS", "REASON",
+    ];
+    out.table(&columns, rows.collect(), "nothing was dropped");
+    next_page(page, "dead dropped", out);
+}
+
+fn cells(row: &DeadRow, at: &str, out: &Out) -> Vec<String> {
+    vec![
+        row.number.to_string(),
+        row.kind.clone(),
+        row.subject.clone(),
+        out.ago(at),
+        row.attempts.to_string(),
+        row.reason.clone(),
+    ]
+}
+
+fn list_reasons(reasons: &[DeadReason], out: &Out) {
+    if out.is_json() {
+        out.json(&reasons);
+        return;
+    }
+    let rows = reasons.iter().map(|one| {
+        vec![
+            one.count.to_string(),
+            out.ago(&one.last_at),
+            one.reason.clone(),
+        ]
+    });
+    let columns = ["LETTERS", "LAST", "REASON"];
+    out.table(&columns, rows.collect(), "no dead letters");
 }

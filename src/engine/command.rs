@@ -9,6 +9,7 @@ mod console;
 mod creations;
 mod customers;
 mod dead;
+mod dropped;
 mod events;
 mod outbox;
 mod plans;
@@ -170,8 +171,22 @@ pub enum Command {
         /// Who says so.
         who: String,
     },
-    /// Give dead letters up for good: [`view::Done`].
+    /// Drop dead letters, which are kept for a while: [`view::Done`].
     DeadDrop {
+        /// Which.
+        which: Letters,
+        /// Who says so.
+        who: String,
+    },
+    /// Dropped letters, the one dropped last first: [`view::Page`] of [`view::DroppedRow`].
+    DroppedList {
+        /// Where the page begins, as the page before said.
+        after: Option<String>,
+        /// Rows, up to [`ROWS_MAX`].
+        limit: usize,
+    },
+    /// Take dropped letters back: [`view::Done`].
+    DeadTakeBack {
         /// Which.
         which: Letters,
         /// Who says so.
@@ -337,6 +352,10 @@ impl Engine {
             Command::DeadReasons => json(&self.dead_reasons()?),
             Command::DeadRetry { which, who } => json(&self.retry_dead(which, &who).await?),
             Command::DeadDrop { which, who } => json(&self.drop_dead(which, &who).await?),
+            Command::DroppedList { after, limit } => {
+                json(&self.dropped_letters(after.as_deref(), rows(limit))?)
+            }
+            Command::DeadTakeBack { which, who } => json(&self.take_back_dead(which, &who).await?),
             Command::Connect { who } => json(&self.begin_connecting(&who)?),
             Command::ConnectShow { flow } => json(&self.connect_standing(flow)?),
             Command::Disconnect { abandon, who } => json(&self.disconnect(abandon, &who).await?),

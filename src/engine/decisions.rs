@@ -160,6 +160,26 @@ pub(super) fn drop_refused(
     put_decided(tx, &decided, now)
 }
 
+/// Opens again what [`drop_refused`] ended, where nothing was decided about it since.
+pub(super) fn take_back_refused(
+    tx: &mut WriteTx<'_>,
+    intent: &Intent,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut decided = tx.decided(&intent.link)?;
+    let mut undone = BTreeSet::new();
+    for one in &decided {
+        if tx.run(one.run)?.is_none_or(|run| run.undone_by.is_some()) {
+            undone.insert(one.run);
+        }
+    }
+    decision::reopen(&mut decided, BY_DROPPING, |run, one| {
+        let change = intent.changes.get(&one.field);
+        !undone.contains(&run) && change.is_some_and(|c| c.to == one.goal(intent.target).wanted)
+    });
+    put_decided(tx, &decided, now)
+}
+
 fn about(now: Timestamp, what: &str, run: u64, link: &StripeCustomerId, one: &Decision) -> Entry {
     Entry::engine(now, what, &Subject::Customer(link.clone()))
         .with("run", &run)

@@ -3,6 +3,7 @@
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
 use crate::engine::poller::READS_DAYS;
+use crate::sync::dead::DROPPED_KEPT;
 use crate::sync::{session, token};
 use std::time::Duration;
 
@@ -48,14 +49,16 @@ impl Engine {
         self.drop_roll()?;
         let rest = self
             .writer
-            .write("prune journal and runs", move |tx| {
+            .write("prune journal, runs and dropped letters", move |tx| {
                 let entries = tx.prune_journal(payloads_before, SWEEP_MAX)?;
                 let days = tx.prune_reads(oldest_day, SWEEP_MAX)?;
                 let runs = tx.prune_runs(payloads_before, SWEEP_MAX)?;
+                let dropped = tx.prune_dropped(now.minus(DROPPED_KEPT), SWEEP_MAX)?;
                 tx.prune_logins(|login| session::is_spent(login, now))?;
                 tx.prune_sessions(|session| session::is_over(session, now))?;
                 tx.prune_tokens(|token| token::is_over(token, now))?;
-                Ok(entries.saturating_add(days).saturating_add(runs))
+                let rows = entries.saturating_add(days).saturating_add(runs);
+                Ok(rows.saturating_add(dropped))
             })
             .await?;
         Ok(payloads.saturating_add(events).saturating_add(rest))

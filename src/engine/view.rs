@@ -5,11 +5,13 @@
 mod access;
 mod connection;
 mod console;
+mod dead;
 mod people;
 
 pub use access::{AccessView, SessionRow, TokenMade, TokenRow};
 pub use connection::{ConnectBegun, ConnectStanding, ConnectionStatus, EndpointStatus};
 pub use console::ConsoleLogin;
+pub use dead::{DeadReason, DeadRow, DroppedRow};
 pub use people::{
     ConflictRow, DecisionRow, PlanRow, PlanSummary, PlanView, Rehearsal, RunRow, RunView,
 };
@@ -525,34 +527,6 @@ pub struct FoundRow {
     pub linked_with: Option<String>,
     /// Whether it is linked, was, or waits for a link: whether there is more to show of it.
     pub known: bool,
-}
-
-/// One dead letter.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeadRow {
-    /// Its number.
-    pub number: u64,
-    /// `look`, `change` or `creation`.
-    pub kind: String,
-    /// What it is about.
-    pub subject: String,
-    /// Why it was set aside, in the remote's words where it gave any.
-    pub reason: String,
-    /// When.
-    pub at: String,
-    /// Attempts made.
-    pub attempts: u32,
-}
-
-/// A reason for which dead letters were set aside.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeadReason {
-    /// The reason, with `…` where each names its own.
-    pub reason: String,
-    /// How many there are.
-    pub count: u64,
-    /// When the last of them was set aside.
-    pub last_at: String,
 }
 
 /// What an action did.

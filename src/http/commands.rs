@@ -15,6 +15,7 @@
 
 mod access;
 mod connection;
+mod dead;
 mod managed;
 mod people;
 mod routes;
@@ -28,12 +29,10 @@ use crate::clock::BoxFuture;
 use crate::config::edit::CustomersEdit;
 use crate::engine::Engine;
 use crate::engine::command::{
-    Command, CommandError, Customers, EventCommand, EventFilter, Letters, ROWS_DEFAULT, ROWS_MAX,
+    Command, CommandError, Customers, EventCommand, EventFilter, ROWS_DEFAULT, ROWS_MAX,
 };
 use crate::engine::error::EngineError;
-use crate::engine::view::{
-    self, CustomerRow, CustomerView, DeadRow, EventRow, EventView, HistoryRow, Page,
-};
+use crate::engine::view::{self, CustomerRow, CustomerView, EventRow, EventView, HistoryRow, Page};
 use crate::http::api::{Actor, Input};
 use crate::http::mask::{Looks, Values, for_visitor};
 use crate::http::reply::{Class, Failure};
@@ -114,22 +113,18 @@ fn routes() -> Routes {
         .get("/customers/{id}", customer)
         .get("/events", events)
         .get("/events/{id}", event)
-        .get("/dead", dead)
         .get("/activity", activity)
         .get("/outbox", outbox)
         .for_role(Role::Operator)
-        .get("/dead/reasons", dead_reasons)
         .get("/customers/{id}/candidates", candidates)
         .post("/links", link)
         .delete("/links/{id}", unlink)
         .post("/events/{id}/replay", replay)
-        .post("/dead/retry", dead_retry)
-        .post("/dead/drop", dead_drop)
         .post("/scan", scan)
         .for_role(Role::Admin)
         .post("/reload", reload)
         .get("/config", config);
-    access::routes(connection::routes(people::routes(routes)))
+    access::routes(connection::routes(dead::routes(people::routes(routes))))
 }
 
 async fn status(State(doors): State<Doors>, Extension(actor): Extension<Actor>) -> Answer {
@@ -314,16 +309,6 @@ async fn replay(
     .await
 }
 
-async fn dead(
-    State(doors): State<Doors>,
-    Extension(actor): Extension<Actor>,
-    query: Result<Query<PageQuery>, QueryRejection>,
-) -> Answer {
-    let Query(PageQuery { after, limit }) = query.map_err(bad_query)?;
-    let limit = rows(limit)?;
-    seen::<Page<DeadRow>>(&doors, &actor, Command::DeadList { after, limit }).await
-}
-
 /// What it was done to, such as `customer/cus_1`, and where the page begins.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -354,66 +339,6 @@ async fn activity(
         limit: rows(query.limit)?,
     };
     seen::<Page<HistoryRow>>(&doors, &actor, order).await
-}
-
-async fn dead_reasons(State(doors): State<Doors>) -> Answer {
-    answer(&doors, Command::DeadReasons).await
-}
-
-/// `{"all": true}`, `{"numbers": [1, 2]}` or `{"reason": "…"}`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LettersBody {
-    #[serde(default)]
-    all: bool,
-    #[serde(default)]
-    numbers: Vec<u64>,
-    reason: Option<String>,
-}
-
-impl LettersBody {
-    fn which(self) -> Result<Letters, Failure> {
-        match (self.all, self.numbers.is_empty(), self.reason) {
-            (true, true, None) => Ok(Letters::All),
-            (false, false, None) => Ok(Letters::Numbers(self.numbers)),
-            (false, true, Some(reason)) => Ok(Letters::Reason(reason)),
-            _ => Err(invalid(
-                "expected one of \"all\": true, \"numbers\" and \"reason\"",
-            )),
-        }
-    }
-}
-
-async fn dead_retry(
-    State(doors): State<Doors>,
-    Extension(actor): Extension<Actor>,
-    Input(body): Input<LettersBody>,
-) -> Answer {
-    let which = body.which()?;
-    answer(
-        &doors,
-        Command::DeadRetry {
-            which,
-            who: who::name(&actor).await,
-        },
-    )
-    .await
-}
-
-async fn dead_drop(
-    State(doors): State<Doors>,
-    Extension(actor): Extension<Actor>,
-    Input(body): Input<LettersBody>,
-) -> Answer {
-    let which = body.which()?;
-    answer(
-        &doors,
-        Command::DeadDrop {
-            which,
-            who: who::name(&actor).await,
-        },
-    )
-    .await
 }
 
 async fn scan(State(doors): State<Doors>, Extension(actor): Extension<Actor>) -> Answer {

@@ -24,6 +24,7 @@ mod assets;
 mod conflicts;
 mod customers;
 mod dead;
+mod dropped;
 mod events;
 mod form;
 pub(in crate::http) mod guard;
@@ -177,6 +178,7 @@ fn viewers() -> Router<Desk> {
         .merge(conflicts::router())
         .merge(events::router())
         .merge(dead::router())
+        .merge(dropped::router())
         .merge(activity::router())
         .merge(search::router())
         .merge(plan::router())
@@ -189,6 +191,7 @@ fn operators() -> Router<Desk> {
         .merge(conflicts::orders())
         .merge(events::orders())
         .merge(dead::orders())
+        .merge(dropped::orders())
         .merge(activity::orders())
         .merge(plan::orders())
 }

@@ -1,8 +1,8 @@
 //! What viewers do not see: the values that customers hold. That two values differ they see.
 
 use crate::engine::view::{
-    ConflictRow, CustomerRow, CustomerView, DeadRow, DecisionRow, EventRow, EventView, HistoryRow,
-    Page, PlanRow, PlanView, RunRow, RunView, Status,
+    ConflictRow, CustomerRow, CustomerView, DeadRow, DecisionRow, DroppedRow, EventRow, EventView,
+    HistoryRow, Page, PlanRow, PlanView, RunRow, RunView, Status,
 };
 use crate::model::session::Role;
 
@@ -120,6 +120,12 @@ impl Values for DecisionRow {
 impl Values for DeadRow {
     fn hide(&mut self) {
         hide(&mut self.reason);
+    }
+}
+
+impl Values for DroppedRow {
+    fn hide(&mut self) {
+        self.letter.hide();
     }
 }
 

@@ -17,6 +17,7 @@ mod changes;
 mod connection;
 mod creation;
 mod cursor;
+mod dead;
 mod endpoint;
 mod event;
 mod fields;
@@ -82,6 +83,7 @@ pub(super) enum Tag {
     Login,
     Session,
     Token,
+    Dropped,
 }
 
 impl Tag {
@@ -115,6 +117,7 @@ impl Tag {
             Self::Login => 26,
             Self::Session => 27,
             Self::Token => 28,
+            Self::Dropped => 29,
         }
     }
 }

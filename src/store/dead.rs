@@ -89,9 +89,13 @@ impl WriteTx<'_> {
             at,
             attempts,
         };
-        self.put(DEAD, &key::number(letter.number), &letter)?;
-        self.index_dead_letter(&letter)?;
+        self.put_dead_letter(&letter)?;
         Ok(letter)
+    }
+
+    pub(super) fn put_dead_letter(&mut self, letter: &DeadLetter) -> Result<(), StoreError> {
+        self.put(DEAD, &key::number(letter.number), letter)?;
+        self.index_dead_letter(letter)
     }
 
     /// Removes a dead letter; gives what was there.

@@ -2,8 +2,8 @@
 //!
 //! # Invariants
 //!
-//! - An event is pruned only when it was sorted, and when no work, parked work or dead letter
-//!   names it.
+//! - An event is pruned only when it was sorted, and when no work, parked work or dead letter, be it
+//!   dropped, names it.
 //! - An event's id outlives its payload: as long as Stripe may bring the event again, it is known.
 //! - The newest entry of the journal stays: it carries the last number given.
 //!
@@ -12,6 +12,7 @@
 //! event but a person who replays it, and a piece of work whose event is gone is still done: an
 //! event is a hint.
 
+use crate::model::dead::Dropped;
 use crate::model::journal::Entry;
 use crate::model::time::Timestamp;
 use crate::model::work::{DeadLetter, DeadWork, Work};
@@ -20,7 +21,7 @@ use crate::store::error::{RecordError, StoreError};
 use crate::store::inbox::BAD_KEY;
 use crate::store::key;
 use crate::store::tables::{
-    DEAD, EVENT_IDS, EVENTS, JOURNAL, JOURNAL_BY_SUBJECT, PARKED, READS, Table, WORK,
+    DEAD, DROPPED, EVENT_IDS, EVENTS, JOURNAL, JOURNAL_BY_SUBJECT, PARKED, READS, Table, WORK,
 };
 use crate::store::tx::{ALL, ENOUGH, ON, Order, ReadTx, WriteTx, after, until};
 use std::collections::BTreeSet;
@@ -118,17 +119,19 @@ impl ReadTx<'_> {
         })
     }
 
-    /// Events that work, parked work and dead letters name.
+    /// Events that work, parked work and dead letters name, dropped ones too.
     fn named_events(&self) -> Result<BTreeSet<u64>, StoreError> {
         let mut named = BTreeSet::new();
         for table in [WORK, PARKED] {
             self.visit_rows(table, |work: Work| named.extend(work.events))?;
         }
-        self.visit_rows(DEAD, |letter: DeadLetter| {
+        let mut of_letter = |letter: DeadLetter| {
             if let DeadWork::Work(work) = letter.what {
                 named.extend(work.events);
             }
-        })?;
+        };
+        self.visit_rows(DEAD, &mut of_letter)?;
+        self.visit_rows(DROPPED, |dropped: Dropped| of_letter(dropped.letter))?;
         Ok(named)
     }
 

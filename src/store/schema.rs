@@ -15,7 +15,7 @@ use crate::store::tables::{self, META};
 use crate::store::tx::{ReadTx, WriteTx};
 
 /// The schema that this release writes.
-pub const SCHEMA_VERSION: u32 = 7;
+pub const SCHEMA_VERSION: u32 = 8;
 
 /// The oldest schema whose releases can work with what this release writes.
 const OLDEST_READER: u32 = 6;
@@ -68,6 +68,9 @@ pub(super) fn migrate(
         }
         // Tokens. An older release lets nobody in by one and leaves them alone.
         6 => make_tables(tx)?,
+        // Dead letters that were dropped, which an older release drops at once. Those that are kept it
+        // leaves alone.
+        7 => make_tables(tx)?,
         _ => {}
     }
     let reached = schema.saturating_add(1);

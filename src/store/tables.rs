@@ -88,6 +88,13 @@ pub(super) const DEAD: Table = Table("dead");
 /// (subject, number) → nothing. Finds the dead letters about a subject; one row for each of `dead`.
 pub(super) const DEAD_BY_SUBJECT: Table = Table("dead_by_subject");
 
+/// Number → dead letter that a person dropped, with what went with it; pruned by age.
+pub(super) const DROPPED: Table = Table("dropped");
+
+/// (when it was dropped, number) → nothing. Lists what was dropped, and finds what is old; one row
+/// for each of `dropped`.
+pub(super) const DROPPED_BY_TIME: Table = Table("dropped_by_time");
+
 /// Stripe id → the differences of that link which nothing moves.
 pub(super) const DIFFERENCES: Table = Table("differences");
 
@@ -125,7 +132,7 @@ pub(super) const SESSIONS: Table = Table("sessions");
 pub(super) const TOKENS: Table = Table("tokens");
 
 /// All tables; a migration makes those that a file lacks.
-pub(super) const ALL: [Table; 32] = [
+pub(super) const ALL: [Table; 34] = [
     META,
     COUNTERS,
     EVENTS,
@@ -146,6 +153,8 @@ pub(super) const ALL: [Table; 32] = [
     CLUES,
     DEAD,
     DEAD_BY_SUBJECT,
+    DROPPED,
+    DROPPED_BY_TIME,
     DIFFERENCES,
     RUNS,
     DECIDED,

@@ -1,6 +1,7 @@
 use super::*;
 use crate::model::creation::{Creation, Stage};
 use crate::model::customer::Value;
+use crate::model::dead::{Dropped, Kept};
 use crate::model::difference::{Difference, Held};
 use crate::model::event::{Channel, Event};
 use crate::model::id::{AccountId, EventId, OrganisationId, StripeCustomerId, ZenskarCustomerId};
@@ -12,7 +13,7 @@ use crate::model::run::{Decided, Decision, DecisionState, Goal, Run, RunCounts, 
 use crate::model::session::{Login, Role, Session};
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
-use crate::model::work::{DeadWork, Subject, Work};
+use crate::model::work::{DeadLetter, DeadWork, Subject, Work};
 use std::time::Duration;
 
 fn at(seconds: i64) -> Timestamp {
@@ -819,6 +820,55 @@ fn token(number: u64, name: &str) -> Token {
     }
 }
 
+fn dropped(letter: DeadLetter, seconds: i64) -> Dropped {
+    let gone = Intent {
+        progress: Progress::Dead(at(2)),
+        ..intent("cus_1", 1)
+    };
+    Dropped {
+        letter,
+        kept: Kept::Intent {
+            intent: gone,
+            linked_at: at(1),
+            base: [(crate::model::customer::Field::Name, Value::text("x"))].into(),
+        },
+        at: at(seconds),
+        who: "ann".to_owned(),
+    }
+}
+
+#[test]
+fn dropped_letters_are_kept_until_they_are_taken_back_or_old() {
+    let store = memory();
+    write(&store, |tx| {
+        for seconds in [30, 10, 20] {
+            let dead = DeadWork::Work(Work::new(subject("cus_1"), at(1)));
+            let letter = tx.add_dead_letter(dead, "no", at(2), 3).unwrap();
+            tx.remove_dead_letter(letter.number).unwrap();
+            tx.put_dropped(&dropped(letter, seconds)).unwrap();
+        }
+        let numbers = |tx: &WriteTx<'_>, before| {
+            let letters = tx.dropped_letters(before, 2).unwrap();
+            let numbers = letters.iter().map(|one| one.letter.number);
+            numbers.collect::<Vec<_>>()
+        };
+        assert_eq!(numbers(tx, None), [1, 3], "the one dropped last first");
+        assert_eq!(numbers(tx, Some((at(20), 3))), [2]);
+        assert_eq!(tx.dead_count().unwrap(), 0);
+        let third = tx.dropped(3).unwrap().unwrap();
+        tx.take_back_dropped(&third).unwrap();
+        assert_eq!(tx.dropped(3).unwrap(), None);
+        let all = tx.dead_letters(None, 9).unwrap();
+        assert_eq!(all, std::slice::from_ref(&third.letter));
+        assert_eq!(tx.dead_letters_of(&subject("cus_1")).unwrap(), all);
+        assert_eq!(tx.prune_dropped(at(10), 9).unwrap(), 0);
+        assert_eq!(tx.prune_dropped(at(31), 1).unwrap(), 1, "the oldest first");
+        assert_eq!(numbers(tx, None), [1]);
+        assert_eq!(tx.prune_dropped(at(31), 9).unwrap(), 1);
+        assert_eq!(tx.dropped_count().unwrap(), 0);
+    });
+}
+
 fn fill(store: &Store) {
     insert(store, 1..=3);
     take_in(store, 2);
@@ -842,7 +892,10 @@ fn fill(store: &Store) {
         tx.put_intent(&intent("cus_1", number), Some(at(10)))
             .unwrap();
         let dead = DeadWork::Work(Work::new(subject("cus_3"), at(1)));
-        tx.add_dead_letter(dead, "gone", at(2), 4).unwrap();
+        tx.add_dead_letter(dead.clone(), "gone", at(2), 4).unwrap();
+        let letter = tx.add_dead_letter(dead, "no", at(2), 4).unwrap();
+        let letter = tx.remove_dead_letter(letter.number).unwrap().unwrap();
+        tx.put_dropped(&dropped(letter, 8)).unwrap();
         let difference = Difference {
             field: crate::model::customer::Field::Name,
             stripe: Value::Blank,
@@ -1109,7 +1162,7 @@ fn tokens_are_kept_by_their_digest_and_no_number_is_given_twice() {
 }
 
 /// Tables by the schema that brought them; the others are of the first.
-const LATER_TABLES: [(u32, &str); 14] = [
+const LATER_TABLES: [(u32, &str); 16] = [
     (2, "runs"),
     (2, "decided"),
     (2, "decided_by_run"),
@@ -1124,6 +1177,8 @@ const LATER_TABLES: [(u32, &str); 14] = [
     (5, "sessions"),
     (6, "journal_by_subject"),
     (7, "tokens"),
+    (8, "dropped"),
+    (8, "dropped_by_time"),
 ];
 
 /// The links of an older file, and who waits in it, are counted when it is opened.

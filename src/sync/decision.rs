@@ -12,6 +12,7 @@ use crate::model::run::{Decided, Decision, DecisionState, Goal};
 use crate::model::time::Timestamp;
 use crate::sync::policy::Policy;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// Both sides, in the order in which they are written.
 const SIDES: [Side; 2] = [Side::Stripe, Side::Zenskar];
@@ -145,6 +146,27 @@ pub fn overtake(decided: &mut [Decided], why: &str, is_over: impl Fn(&Decided, &
         for (decision, over) in run.decisions.iter_mut().zip(over) {
             if over && decision.is_waiting() {
                 decision.state = DecisionState::Overtaken(why.to_owned());
+            }
+        }
+    }
+}
+
+/// Has decisions carried out after all that ended for this reason and for which `is_wanted` says so,
+/// by their run, unless a later one was made about the field.
+pub fn reopen(decided: &mut [Decided], why: &str, is_wanted: impl Fn(u64, &Decision) -> bool) {
+    let mut latest: BTreeMap<Field, u64> = BTreeMap::new();
+    for run in decided.iter() {
+        for one in &run.decisions {
+            let known = latest.entry(one.field).or_insert(run.run);
+            *known = run.run.max(*known);
+        }
+    }
+    for run in decided {
+        let is_latest = |field: Field| latest.get(&field) == Some(&run.run);
+        for one in &mut run.decisions {
+            let ended = matches!(&one.state, DecisionState::Overtaken(by) if by == why);
+            if ended && is_latest(one.field) && is_wanted(run.run, one) {
+                one.state = DecisionState::Waiting;
             }
         }
     }

@@ -243,6 +243,7 @@ async fn looks(world: &World, stripe: &str) -> Vec<Look> {
         ("events", "/events".to_owned()),
         ("no-events", "/events?type=invoice.&state=dead".to_owned()),
         ("dead", "/events/dead".to_owned()),
+        ("dropped", "/events/dropped".to_owned()),
         ("search", "/search".to_owned()),
         ("system", "/system".to_owned()),
         ("configuration", "/system/configuration".to_owned()),
@@ -334,6 +335,14 @@ async fn what_forms_lead_to_holds_to_the_same() {
             browser.open(&format!("{base}{path}")).await;
             look(&browser, &axe, &format!("{name}-{scheme}"), &mut wrong).await;
         }
+        browser.open(&format!("{base}/events/dead/1/drop")).await;
+        browser.press("Drop it").await;
+        browser.says("1 dropped").await;
+        browser.open(&format!("{base}/events/dropped")).await;
+        look(&browser, &axe, &format!("dropped-{scheme}"), &mut wrong).await;
+        browser.press("Take back").await;
+        browser.says("1 taken back").await;
+        browser.open(&format!("{base}/events/{event}")).await;
         browser.press("Show the payload").await;
         browser.says("That you looked at it").await;
         look(&browser, &axe, &format!("payload-{scheme}"), &mut wrong).await;

@@ -111,6 +111,8 @@ async fn empty_lists_say_so() {
     let mut all = String::new();
     for arguments in [
         &["dead", "list"][..],
+        &["dead", "dropped"],
+        &["dead", "reasons"],
         &["events", "list"],
         &["customers", "list"],
         &["customers", "list", "--unlinked"],
@@ -119,6 +121,7 @@ async fn empty_lists_say_so() {
         &["events", "show", "evt_none"],
         &["dead", "retry", "7"],
         &["dead", "drop", "--all"],
+        &["dead", "take-back", "7"],
         &["customers", "unlink", "cus_none"],
     ] {
         let told = told(&world, arguments).await;
@@ -126,6 +129,10 @@ async fn empty_lists_say_so() {
         all.push('\n');
     }
     insta::assert_snapshot!(all, @r"
+    no dead letters
+    exit 0
+    nothing was dropped
+    exit 0
     no dead letters
     exit 0
     no events yet
@@ -142,8 +149,10 @@ async fn empty_lists_say_so() {
     exit 1
     error: there is no dead letter 7
     exit 1
-    0 dropped; the journal keeps what they were
+    0 dropped
     exit 0
+    error: no dropped letter has the number 7
+    exit 1
     error: cus_none is not linked
     exit 1
     ");

@@ -114,6 +114,24 @@ async fn a_write_that_zenskar_refuses_is_a_dead_letter_until_a_person_retries_it
     let dead = world.json(&["dead", "list"]).await;
     let number = dead["rows"][0]["number"].to_string();
 
+    // Dropped and taken back, it waits as before.
+    let dropped = world.output(&["dead", "drop", &number]).await;
+    assert!(dropped.status.success(), "{dropped:?}");
+    world
+        .until_status(|status| status["queues"]["dead"] == 0)
+        .await;
+    let kept = world.json(&["dead", "dropped"]).await;
+    assert_eq!(kept["rows"][0]["kind"], "change", "{kept}");
+    let back = world.output(&["dead", "take-back", &number]).await;
+    assert!(back.status.success(), "{back:?}");
+    world
+        .until_status(|status| {
+            status["queues"]["dead"] == 1
+                && status["queues"]["work"] == 0
+                && status["differences"] == json!({ "refused": 1 })
+        })
+        .await;
+
     let freed = json!({ "email": "another@example.com" });
     world
         .sandbox

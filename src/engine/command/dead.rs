@@ -1,9 +1,9 @@
 //! Dead letters: list, retry, drop.
 
+use super::dropped::give_up;
 use super::{CommandError, Letters, done, invalid};
 use crate::engine::Engine;
 use crate::engine::creation::rows;
-use crate::engine::decisions::drop_refused;
 use crate::engine::view::{DeadRow, Done, Page};
 use crate::model::id::StripeCustomerId;
 use crate::model::intent::{Intent, Progress};
@@ -14,7 +14,7 @@ use crate::model::work::{DeadLetter, DeadWork, Work};
 use crate::store::{StoreError, WriteTx};
 
 /// Dead letters handled in one transaction.
-const LETTERS_STEP: usize = 256;
+pub(super) const LETTERS_STEP: usize = 256;
 
 impl Engine {
     pub(super) fn dead_letters(
@@ -55,7 +55,10 @@ impl Engine {
             .each_dead(which, who, "dead letter dropped", give_up)
             .await?;
         Ok(done(
-            format!("{count} dropped; the journal keeps what they were"),
+            match count {
+                0 => "0 dropped".to_owned(),
+                count => format!("{count} dropped; for 30 days they can be taken back"),
+            },
             count,
         ))
     }
@@ -66,7 +69,7 @@ impl Engine {
         which: Letters,
         who: &str,
         what: &'static str,
-        act: fn(&mut WriteTx<'_>, DeadLetter, Timestamp) -> Result<(), StoreError>,
+        act: fn(&mut WriteTx<'_>, DeadLetter, &str, Timestamp) -> Result<(), StoreError>,
     ) -> Result<u64, CommandError> {
         let numbers = match which {
             Letters::Numbers(numbers) => numbers,
@@ -98,7 +101,7 @@ impl Engine {
                             .with("reason", &letter.reason);
                         who.clone_into(&mut entry.who);
                         tx.append_journal(&entry)?;
-                        act(tx, letter, now)?;
+                        act(tx, letter, &who, now)?;
                         handled = handled.saturating_add(1);
                     }
                     Ok(handled)
@@ -122,7 +125,12 @@ impl Engine {
     }
 }
 
-fn retry(tx: &mut WriteTx<'_>, letter: DeadLetter, now: Timestamp) -> Result<(), StoreError> {
+fn retry(
+    tx: &mut WriteTx<'_>,
+    letter: DeadLetter,
+    _who: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     match letter.what {
         DeadWork::Work(old) => {
             let known = tx.work(&old.subject)?;
@@ -169,23 +177,8 @@ fn retry(tx: &mut WriteTx<'_>, letter: DeadLetter, now: Timestamp) -> Result<(),
     }
 }
 
-/// The record stays as it is; a refused value is decided anew when the record changes next.
-fn give_up(tx: &mut WriteTx<'_>, letter: DeadLetter, now: Timestamp) -> Result<(), StoreError> {
-    match letter.what {
-        DeadWork::Work(_) => Ok(()),
-        DeadWork::Intent(link, number) => {
-            touch(tx, &link)?;
-            match tx.remove_intent(&link, number)? {
-                Some(intent) => drop_refused(tx, &intent, now),
-                None => Ok(()),
-            }
-        }
-        DeadWork::Creation(subject) => rows::give_up(tx, &subject),
-    }
-}
-
 /// Makes a plan that is being made from the link's intents as they were be thrown away.
-fn touch(tx: &mut WriteTx<'_>, id: &StripeCustomerId) -> Result<(), StoreError> {
+pub(super) fn touch(tx: &mut WriteTx<'_>, id: &StripeCustomerId) -> Result<(), StoreError> {
     if let Some(link) = tx.link(id)? {
         let version = link.version.saturating_add(1);
         tx.put_link(&Link { version, ..link })?;
@@ -193,7 +186,7 @@ fn touch(tx: &mut WriteTx<'_>, id: &StripeCustomerId) -> Result<(), StoreError> 
     Ok(())
 }
 
-fn row(letter: DeadLetter) -> DeadRow {
+pub(super) fn row(letter: DeadLetter) -> DeadRow {
     DeadRow {
         number: letter.number,
         subject: letter.what.subject().to_string(),

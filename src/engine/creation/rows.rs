@@ -104,15 +104,29 @@ pub(in crate::engine) fn retry(
     tx.note_parked(subject, &under_way(subject), now)
 }
 
-/// Drops a creation that was given up.
+/// Drops a creation that was given up; gives it.
 pub(in crate::engine) fn give_up(
     tx: &mut WriteTx<'_>,
     subject: &Subject,
-) -> Result<(), StoreError> {
+) -> Result<Option<Creation>, StoreError> {
     if tx.creation(subject)?.is_some_and(|row| is_dead(&row)) {
-        tx.remove_creation(subject)?;
+        return tx.remove_creation(subject);
     }
-    Ok(())
+    Ok(None)
+}
+
+/// Takes back a creation that was dropped, unless the customer has a link or another creation by now;
+/// whether it did.
+pub(in crate::engine) fn take_back(
+    tx: &mut WriteTx<'_>,
+    dropped: &Creation,
+) -> Result<bool, StoreError> {
+    let subject = &dropped.subject;
+    let may = tx.creation(subject)?.is_none() && !is_linked(tx, subject)?;
+    if may {
+        tx.put_creation(dropped)?;
+    }
+    Ok(may)
 }
 
 /// Ends the creations of both customers of a link that was made.

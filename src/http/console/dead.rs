@@ -146,7 +146,7 @@ async fn give_up(
 }
 
 /// Which letters a form is about: one by its number, those with a reason, or all.
-fn letters(posted: &Posted) -> Result<Letters, Failure> {
+pub(super) fn letters(posted: &Posted) -> Result<Letters, Failure> {
     if posted.fields.has("all") {
         return Ok(Letters::All);
     }

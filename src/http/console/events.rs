@@ -28,7 +28,11 @@ use serde::Deserialize;
 const PAYLOAD_SHOWN_MAX: usize = 256 * 1024;
 
 /// The lists under one heading.
-pub(super) const TABS: [(&str, &str); 2] = [("/events", "Inbox"), ("/events/dead", "Dead letters")];
+pub(super) const TABS: [(&str, &str); 3] = [
+    ("/events", "Inbox"),
+    ("/events/dead", "Dead letters"),
+    ("/events/dropped", "Dropped"),
+];
 
 pub(super) fn router() -> Router<Desk> {
     Router::new()

@@ -76,13 +76,7 @@ impl Record for Creation {
     fn from_version(version: u16, bytes: &[u8]) -> Result<Self, RecordError> {
         let creation = match version {
             1 => Self::try_from(body::<CreationV1>(bytes)?)?,
-            2 => {
-                let CreationV2 { first, gone_at } = body(bytes)?;
-                Self {
-                    gone_at: gone_at.map(time),
-                    ..Self::try_from(first)?
-                }
-            }
+            2 => return body::<CreationV2>(bytes)?.try_into(),
             _ => return Err(RecordError::Version(version)),
         };
         check(&creation)?;
@@ -99,6 +93,19 @@ fn check(creation: &Creation) -> Result<(), RecordError> {
             Err(RecordError::Rule("a request of a creation has no number"))
         }
         _ => Ok(()),
+    }
+}
+
+impl TryFrom<CreationV2> for Creation {
+    type Error = RecordError;
+
+    fn try_from(stored: CreationV2) -> Result<Self, RecordError> {
+        let creation = Self {
+            gone_at: stored.gone_at.map(time),
+            ..Self::try_from(stored.first)?
+        };
+        check(&creation)?;
+        Ok(creation)
     }
 }
 

@@ -77,12 +77,10 @@ impl Record for Scheduled {
     }
 
     fn from_version(version: u16, bytes: &[u8]) -> Result<Self, RecordError> {
-        let scheduled = match version {
-            1 | 2 => Self::try_from(body::<IntentV2>(bytes)?)?,
-            _ => return Err(RecordError::Version(version)),
-        };
-        check(&scheduled)?;
-        Ok(scheduled)
+        match version {
+            1 | 2 => body::<IntentV2>(bytes)?.try_into(),
+            _ => Err(RecordError::Version(version)),
+        }
     }
 }
 
@@ -122,9 +120,11 @@ impl TryFrom<IntentV2> for Scheduled {
             decided_at: time(stored.decided_at),
             observed_at: time(stored.observed_at),
         };
-        Ok(Self {
+        let scheduled = Self {
             intent,
             due_at: stored.due_at.map(time),
-        })
+        };
+        check(&scheduled)?;
+        Ok(scheduled)
     }
 }

@@ -1,10 +1,11 @@
 use super::*;
-use crate::model::creation::Creation;
+use crate::model::creation::{Creation, Stage};
 use crate::model::cursor::{
     ChangeCursor, ChangeFilter, ChangeWindow, PollCursor, PollWindow, ScanCounts, ScanCursor,
     ScanPhase, StripeListing,
 };
 use crate::model::customer::{Address, Field, Fields, TaxId, Value};
+use crate::model::dead::{Dropped, Kept};
 use crate::model::difference::{Difference, Held};
 use crate::model::event::{Channel, Event};
 use crate::model::id::{AccountId, EventId, OrganisationId, StripeCustomerId, ZenskarCustomerId};
@@ -118,6 +119,28 @@ fn dead(what: DeadWork) -> DeadLetter {
         at: at(3),
         attempts: 5,
     }
+}
+
+fn dropped(what: DeadWork, kept: Kept) -> Dropped {
+    Dropped {
+        letter: dead(what),
+        kept,
+        at: at(8),
+        who: "ann".into(),
+    }
+}
+
+fn dropped_intent() -> Dropped {
+    let intent = Intent {
+        progress: Progress::Dead(at(7)),
+        ..scheduled().intent
+    };
+    let kept = Kept::Intent {
+        intent,
+        linked_at: at(1),
+        base: [(Field::Email, Value::Blank)].into(),
+    };
+    dropped(DeadWork::Intent(cus("cus_1"), 7), kept)
 }
 
 fn differences() -> Vec<Difference> {
@@ -341,6 +364,14 @@ fn the_first_version_is_pinned() {
         used_at: Some(at(1)),
     };
     pinned(&token, GOLDEN_TOKEN);
+    pinned(&dropped_intent(), GOLDEN_DROPPED);
+    let creation = Creation::new(work().subject, Stage::Dead(at(2)), at(1));
+    let kept = [Kept::Nothing, Kept::Creation(creation)];
+    for kept in kept {
+        let dropped = dropped(DeadWork::Creation(work().subject), kept);
+        let record = encode(&dropped).unwrap();
+        assert_eq!(decode::<Dropped>(&record).unwrap(), dropped);
+    }
     assert_eq!(
         decode::<ScanCursor>(&unhex(GOLDEN_SCAN)).unwrap(),
         scan_before_sweeps()
@@ -771,7 +802,7 @@ proptest! {
         bytes in proptest::collection::vec(any::<u8>(), 0..300),
         newer in any::<bool>(),
     ) {
-        for tag in 1..=22 {
+        for tag in 1..=29 {
             let mut record = vec![tag, 1 + u8::from(newer), 0];
             record.extend_from_slice(&bytes);
             drop(decode::<Schema>(&record));
@@ -780,6 +811,7 @@ proptest! {
             drop(decode::<Link>(&record));
             drop(decode::<Scheduled>(&record));
             drop(decode::<DeadLetter>(&record));
+            drop(decode::<Dropped>(&record));
             drop(decode::<Vec<Difference>>(&record));
             drop(decode::<Entry>(&record));
             drop(decode::<Sealed>(&record));
@@ -861,6 +893,12 @@ const GOLDEN_SESSION: &str = "1b01000300000000000000616e6e0340420f00000000008084
 const GOLDEN_TOKEN: &str = "\
     1c0100070000000000000002000000000000006369020300000000000000616e6e40420f0000000000\
     80841e00000000000140420f0000000000";
+const GOLDEN_DROPPED: &str = "\
+    1d010004000000000000000100000005000000000000006375735f31070000000000000002000000\
+    000000006e6fc0c62d00000000000500000001000000070000000000000005000000000000006375\
+    735f3101000000010000000000000001000000000000000100000005000000000000006140622e63\
+    03000000c0cf6a000000000002000000c0c62d000000000080841e00000000000040420f00000000\
+    000100000000000000010000000000000000127a00000000000300000000000000616e6e";
 const GOLDEN_LISTED: &str = "1701000100000000000000482e7b69dd3690e7";
 const GOLDEN_SCAN_3: &str = "\
     100300010000000105000000000000006375735f3940420f000000000001c0c62d00000000000180841e\

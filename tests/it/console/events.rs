@@ -5,6 +5,7 @@ use crate::creation::{ann, created_in};
 use crate::support::daemon::WEBHOOK_SECRET;
 use crate::support::{Pair, WEBHOOKS, World, now};
 use serde_json::{Value, json};
+use zenstripe::model::dead::Dropped;
 use zenstripe::model::time::Timestamp;
 use zenstripe::store::{Store, StoreOptions, Writer};
 use zenstripe_sandbox::{Fault, FaultKind, Remote};
@@ -22,6 +23,17 @@ impl World {
         });
         let status = self.post_webhook(&event.to_string(), WEBHOOK_SECRET).await;
         assert_eq!(status, 200);
+    }
+
+    /// A customer of Stripe whose counterpart Zenskar refuses: the `dead`-th dead letter.
+    pub(crate) async fn refused(&self, customer: &Value, dead: u64) -> String {
+        let refuse = Fault::next(Remote::Zenskar, FaultKind::Refuse { status: 422 });
+        let refuse = refuse.method("POST").prefix("/customers");
+        let _id = self.sandbox.order_fault(refuse);
+        let id = self.sandbox.stripe_create_customer(customer);
+        self.until_status(|status| status["queues"]["dead"] == dead)
+            .await;
+        id
     }
 
     /// The id of the newest event of a customer that changed, once it is done.
@@ -222,6 +234,7 @@ async fn viewers_see_events_and_no_payloads() {
         (format!("{path}/payload"), ""),
         (format!("{path}/replay"), ""),
         ("/events/dead/1/drop".to_owned(), ""),
+        ("/events/dropped/take-back".to_owned(), "number=1"),
     ] {
         let refused = viewer.post(&path, body).await;
         assert_eq!(refused.status, 403, "{path}: {refused:?}");
@@ -299,14 +312,7 @@ async fn events_are_turned_over_and_filtered() {
 async fn a_dead_letter_is_dropped_by_whoever_was_shown_what_it_is() {
     let (world, _daemon) = created_in("both").await;
     let mut visitor = world.visitor("operator").await;
-    let refuse = Fault::next(Remote::Zenskar, FaultKind::Refuse { status: 422 });
-    let _id = world
-        .sandbox
-        .order_fault(refuse.method("POST").prefix("/customers"));
-    let id = world.sandbox.stripe_create_customer(&ann());
-    world
-        .until_status(|status| status["queues"]["dead"] == 1)
-        .await;
+    let id = world.refused(&ann(), 1).await;
     let overview = visitor.page("/").await;
     assert!(overview.contains("href=\"/events/dead\""), "{overview}");
     let list = visitor.page("/events/dead").await;
@@ -317,6 +323,7 @@ async fn a_dead_letter_is_dropped_by_whoever_was_shown_what_it_is() {
         "status 422",
         "Drop it",
         "No counterpart is made",
+        "For 30 days it is kept",
     ] {
         assert!(ask.contains(part), "{part}: {ask}");
     }
@@ -332,10 +339,85 @@ async fn a_dead_letter_is_dropped_by_whoever_was_shown_what_it_is() {
             "{list}"
         );
     }
+    // It is hidden, not counted, and can be taken back with all that it stood for.
+    let status = world.json(&["status"]).await;
+    let counts = (&status["queues"]["dead"], &status["creations"]["dead"]);
+    assert_eq!(counts, (&json!(0), &json!(0)), "{status}");
+    let mut viewer = world.visitor("viewer").await;
+    let hidden = viewer.page("/events/dropped").await;
     assert!(
-        visitor
-            .page("/activity")
-            .await
-            .contains("Dead letter dropped")
+        hidden.contains(id.as_str()) && !hidden.contains("status 422"),
+        "{hidden}"
     );
+    assert!(!hidden.contains("Take back"), "{hidden}");
+    let list = visitor.page("/events/dropped").await;
+    for part in [
+        id.as_str(),
+        "status 422",
+        "by Ann Lee",
+        "in 29 days",
+        "Take back",
+    ] {
+        assert!(list.contains(part), "{part}: {list}");
+    }
+    for told in ["1 taken back", "No dropped letter has the number 1"] {
+        let back = visitor.post("/events/dropped/take-back", "number=1").await;
+        assert_eq!(back.header("location"), Some("/events/dropped"));
+        let list = visitor.page("/events/dropped").await;
+        assert!(
+            list.contains(told) && list.contains("Nothing was dropped"),
+            "{list}"
+        );
+    }
+    let activity = visitor.page("/activity").await;
+    for part in ["Dead letter dropped", "Dead letter taken back"] {
+        assert!(activity.contains(part), "{part}: {activity}");
+    }
+    let retried = visitor.post("/events/dead/retry", "number=1").await;
+    assert_eq!(retried.status, 303);
+    world.until_status(|status| status["links"] == 1).await;
+}
+
+/// What is kept of a dropped letter goes by the clock, so the daemon is told another time of dropping.
+#[tokio::test]
+async fn a_dropped_letter_is_gone_after_thirty_days() {
+    let (world, daemon) = created_in("both").await;
+    for number in 1..=2 {
+        let customer = json!({ "name": "Ann", "email": format!("ann{number}@example.com") });
+        world.refused(&customer, number).await;
+    }
+    let dropped = world.output(&["dead", "drop", "--all"]).await;
+    let told = String::from_utf8_lossy(&dropped.stdout).into_owned();
+    assert_eq!(told, "2 dropped; for 30 days they can be taken back\n");
+    daemon.stop().await.unwrap();
+    let long_ago = Timestamp::from_seconds(now() - 31 * 86_400);
+    age_dropped(&world, 1, long_ago).await;
+    let _daemon = world.start().await;
+    world
+        .until_status(|status| status["store"]["rows"]["dropped"] == 1)
+        .await;
+    let left = world.json(&["dead", "dropped"]).await;
+    assert_eq!(left["rows"][0]["number"], 2, "{left}");
+    let gone = world.output(&["dead", "take-back", "1"]).await;
+    assert_eq!(gone.status.code(), Some(1), "{gone:?}");
+    let back = world.json(&["dead", "take-back", "--all"]).await;
+    assert_eq!(back["count"], 1, "{back}");
+    world
+        .until_status(|status| status["queues"]["dead"] == 1)
+        .await;
+}
+
+/// Has a letter dropped at another time, while no daemon runs.
+async fn age_dropped(world: &World, number: u64, at: Timestamp) {
+    let path = world.place.directory.join("zenstripe.redb");
+    let store = Store::open(&path, StoreOptions::default()).unwrap();
+    let writer = Writer::spawn(store.clone()).unwrap();
+    let aged = writer.write("age", move |tx| {
+        let dropped = tx.dropped(number)?.unwrap();
+        tx.take_back_dropped(&dropped)?;
+        tx.remove_dead_letter(number)?;
+        tx.put_dropped(&Dropped { at, ..dropped })
+    });
+    aged.await.unwrap();
+    writer.close().await;
 }

@@ -376,6 +376,7 @@ async fn every_page_has_a_json_twin_and_no_page_is_large() {
         "/events",
         "/events?type=customer.&state=done",
         "/events/dead",
+        "/events/dropped",
         "/search",
     ] {
         let page = visitor.page(path).await;

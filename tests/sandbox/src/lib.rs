@@ -1,5 +1,5 @@
-//! A stateful local Stripe and Zenskar: the parts that deal with customers, events, webhooks
-//! and the connection of an account to a platform.
+//! A stateful local Stripe and Zenskar: the parts that deal with customers, events, webhooks, the
+//! connection of an account to a platform, payment methods and `PaymentIntents`.
 //!
 //! [`Sandbox`] is a cheap-clone handle on one world with both remotes in it. The world knows no
 //! wall clock and no randomness but its seed: the same options and the same calls give the same
@@ -9,16 +9,18 @@
 //! What goes wrong is ordered: [`Fault`] for the next few requests, deliveries or events,
 //! [`Switches`] for lasting behaviours that the remotes' documentation leaves open.
 //!
-//! Not here: invoices, payments and Checkout. Nothing of the product is
-//! used, not even its types, so that a mistake there cannot hide here.
+//! Not here: Checkout, refunds, disputes, bank transfers, and Zenskar's invoices and payments.
+//! Nothing of the product is used, not even its types, so that a mistake there cannot hide here.
 
 mod address;
 mod base;
 mod control;
+mod control_money;
 mod fault;
 mod limits;
 mod log;
 mod message;
+mod money;
 mod native;
 mod post;
 mod random;

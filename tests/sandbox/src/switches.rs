@@ -52,6 +52,8 @@ pub struct StripeSwitches {
     pub drop_webhooks: bool,
     /// An endpoint that has failed this long is disabled.
     pub disable_after: i64,
+    /// Seconds until a bank debit is known to have gone through or come back.
+    pub debit_settles_after: i64,
 }
 
 impl Default for StripeSwitches {
@@ -71,6 +73,7 @@ impl Default for StripeSwitches {
             address_replaced: false,
             drop_webhooks: false,
             disable_after: 3 * 86_400,
+            debit_settles_after: 4 * 86_400,
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! `SANDBOX_RECORD=FILE` keeps the record, to be checked against the API's description.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -70,8 +71,9 @@ async fn receive(listener: &TcpListener) -> (String, String) {
     (head.to_owned(), body.to_owned())
 }
 
-/// Requests that together pass every route; `{c}` is a customer, `{e}` an event, `{w}` an endpoint.
-const STRIPE: [(&str, &str, &str, u16); 31] = [
+/// Requests that together pass every route; `{c}` is a customer, `{e}` an event, `{w}` an endpoint,
+/// `{m}` a payment method, `{p}` a `PaymentIntent`, `{h}` a charge.
+const STRIPE: [(&str, &str, &str, u16); 47] = [
     ("GET", "/v1/account", "", 200),
     (
         "POST",
@@ -152,6 +154,50 @@ const STRIPE: [(&str, &str, &str, u16); 31] = [
     ),
     ("DELETE", "/v1/webhook_endpoints/{w}", "", 200),
     ("GET", "/v1/webhook_endpoints/{w}", "", 404),
+    (
+        "POST",
+        "/v1/payment_methods/pm_card_visa/attach",
+        "customer={c}&expand[]=customer",
+        200,
+    ),
+    ("GET", "/v1/payment_methods/{m}", "", 200),
+    (
+        "GET",
+        "/v1/customers/{c}/payment_methods?type=card",
+        "",
+        200,
+    ),
+    ("GET", "/v1/customers/{c}/payment_methods/{m}", "", 200),
+    ("GET", "/v1/payment_methods?customer={c}", "", 200),
+    (
+        "POST",
+        "/v1/payment_intents",
+        "amount=100&currency=usd&customer={c}&payment_method={m}&confirm=true&off_session=true\
+         &payment_method_types[]=card&expand[]=latest_charge&expand[]=payment_method\
+         &metadata[a]=b&description=d",
+        200,
+    ),
+    (
+        "POST",
+        "/v1/payment_intents",
+        "amount=100&currency=usd&customer={c}&payment_method=pm_card_chargeDeclined&confirm=true\
+         &off_session=true",
+        402,
+    ),
+    ("GET", "/v1/charges?payment_intent={p}", "", 200),
+    ("GET", "/v1/charges/{h}", "", 200),
+    ("GET", "/v1/charges/ch_no", "", 404),
+    ("GET", "/v1/payment_intents/{p}", "", 200),
+    (
+        "POST",
+        "/v1/payment_intents/{p}/confirm",
+        "off_session=true",
+        400,
+    ),
+    ("POST", "/v1/payment_intents/{p}/cancel", "", 400),
+    ("GET", "/v1/payment_intents?customer={c}", "", 200),
+    ("GET", "/v1/payment_intents/pi_no", "", 404),
+    ("POST", "/v1/payment_methods/{m}/detach", "", 200),
     ("DELETE", "/v1/customers/{c}", "", 200),
     ("GET", "/v1/customers/{c}", "", 200),
     ("POST", "/v1/customers/{c}", "name=x", 404),
@@ -209,24 +255,27 @@ const INSIDE: [(&str, &str, &str, u16); 14] = [
 ];
 
 async fn drive_stripe(address: &str) {
-    let (mut customer, mut event, mut endpoint) = (String::new(), String::new(), String::new());
+    let mut ids: BTreeMap<&str, String> = BTreeMap::new();
     for (method, target, body, status) in STRIPE {
-        let target = target
-            .replace("{c}", &customer)
-            .replace("{e}", &event)
-            .replace("{w}", &endpoint);
-        let request = stripe_request(method, &target, body);
+        let (mut target, mut body) = (target.to_owned(), body.to_owned());
+        for (mark, id) in &ids {
+            target = target.replace(mark, id);
+            body = body.replace(mark, id);
+        }
+        let request = stripe_request(method, &target, &body);
         let (got, answer) = send(address, &request).await.unwrap();
         assert_eq!(got, status, "{method} {target} {body}: {answer}");
-        let id = answer["id"].as_str().map(str::to_owned);
-        match (method, target.as_str(), got) {
-            ("POST", "/v1/customers", 200) => customer = id.unwrap(),
-            ("POST", "/v1/webhook_endpoints", 200) => endpoint = id.unwrap(),
-            ("GET", "/v1/events", 200) => {
-                event = answer["data"][0]["id"].as_str().unwrap().to_owned();
-            }
-            _ => {}
-        }
+        let first = &answer["data"][0]["id"];
+        let (mark, id) = match (method, target.as_str(), got) {
+            ("POST", "/v1/customers", 200) => ("{c}", &answer["id"]),
+            ("POST", "/v1/webhook_endpoints", 200) => ("{w}", &answer["id"]),
+            ("POST", "/v1/payment_methods/pm_card_visa/attach", 200) => ("{m}", &answer["id"]),
+            ("POST", "/v1/payment_intents", 200) => ("{p}", &answer["id"]),
+            ("GET", "/v1/events", 200) => ("{e}", first),
+            ("GET", path, 200) if path.starts_with("/v1/charges?") => ("{h}", first),
+            _ => continue,
+        };
+        ids.insert(mark, id.as_str().unwrap().to_owned());
     }
     for (key, version, status) in [
         ("sk_test_no", "2026-05-27.dahlia", 401),

@@ -7,6 +7,10 @@ mod faults;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod intents;
+#[cfg(test)]
+mod methods;
+#[cfg(test)]
 mod scale;
 #[cfg(test)]
 mod stripe;

@@ -1,0 +1,102 @@
+//! The routes below `/_sandbox` that have to do with money.
+//!
+//! Not here: customers, events, faults and the clock (see `control`).
+
+use serde_json::{Value, json};
+
+use crate::control::{Answer, body, missing, refuse, text};
+use crate::message::Request;
+use crate::sandbox::Sandbox;
+
+/// The routes, as `GET /_sandbox` lists them.
+pub(crate) const ROUTES: [(&str, &str); 6] = [
+    (
+        "POST /_sandbox/stripe/customers/{id}/payment_methods",
+        "{payment_method: a test id}: attaches a new one",
+    ),
+    (
+        "POST /_sandbox/stripe/customers/{id}/default",
+        "{payment_method: an id or null}: the default",
+    ),
+    (
+        "POST /_sandbox/stripe/payment_methods/{id}",
+        "{behaves: a test id}: what it does from now on; /detach: detaches it",
+    ),
+    (
+        "GET /_sandbox/stripe/payment_intents",
+        "every PaymentIntent, oldest first",
+    ),
+    (
+        "POST /_sandbox/stripe/payment_intents/{id}/authenticate",
+        "{passed}: the customer acts on one in requires_action",
+    ),
+    ("GET /_sandbox/stripe/charges", "every charge, oldest first"),
+];
+
+/// Answers a request, if it has to do with money.
+pub(crate) fn route(
+    sandbox: &Sandbox,
+    method: &str,
+    rest: &[&str],
+    request: &Request,
+) -> Option<Answer> {
+    match rest {
+        ["stripe", "customers", id, "payment_methods" | "default"] => {
+            let what = rest.last().copied().unwrap_or_default();
+            Some(customer(sandbox, method, (id, what), request))
+        }
+        [
+            "stripe",
+            "payment_methods" | "payment_intents" | "charges",
+            ..,
+        ] => {
+            let rest = rest.get(1..).unwrap_or_default();
+            Some(stripe(sandbox, method, rest, request))
+        }
+        _ => None,
+    }
+}
+
+fn customer(
+    sandbox: &Sandbox,
+    method: &str,
+    (id, what): (&str, &str),
+    request: &Request,
+) -> Answer {
+    match (method, what) {
+        ("GET", "payment_methods") => Ok(json!(sandbox.stripe_payment_methods(id))),
+        ("POST", "payment_methods") => {
+            let body = body(request)?;
+            let made = sandbox.stripe_attach(id, text(&body, "payment_method")?);
+            made.map(|id| json!({ "id": id })).map_err(|e| (400, e))
+        }
+        ("POST", "default") => {
+            let body = body(request)?;
+            let chosen = body.get("payment_method").and_then(Value::as_str);
+            done(sandbox.stripe_set_default(id, chosen))
+        }
+        _ => refuse(405, "no such method here; GET /_sandbox lists the routes"),
+    }
+}
+
+fn stripe(sandbox: &Sandbox, method: &str, rest: &[&str], request: &Request) -> Answer {
+    match (method, rest) {
+        ("POST", ["payment_methods", id]) => {
+            let body = body(request)?;
+            done(sandbox.stripe_method_behaves(id, text(&body, "behaves")?))
+        }
+        ("POST", ["payment_methods", id, "detach"]) => done(sandbox.stripe_detach(id)),
+        ("GET", ["payment_intents"]) => Ok(json!(sandbox.stripe_payment_intents())),
+        ("POST", ["payment_intents", id, "authenticate"]) => {
+            let body = body(request)?;
+            let passed = body.get("passed").and_then(Value::as_bool).unwrap_or(true);
+            done(sandbox.stripe_authenticate(id, passed))
+        }
+        ("GET", ["charges"]) => Ok(json!(sandbox.stripe_charges())),
+        _ => refuse(404, "no such route; GET /_sandbox lists them"),
+    }
+}
+
+fn done(found: bool) -> Answer {
+    if found { Ok(json!({})) } else { missing() }
+}
