@@ -10,6 +10,7 @@
 //! - A type here depends on the standard library alone.
 //! - A value that came from outside is checked where it becomes a type of this module, once.
 
+pub mod charge;
 pub mod collection;
 pub mod connection;
 pub mod creation;

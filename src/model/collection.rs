@@ -60,6 +60,8 @@ pub struct Collection {
     pub method: Option<MethodId>,
     /// Who wanted it: a person's name, or `engine`.
     pub by: String,
+    /// The charge run that it is of, if it is of one.
+    pub run: Option<u64>,
     /// The request, byte for byte. It is sent again as it is or not at all.
     pub body: String,
     /// The request's idempotency key.

@@ -41,6 +41,7 @@ pub(crate) fn collection(stage: Stage) -> Collection {
         amount: usd(10_000),
         method: MethodId::parse("pm_1").ok(),
         by: "ann".to_owned(),
+        run: None,
         body: "amount=10000".to_owned(),
         key: "zenstripe/i-1/1".to_owned(),
         stage: Stage::Waiting,
