@@ -2,7 +2,7 @@
 //!
 //! Not here: the routes of customers and events (see the module itself).
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::charge::Charge;
 use super::events::Cause;
@@ -90,6 +90,43 @@ impl Stripe {
                 &call.request.path,
             )),
         }
+    }
+
+    /// Another platform charges a customer's default method; the id of its `PaymentIntent`, if it
+    /// came to that.
+    pub(crate) fn platform_charges(
+        &mut self,
+        base: &mut Base,
+        customer: &str,
+        amount: i64,
+        currency: &str,
+    ) -> Option<String> {
+        let map = self.customers.get(customer)?.to_map();
+        let settings = map.get("invoice_settings");
+        let default = settings.and_then(|settings| settings.get("default_payment_method"));
+        let default = default.and_then(Value::as_str).map(str::to_owned);
+        let newest = self.methods.of(customer).next();
+        let method = default
+            .or_else(|| self.default_source(customer))
+            .or_else(|| newest.map(|method| method.id.clone()))?;
+        let form = json!({
+            "amount": amount, "currency": currency, "customer": customer,
+            "payment_method": method, "confirm": true, "off_session": "true",
+        });
+        let form = form.as_object().cloned().unwrap_or_default();
+        let version = base.switches.stripe.account_version.clone();
+        let cause = self.by_hand(base);
+        let before = self.intents.newest().map(|intent| intent.key);
+        let made = self.create_intent(base, &form, &version, &cause);
+        let newest = self.intents.newest();
+        let declined = newest.filter(|intent| before != Some(intent.key));
+        made.ok()
+            .or_else(|| declined.map(|intent| intent.id.clone()))
+    }
+
+    /// A `PaymentIntent`, or `null`.
+    pub(crate) fn intent(&self, id: &str) -> Value {
+        self.intents.get(id).map_or(Value::Null, Intent::render)
     }
 
     /// Every `PaymentIntent`, oldest first.

@@ -204,7 +204,7 @@ const STRIPE: [(&str, &str, &str, u16); 47] = [
     ("DELETE", "/v1/customers/{c}", "", 404),
 ];
 
-const ZENSKAR: [(&str, &str, &str, u16); 10] = [
+const ZENSKAR: [(&str, &str, &str, u16); 22] = [
     (
         "POST",
         "/customers",
@@ -227,12 +227,40 @@ const ZENSKAR: [(&str, &str, &str, u16); 10] = [
         200,
     ),
     ("GET", "/customers/{z}/connector/stripe", "", 200),
+    (
+        "GET",
+        "/invoices?status__in=approved,partially_paid&order=-created_at",
+        "",
+        200,
+    ),
+    ("GET", "/invoices/{i}", "", 200),
+    ("GET", "/invoices/{i}/line_items", "", 200),
+    ("GET", "/invoices/external_id/ext-1", "", 200),
+    (
+        "POST",
+        "/payments",
+        r#"{"amount":40,"currency_code":"USD","status":"success","external_id":"pi_1",
+            "payment_parts":[{"invoice_id":"{i}","amount":40}]}"#,
+        200,
+    ),
+    ("GET", "/invoices/{i}/payments", "", 200),
+    ("GET", "/payments?invoice__id={i}", "", 200),
+    ("GET", "/payments/{y}", "", 200),
+    (
+        "PATCH",
+        "/payments/{y}",
+        r#"{"payment_parts":[{"invoice_id":"{i}","amount":30}]}"#,
+        200,
+    ),
+    ("POST", "/payments/invoice/{i}/charge", "{}", 200),
+    ("GET", "/payments/invoice/{i}", "", 200),
+    ("POST", "/payments", "{}", 422),
     ("DELETE", "/customers/{z}/connector/stripe", "{}", 200),
-    ("DELETE", "/customers/{z}", "{}", 200),
-    ("GET", "/customer/{z}", "", 404),
+    ("DELETE", "/customers/{z}", "{}", 400),
+    ("GET", "/customer/{z}", "", 200),
 ];
 
-const INSIDE: [(&str, &str, &str, u16); 14] = [
+const INSIDE: [(&str, &str, &str, u16); 19] = [
     ("GET", "/_sandbox", "", 200),
     ("GET", "/_sandbox/state", "", 200),
     ("GET", "/_sandbox/clock", "", 200),
@@ -251,6 +279,11 @@ const INSIDE: [(&str, &str, &str, u16); 14] = [
     ("GET", "/_sandbox/faults", "", 200),
     ("GET", "/_sandbox/exchanges?limit=1", "", 200),
     ("GET", "/_sandbox/writes", "", 200),
+    ("GET", "/_sandbox/stripe/payment_intents", "", 200),
+    ("GET", "/_sandbox/stripe/charges", "", 200),
+    ("GET", "/_sandbox/zenskar/invoices", "", 200),
+    ("GET", "/_sandbox/zenskar/payments", "", 200),
+    ("POST", "/_sandbox/zenskar/invoices", "{}", 400),
     ("GET", "/_sandbox/nothing", "", 404),
 ];
 
@@ -289,13 +322,30 @@ async fn drive_stripe(address: &str) {
 }
 
 async fn drive_others(stripe: &str, zenskar: &str) {
-    let mut id = String::new();
+    let mut ids: BTreeMap<&str, String> = BTreeMap::new();
     for (method, target, body, status) in ZENSKAR {
-        let request = zenskar_request(method, &target.replace("{z}", &id), body);
+        let (mut path, mut body) = (target.to_owned(), body.to_owned());
+        for (mark, id) in &ids {
+            path = path.replace(mark, id);
+            body = body.replace(mark, id);
+        }
+        let request = zenskar_request(method, &path, &body);
         let (got, answer) = send(zenskar, &request).await.unwrap();
-        assert_eq!(got, status, "{method} {target} {body}: {answer}");
-        if method == "POST" {
-            id = answer["id"].as_str().unwrap().to_owned();
+        assert_eq!(got, status, "{method} {path} {body}: {answer}");
+        let id = || answer["id"].as_str().unwrap().to_owned();
+        match (method, target, got) {
+            ("POST", "/payments", 200) => {
+                ids.insert("{y}", id());
+            }
+            ("POST", "/customers", 200) => {
+                ids.insert("{z}", id());
+                let fields = json!({"customer_id": id(), "amount": 100, "external_id": "ext-1"});
+                let bill = Request::new("POST", "/_sandbox/zenskar/invoices")
+                    .with_body(fields.to_string());
+                let invoice = send(zenskar, &bill).await.unwrap().1;
+                ids.insert("{i}", invoice["id"].as_str().unwrap().to_owned());
+            }
+            _ => {}
         }
     }
     for (method, target, body, status) in INSIDE {

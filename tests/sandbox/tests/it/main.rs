@@ -9,7 +9,11 @@ mod http;
 #[cfg(test)]
 mod intents;
 #[cfg(test)]
+mod invoices;
+#[cfg(test)]
 mod methods;
+#[cfg(test)]
+mod payments;
 #[cfg(test)]
 mod scale;
 #[cfg(test)]
