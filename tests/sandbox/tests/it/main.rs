@@ -13,6 +13,8 @@ mod invoices;
 #[cfg(test)]
 mod methods;
 #[cfg(test)]
+mod once;
+#[cfg(test)]
 mod payments;
 #[cfg(test)]
 mod scale;
