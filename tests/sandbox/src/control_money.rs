@@ -9,7 +9,7 @@ use crate::message::Request;
 use crate::sandbox::Sandbox;
 
 /// The routes, as `GET /_sandbox` lists them.
-pub(crate) const ROUTES: [(&str, &str); 13] = [
+pub(crate) const ROUTES: [(&str, &str); 15] = [
     (
         "POST /_sandbox/stripe/customers/{id}/payment_methods",
         "{payment_method: a test id}: attaches a new one",
@@ -31,6 +31,14 @@ pub(crate) const ROUTES: [(&str, &str); 13] = [
         "{passed}: the customer acts on one in requires_action",
     ),
     ("GET /_sandbox/stripe/charges", "every charge, oldest first"),
+    (
+        "GET /_sandbox/stripe/sessions",
+        "every Checkout session, oldest first",
+    ),
+    (
+        "POST /_sandbox/stripe/sessions/{id}/pay",
+        "{payment_method: a test id}: a customer pays on the page",
+    ),
     (
         "GET /_sandbox/zenskar/invoices",
         "every Zenskar invoice, without lag; /{id}: one, with its line items",
@@ -75,7 +83,7 @@ pub(crate) fn route(
         }
         [
             "stripe",
-            "payment_methods" | "payment_intents" | "charges",
+            "payment_methods" | "payment_intents" | "charges" | "sessions",
             ..,
         ] => {
             let rest = rest.get(1..).unwrap_or_default();
@@ -172,6 +180,13 @@ fn stripe(sandbox: &Sandbox, method: &str, rest: &[&str], request: &Request) -> 
             done(sandbox.stripe_authenticate(id, passed))
         }
         ("GET", ["charges"]) => Ok(json!(sandbox.stripe_charges())),
+        ("GET", ["sessions"]) => Ok(json!(sandbox.stripe_sessions())),
+        ("POST", ["sessions", id, "pay"]) => {
+            let body = body(request)?;
+            let chosen = body.get("payment_method").and_then(Value::as_str);
+            let paid = sandbox.stripe_pay_session(id, chosen.unwrap_or("pm_card_visa"));
+            paid.map(|()| json!({})).map_err(|problem| (400, problem))
+        }
         _ => refuse(404, "no such route; GET /_sandbox lists them"),
     }
 }

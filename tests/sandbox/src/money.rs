@@ -73,6 +73,27 @@ impl Sandbox {
         self.world().stripe.all_charges()
     }
 
+    /// Every Checkout session, oldest first.
+    #[must_use]
+    pub fn stripe_sessions(&self) -> Vec<Value> {
+        let world = self.world();
+        world.stripe.all_sessions(&world.base)
+    }
+
+    /// A customer pays a Checkout session with a test method, as on its page. A bank debit
+    /// completes the session and is known days later; a card that asks for authentication gets it.
+    ///
+    /// # Errors
+    ///
+    /// The error body: declined (then the session is still open), not open, or of another kind
+    /// than the session takes.
+    pub fn stripe_pay_session(&self, session: &str, test_method: &str) -> Result<(), Value> {
+        let mut world = self.world();
+        let World { base, stripe, .. } = &mut *world;
+        let paid = stripe.pay_session(base, session, test_method);
+        paid.map_err(|failure| failure.response("").value())
+    }
+
     /// A person makes a Zenskar invoice; its id. Wanted are `customer_id` and `amount` (minor
     /// units); besides `number`, `currency` (USD), `status` (approved), `due_date` (today, ISO or Unix
     /// seconds), `promise_due_date`, `external_id`, `contract_id`, `applied_balance`,

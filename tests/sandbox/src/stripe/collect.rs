@@ -1,4 +1,4 @@
-//! The routes of payment methods, `PaymentIntents` and charges.
+//! The routes of payment methods, `PaymentIntents`, charges and Checkout sessions.
 //!
 //! Not here: the routes of customers and events (see the module itself).
 
@@ -9,8 +9,9 @@ use super::events::Cause;
 use super::expand;
 use super::failure::Failure;
 use super::intent::Intent;
-use super::params::{Checked, text};
+use super::params::{Checked, text, texts};
 use super::route::Route;
+use super::session::Session;
 use super::{Call, Stripe, page};
 use crate::base::Base;
 
@@ -85,6 +86,37 @@ impl Stripe {
             }
             Route::Charges => self.charges.list(form, longest),
             Route::Charge(id) => self.charges.show(id),
+            _ => self.checkout(base, call, route, form, cause),
+        }
+    }
+
+    fn checkout(
+        &mut self,
+        base: &mut Base,
+        call: &Call<'_>,
+        route: Route<'_>,
+        form: &Checked,
+        cause: &Cause,
+    ) -> Result<Value, Failure> {
+        let version = &call.version;
+        let mut paths = texts(form, "expand").into_iter();
+        let with_items = paths.any(|path| path.ends_with("line_items"));
+        let show = |session: &Session| Self::show_session(session, version, with_items);
+        match route {
+            Route::Sessions => {
+                let longest = base.switches.stripe.max_limit;
+                self.sessions.list(form, longest, show)
+            }
+            Route::Session(id) => self.sessions.find(id).map(show),
+            Route::SessionItems(id) => self.sessions.find(id).map(Session::render_items),
+            Route::CreateSession => {
+                let id = self.create_session(base, call, form)?;
+                self.sessions.find(&id).map(show)
+            }
+            Route::ExpireSession(id) => {
+                self.expire_session(base, id, cause)?;
+                self.sessions.find(id).map(show)
+            }
             _ => Err(Failure::unknown_url(
                 &call.request.method,
                 &call.request.path,
@@ -145,6 +177,10 @@ impl Stripe {
             Route::Methods => Ok(page::list("/v1/payment_methods", &[], false)),
             Route::Intents => Ok(page::list("/v1/payment_intents", &[], false)),
             Route::Charges => Ok(page::list("/v1/charges", &[], false)),
+            Route::Sessions => Ok(page::list("/v1/checkout/sessions", &[], false)),
+            Route::Session(id) | Route::ExpireSession(id) | Route::SessionItems(id) => {
+                Err(Failure::missing("checkout.session", id, "session"))
+            }
             Route::MethodsOf(id) | Route::MethodOf(id, _) => {
                 Err(Failure::missing("customer", id, "customer"))
             }

@@ -72,8 +72,8 @@ async fn receive(listener: &TcpListener) -> (String, String) {
 }
 
 /// Requests that together pass every route; `{c}` is a customer, `{e}` an event, `{w}` an endpoint,
-/// `{m}` a payment method, `{p}` a `PaymentIntent`, `{h}` a charge.
-const STRIPE: [(&str, &str, &str, u16); 47] = [
+/// `{m}` a payment method, `{p}` a `PaymentIntent`, `{h}` a charge, `{s}` a Checkout session.
+const STRIPE: [(&str, &str, &str, u16); 57] = [
     ("GET", "/v1/account", "", 200),
     (
         "POST",
@@ -197,6 +197,31 @@ const STRIPE: [(&str, &str, &str, u16); 47] = [
     ("POST", "/v1/payment_intents/{p}/cancel", "", 400),
     ("GET", "/v1/payment_intents?customer={c}", "", 200),
     ("GET", "/v1/payment_intents/pi_no", "", 404),
+    (
+        "POST",
+        "/v1/checkout/sessions",
+        "mode=payment&customer={c}&success_url=https://example.com/done&locale=de\
+         &cancel_url=https://example.com/back&client_reference_id=inv_1&metadata[a]=b\
+         &line_items[0][quantity]=1&line_items[0][price_data][currency]=usd\
+         &line_items[0][price_data][unit_amount]=1000\
+         &line_items[0][price_data][product_data][name]=Invoice&payment_intent_data[metadata][a]=b\
+         &payment_method_types[]=card&expand[]=line_items&expand[]=customer",
+        200,
+    ),
+    ("GET", "/v1/checkout/sessions/{s}", "", 200),
+    ("GET", "/v1/checkout/sessions/{s}/line_items", "", 200),
+    (
+        "GET",
+        "/v1/checkout/sessions?customer={c}&status=open",
+        "",
+        200,
+    ),
+    ("POST", "/v1/checkout/sessions", "mode=payment", 400),
+    ("GET", "/c/pay/{s}", "", 200),
+    ("POST", "/c/pay/{s}", "pay=pm_card_chargeDeclined", 402),
+    ("POST", "/v1/checkout/sessions/{s}/expire", "", 200),
+    ("POST", "/v1/checkout/sessions/{s}/expire", "", 400),
+    ("GET", "/v1/checkout/sessions/cs_no", "", 404),
     ("POST", "/v1/payment_methods/{m}/detach", "", 200),
     ("DELETE", "/v1/customers/{c}", "", 200),
     ("GET", "/v1/customers/{c}", "", 200),
@@ -304,6 +329,7 @@ async fn drive_stripe(address: &str) {
             ("POST", "/v1/webhook_endpoints", 200) => ("{w}", &answer["id"]),
             ("POST", "/v1/payment_methods/pm_card_visa/attach", 200) => ("{m}", &answer["id"]),
             ("POST", "/v1/payment_intents", 200) => ("{p}", &answer["id"]),
+            ("POST", "/v1/checkout/sessions", 200) => ("{s}", &answer["id"]),
             ("GET", "/v1/events", 200) => ("{e}", first),
             ("GET", path, 200) if path.starts_with("/v1/charges?") => ("{h}", first),
             _ => continue,

@@ -1,6 +1,8 @@
 //! The sandbox as its clients see it.
 
 #[cfg(test)]
+mod checkout;
+#[cfg(test)]
 mod connect;
 #[cfg(test)]
 mod faults;
