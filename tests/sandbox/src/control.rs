@@ -350,6 +350,7 @@ fn state(sandbox: &Sandbox) -> Value {
         "stripe": {
             "account": crate::stripe::ACCOUNT,
             "customers": world.stripe.customer_count(),
+            "payment_intents": world.stripe.all_intents().len(),
             "events": world.stripe.event_count(),
             "reads_in_30_days": world.stripe.reads(&world.base),
             "writes_applied": stripe_writes,
@@ -357,6 +358,8 @@ fn state(sandbox: &Sandbox) -> Value {
         "zenskar": {
             "organisation": world.zenskar.organisation(),
             "customers": world.zenskar.customer_count(),
+            "invoices": world.zenskar.invoice_count(),
+            "payments": world.zenskar.payment_count(),
             "writes_applied": zenskar_writes,
         },
     })
@@ -393,7 +396,7 @@ pub(crate) fn text<'a>(body: &'a Map<String, Value>, name: &str) -> Result<&'a s
     found.ok_or_else(|| (400, json!(format!("{name} is wanted"))))
 }
 
-fn found(value: Value) -> Answer {
+pub(crate) fn found(value: Value) -> Answer {
     if value.is_null() {
         missing()
     } else {

@@ -31,6 +31,8 @@ pub(crate) struct Attempt {
 pub(crate) enum Due {
     /// A bank debit is known.
     Settle(String),
+    /// A Checkout session lapses.
+    Expire(String),
 }
 
 impl Stripe {
@@ -45,6 +47,7 @@ impl Stripe {
         while let Some(entry) = self.due.first_entry().filter(|e| e.key().0 <= base.now_ms) {
             match entry.remove() {
                 Due::Settle(intent) => self.settle_debit(base, &intent),
+                Due::Expire(session) => self.lapse(base, &session),
             }
         }
     }
@@ -334,6 +337,7 @@ impl Stripe {
                 self.tell_intent(base, id, "payment_intent.payment_failed", &cause);
             }
         }
+        self.session_settled(base, id, failure.is_none());
     }
 
     /// A `PaymentIntent` ends without money.

@@ -1,16 +1,17 @@
-//! The routes of payment methods, `PaymentIntents` and charges.
+//! The routes of payment methods, `PaymentIntents`, charges and Checkout sessions.
 //!
 //! Not here: the routes of customers and events (see the module itself).
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::charge::Charge;
 use super::events::Cause;
 use super::expand;
 use super::failure::Failure;
 use super::intent::Intent;
-use super::params::{Checked, text};
+use super::params::{Checked, text, texts};
 use super::route::Route;
+use super::session::Session;
 use super::{Call, Stripe, page};
 use crate::base::Base;
 
@@ -85,11 +86,79 @@ impl Stripe {
             }
             Route::Charges => self.charges.list(form, longest),
             Route::Charge(id) => self.charges.show(id),
+            _ => self.checkout(base, call, route, form, cause),
+        }
+    }
+
+    fn checkout(
+        &mut self,
+        base: &mut Base,
+        call: &Call<'_>,
+        route: Route<'_>,
+        form: &Checked,
+        cause: &Cause,
+    ) -> Result<Value, Failure> {
+        let version = &call.version;
+        let mut paths = texts(form, "expand").into_iter();
+        let with_items = paths.any(|path| path.ends_with("line_items"));
+        let show = |session: &Session| Self::show_session(session, version, with_items);
+        match route {
+            Route::Sessions => {
+                let longest = base.switches.stripe.max_limit;
+                self.sessions.list(form, longest, show)
+            }
+            Route::Session(id) => self.sessions.find(id).map(show),
+            Route::SessionItems(id) => self.sessions.find(id).map(Session::render_items),
+            Route::CreateSession => {
+                let id = self.create_session(base, call, form)?;
+                self.sessions.find(&id).map(show)
+            }
+            Route::ExpireSession(id) => {
+                self.expire_session(base, id, cause)?;
+                self.sessions.find(id).map(show)
+            }
             _ => Err(Failure::unknown_url(
                 &call.request.method,
                 &call.request.path,
             )),
         }
+    }
+
+    /// Another platform charges a customer's default method; the id of its `PaymentIntent`, if it
+    /// came to that.
+    pub(crate) fn platform_charges(
+        &mut self,
+        base: &mut Base,
+        customer: &str,
+        amount: i64,
+        currency: &str,
+    ) -> Option<String> {
+        let map = self.customers.get(customer)?.to_map();
+        let settings = map.get("invoice_settings");
+        let default = settings.and_then(|settings| settings.get("default_payment_method"));
+        let default = default.and_then(Value::as_str).map(str::to_owned);
+        let newest = self.methods.of(customer).next();
+        let method = default
+            .or_else(|| self.default_source(customer))
+            .or_else(|| newest.map(|method| method.id.clone()))?;
+        let form = json!({
+            "amount": amount, "currency": currency, "customer": customer,
+            "payment_method": method, "confirm": true, "off_session": "true",
+        });
+        let form = form.as_object().cloned().unwrap_or_default();
+        let version = base.switches.stripe.account_version.clone();
+        let cause = self.by_hand(base);
+        let before = self.intents.newest().map(|intent| intent.key);
+        let made = self.create_intent(base, &form, &version, &cause);
+        let newest = self.intents.newest();
+        let declined = newest.filter(|intent| before != Some(intent.key));
+        made.ok()
+            .or_else(|| declined.map(|intent| intent.id.clone()))
+    }
+
+    /// A `PaymentIntent`, or `null`.
+    pub(crate) fn intent(&self, id: &str) -> Value {
+        self.intents.get(id).map_or(Value::Null, Intent::render)
     }
 
     /// Every `PaymentIntent`, oldest first.
@@ -108,6 +177,10 @@ impl Stripe {
             Route::Methods => Ok(page::list("/v1/payment_methods", &[], false)),
             Route::Intents => Ok(page::list("/v1/payment_intents", &[], false)),
             Route::Charges => Ok(page::list("/v1/charges", &[], false)),
+            Route::Sessions => Ok(page::list("/v1/checkout/sessions", &[], false)),
+            Route::Session(id) | Route::ExpireSession(id) | Route::SessionItems(id) => {
+                Err(Failure::missing("checkout.session", id, "session"))
+            }
             Route::MethodsOf(id) | Route::MethodOf(id, _) => {
                 Err(Failure::missing("customer", id, "customer"))
             }

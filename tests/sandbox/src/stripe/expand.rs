@@ -29,6 +29,15 @@ pub(crate) const CHARGE: &[&str] = &["balance_transaction", "customer", "payment
 /// What can be expanded on a payment method.
 pub(crate) const METHOD: &[&str] = &["customer"];
 
+/// What can be expanded on a Checkout session.
+pub(crate) const SESSION: &[&str] = &[
+    "customer",
+    "line_items",
+    "payment_intent",
+    "payment_intent.latest_charge",
+    "payment_intent.payment_method",
+];
+
 /// The permission that reading an expanded member takes.
 fn permission(path: &str) -> Option<&'static str> {
     let last = path.rsplit('.').next().unwrap_or(path);

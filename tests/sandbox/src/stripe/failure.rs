@@ -48,7 +48,13 @@ impl Failure {
         self
     }
 
-    fn stored(mut self) -> Self {
+    /// What it says.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The same, kept under the idempotency key.
+    pub(crate) fn stored(mut self) -> Self {
         self.stored = true;
         self
     }

@@ -215,6 +215,11 @@ impl Intents {
         self.by_key.insert(intent.key, intent);
     }
 
+    /// The one made last.
+    pub(crate) fn newest(&self) -> Option<&Intent> {
+        self.by_key.values().max_by_key(|intent| intent.key.1)
+    }
+
     /// Every one, oldest first.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Intent> {
         self.by_key.values()

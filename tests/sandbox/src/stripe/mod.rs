@@ -7,6 +7,7 @@
 mod account;
 mod attempt;
 mod charge;
+mod checkout;
 mod collect;
 mod connect;
 mod currency;
@@ -25,8 +26,11 @@ mod intents;
 mod lists;
 mod page;
 mod params;
+mod pay_page;
 mod payment_methods;
 mod route;
+mod session;
+mod session_form;
 mod test_methods;
 mod verbs;
 mod wallet;
@@ -54,6 +58,7 @@ use intent::Intents;
 use params::Checked;
 use payment_methods::Methods;
 use route::Route;
+use session::Sessions;
 pub(crate) use verbs::Injected;
 
 use crate::base::{Base, Reply, http_date};
@@ -72,6 +77,7 @@ pub(crate) struct Stripe {
     methods: Methods,
     intents: Intents,
     charges: Charges,
+    sessions: Sessions,
     /// What the clock will bring, by milliseconds.
     due: BTreeMap<(i64, u64), Due>,
     due_last: u64,
@@ -118,6 +124,7 @@ impl Stripe {
             methods: Methods::default(),
             intents: Intents::default(),
             charges: Charges::default(),
+            sessions: Sessions::default(),
             due: BTreeMap::new(),
             due_last: 0,
             events: Events::default(),
@@ -143,6 +150,9 @@ impl Stripe {
     ) -> Reply {
         if request.path.starts_with("/oauth/") {
             return self.oauth(base, request, fault);
+        }
+        if request.path.starts_with(checkout::PAGE) {
+            return self.pay_page(base, request, fault);
         }
         let request_id = base.random.id("req_", 14);
         let log_url = format!("https://dashboard.stripe.com/test/logs/{request_id}");

@@ -3,6 +3,7 @@
 use super::params::{EXPAND, Kind, Param, param};
 use super::{
     charge, customers, endpoints, events, expand, fields, intent, intents, payment_methods,
+    session, session_form,
 };
 use crate::message::Request;
 
@@ -29,6 +30,11 @@ pub(crate) enum Route<'a> {
     CancelIntent(&'a str),
     Charges,
     Charge(&'a str),
+    Sessions,
+    CreateSession,
+    Session(&'a str),
+    ExpireSession(&'a str),
+    SessionItems(&'a str),
     Events,
     Event(&'a str),
     Endpoints,
@@ -86,6 +92,11 @@ impl<'a> Route<'a> {
             ("POST", ["payment_intents", id, "cancel"]) => Self::CancelIntent(id),
             ("GET", ["charges"]) => Self::Charges,
             ("GET", ["charges", id]) => Self::Charge(id),
+            ("GET", ["checkout", "sessions"]) => Self::Sessions,
+            ("POST", ["checkout", "sessions"]) => Self::CreateSession,
+            ("GET", ["checkout", "sessions", id]) => Self::Session(id),
+            ("POST", ["checkout", "sessions", id, "expire"]) => Self::ExpireSession(id),
+            ("GET", ["checkout", "sessions", id, "line_items"]) => Self::SessionItems(id),
             _ => return None,
         })
     }
@@ -111,6 +122,10 @@ impl<'a> Route<'a> {
             Self::CancelIntent(_) => "/v1/payment_intents/{intent}/cancel",
             Self::Charges => "/v1/charges",
             Self::Charge(_) => "/v1/charges/{charge}",
+            Self::Sessions | Self::CreateSession => "/v1/checkout/sessions",
+            Self::Session(_) => "/v1/checkout/sessions/{session}",
+            Self::ExpireSession(_) => "/v1/checkout/sessions/{session}/expire",
+            Self::SessionItems(_) => "/v1/checkout/sessions/{session}/line_items",
             Self::Events => "/v1/events",
             Self::Event(_) => "/v1/events/{id}",
             Self::Endpoints | Self::CreateEndpoint => "/v1/webhook_endpoints",
@@ -138,6 +153,10 @@ impl<'a> Route<'a> {
                 "rak_payment_intent_write"
             }
             Self::Charges | Self::Charge(_) => "rak_charge_read",
+            Self::Sessions | Self::Session(_) | Self::SessionItems(_) => {
+                "rak_checkout_session_read"
+            }
+            Self::CreateSession | Self::ExpireSession(_) => "rak_checkout_session_write",
             Self::Events | Self::Event(_) => "rak_event_read",
             Self::Endpoints | Self::Endpoint(_) => "rak_webhook_read",
             Self::CreateEndpoint | Self::UpdateEndpoint(_) | Self::DeleteEndpoint(_) => {
@@ -156,7 +175,11 @@ impl<'a> Route<'a> {
             | Self::MethodOf(..)
             | Self::Method(_)
             | Self::Detach(_)
-            | Self::Charge(_) => EXPAND_ONLY,
+            | Self::Charge(_)
+            | Self::Session(_)
+            | Self::ExpireSession(_) => EXPAND_ONLY,
+            Self::Sessions => session::LIST,
+            Self::CreateSession => session_form::CREATE,
             Self::Methods => payment_methods::LIST,
             Self::MethodsOf(_) => payment_methods::OF_CUSTOMER,
             Self::Attach(_) => payment_methods::ATTACH,
@@ -171,7 +194,7 @@ impl<'a> Route<'a> {
             Self::CreateCustomer => fields::CREATE,
             Self::UpdateCustomer(_) => fields::UPDATE,
             Self::Events => events::LIST,
-            Self::TaxIds(_) | Self::Endpoints => endpoints::LIST,
+            Self::TaxIds(_) | Self::Endpoints | Self::SessionItems(_) => endpoints::LIST,
             Self::CreateEndpoint => endpoints::CREATE,
             Self::UpdateEndpoint(_) => endpoints::UPDATE,
         }
@@ -187,6 +210,11 @@ impl<'a> Route<'a> {
                 (expand::METHOD, "")
             }
             Self::Charge(_) => (expand::CHARGE, ""),
+            Self::Sessions => (expand::SESSION, "data."),
+            Self::CreateSession | Self::Session(_) | Self::ExpireSession(_) => {
+                (expand::SESSION, "")
+            }
+            Self::SessionItems(_) => (&[], ""),
             _ => (expand::INTENT, ""),
         }
     }

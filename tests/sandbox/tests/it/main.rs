@@ -1,6 +1,8 @@
 //! The sandbox as its clients see it.
 
 #[cfg(test)]
+mod checkout;
+#[cfg(test)]
 mod connect;
 #[cfg(test)]
 mod faults;
@@ -9,7 +11,13 @@ mod http;
 #[cfg(test)]
 mod intents;
 #[cfg(test)]
+mod invoices;
+#[cfg(test)]
 mod methods;
+#[cfg(test)]
+mod once;
+#[cfg(test)]
+mod payments;
 #[cfg(test)]
 mod scale;
 #[cfg(test)]

@@ -76,6 +76,18 @@ pub(crate) fn customer_with(sandbox: &Sandbox, test_method: &str) -> (String, St
     (customer, method)
 }
 
+/// A new Zenskar customer.
+pub(crate) fn payer(sandbox: &Sandbox) -> String {
+    let fields = serde_json::json!({ "customer_name": "Acme", "external_id": "acme-1" });
+    sandbox.zenskar_create_customer(&fields).unwrap()
+}
+
+/// A new Zenskar invoice of a customer over so many cents.
+pub(crate) fn bill(sandbox: &Sandbox, customer: &str, amount: i64) -> String {
+    let fields = serde_json::json!({ "customer_id": customer, "amount": amount });
+    sandbox.zenskar_create_invoice(&fields).unwrap()
+}
+
 /// The types of all events since there were `before`, oldest first.
 pub(crate) fn kinds_since(sandbox: &Sandbox, before: usize) -> Vec<String> {
     let events = sandbox.stripe_events();
