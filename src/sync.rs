@@ -35,6 +35,7 @@ pub mod flows;
 pub mod lag;
 pub mod matching;
 pub mod merge;
+pub mod method;
 pub mod payment_intent;
 pub mod policy;
 pub mod proposal;

@@ -58,6 +58,8 @@ pub struct Collection {
     pub amount: Money,
     /// What is charged, where something stored is.
     pub method: Option<MethodId>,
+    /// What kind of method that is, in Stripe's word, such as `card`.
+    pub method_kind: Option<String>,
     /// Who wanted it: a person's name, or `engine`.
     pub by: String,
     /// The charge run that it is of, if it is of one.
@@ -70,6 +72,8 @@ pub struct Collection {
     pub stage: Stage,
     /// Its PaymentIntent, once one is known.
     pub intent: Option<PaymentIntentId>,
+    /// Its charge, once one is known: another name of the same money.
+    pub charge: Option<String>,
     /// Its Checkout session, once one is known.
     pub session: Option<SessionId>,
     /// What was taken, once something was.
@@ -210,6 +214,13 @@ impl Collection {
     #[must_use]
     pub const fn holds_lease(&self) -> bool {
         !self.stage.is_over()
+    }
+
+    /// The names that Stripe has for the money of it.
+    #[must_use]
+    pub fn names_in_stripe(&self) -> Vec<String> {
+        let intent = self.intent.as_ref().map(ToString::to_string);
+        intent.into_iter().chain(self.charge.clone()).collect()
     }
 
     /// Whether it waits for a person: it is under way, and nothing is due.

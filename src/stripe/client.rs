@@ -42,7 +42,6 @@ use std::sync::{Arc, RwLock};
 pub use account::AccountSeen;
 pub use acting::Acting;
 pub use endpoints::{Made, form_of};
-pub use payment_intents::Defaults;
 
 /// Most objects on one page (API reference, "Pagination").
 pub const PAGE_MAX: usize = 100;

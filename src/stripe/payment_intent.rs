@@ -5,16 +5,15 @@
 use crate::model::collection::Decline;
 use crate::model::id::{InvoiceId, MethodId, OrganisationId, PaymentIntentId, StripeCustomerId};
 use crate::model::money::{Currency, Money};
+use crate::model::payment_intent::{Mark, PaymentIntent, Status};
 use crate::model::time::Timestamp;
-use crate::sync::payment_intent::Status;
 use serde::Deserialize;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
-/// What every object that we make for a collection carries, so that it is known for ours whatever
-/// becomes of the store: metadata of Stripe, under these keys.
+/// Metadata of Stripe under which an object says whose it is ([`Mark`]).
 pub const INSTALLATION: &str = "zenstripe_installation";
-/// How often the store was restored, which tells a copy of it from what it was copied from.
+/// The installation's epoch.
 pub const EPOCH: &str = "zenstripe_epoch";
 /// The organisation of the invoice.
 pub const ORGANISATION: &str = "zenstripe_organisation";
@@ -23,73 +22,32 @@ pub const INVOICE: &str = "zenstripe_invoice";
 /// The collection's number.
 pub const ATTEMPT: &str = "zenstripe_attempt";
 
-/// Whose object it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mark {
-    /// The installation.
-    pub installation: String,
-    /// Its epoch.
-    pub epoch: u64,
-    /// The organisation of the invoice.
-    pub organisation: OrganisationId,
-    /// The invoice.
-    pub invoice: InvoiceId,
-    /// The collection's number.
-    pub attempt: u64,
+/// The mark as parameters of a form, in the hash `at`, such as `metadata`.
+#[must_use]
+pub fn mark_form(mark: &Mark, at: &str) -> Vec<(String, String)> {
+    let pairs = [
+        (INSTALLATION, mark.installation.clone()),
+        (EPOCH, mark.epoch.to_string()),
+        (ORGANISATION, mark.organisation.to_string()),
+        (INVOICE, mark.invoice.to_string()),
+        (ATTEMPT, mark.attempt.to_string()),
+    ];
+    pairs
+        .into_iter()
+        .map(|(key, value)| (format!("{at}[{key}]"), value))
+        .collect()
 }
 
-impl Mark {
-    /// The mark as parameters of a form, in the hash `at`, such as `metadata`.
-    #[must_use]
-    pub fn form(&self, at: &str) -> Vec<(String, String)> {
-        let pairs = [
-            (INSTALLATION, self.installation.clone()),
-            (EPOCH, self.epoch.to_string()),
-            (ORGANISATION, self.organisation.to_string()),
-            (INVOICE, self.invoice.to_string()),
-            (ATTEMPT, self.attempt.to_string()),
-        ];
-        pairs
-            .into_iter()
-            .map(|(key, value)| (format!("{at}[{key}]"), value))
-            .collect()
-    }
-
-    /// The mark in an object's metadata; `None` where there is none, or not a whole one.
-    #[must_use]
-    pub fn read(metadata: &BTreeMap<String, Json>) -> Option<Self> {
-        let text = |key| metadata.get(key).and_then(Json::as_str);
-        Some(Self {
-            installation: text(INSTALLATION)?.to_owned(),
-            epoch: text(EPOCH)?.parse().ok()?,
-            organisation: OrganisationId::parse(text(ORGANISATION)?).ok()?,
-            invoice: InvoiceId::parse(text(INVOICE)?).ok()?,
-            attempt: text(ATTEMPT)?.parse().ok()?,
-        })
-    }
-}
-
-/// A `PaymentIntent` as Stripe showed it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PaymentIntent {
-    /// Its id.
-    pub id: PaymentIntentId,
-    /// Its status.
-    pub status: Status,
-    /// What was asked for.
-    pub amount: Money,
-    /// What was received.
-    pub received: Money,
-    /// Its charge, the last if there were more.
-    pub charge: Option<String>,
-    /// What the last try came to, where that was an error.
-    pub decline: Option<Decline>,
-    /// Whether a bank account was to be debited by the last try.
-    pub is_bank_debit: bool,
-    /// Whose it is, if it is ours.
-    pub mark: Option<Mark>,
-    /// When it was made.
-    pub created: Timestamp,
+/// The mark in an object's metadata; `None` where there is none, or not a whole one.
+fn read_mark(metadata: &BTreeMap<String, Json>) -> Option<Mark> {
+    let text = |key| metadata.get(key).and_then(Json::as_str);
+    Some(Mark {
+        installation: text(INSTALLATION)?.to_owned(),
+        epoch: text(EPOCH)?.parse().ok()?,
+        organisation: OrganisationId::parse(text(ORGANISATION)?).ok()?,
+        invoice: InvoiceId::parse(text(INVOICE)?).ok()?,
+        attempt: text(ATTEMPT)?.parse().ok()?,
+    })
 }
 
 #[derive(Deserialize)]
@@ -117,14 +75,6 @@ struct WireError {
     decline_code: Option<String>,
     #[serde(default)]
     advice_code: Option<String>,
-    #[serde(default)]
-    payment_method: Option<WireMethod>,
-}
-
-#[derive(Deserialize)]
-struct WireMethod {
-    #[serde(default, rename = "type")]
-    kind: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -144,9 +94,6 @@ pub fn payment_intent(bytes: &[u8]) -> Option<PaymentIntent> {
     let wire: Wire = serde_json::from_slice(bytes).ok()?;
     let currency = Currency::parse(&wire.currency).ok()?;
     let error = wire.last_payment_error;
-    let kind = error
-        .as_ref()
-        .and_then(|error| error.payment_method.as_ref()?.kind.as_deref());
     Some(PaymentIntent {
         id: PaymentIntentId::parse(&wire.id).ok()?,
         status: Status::of(&wire.status),
@@ -157,13 +104,12 @@ pub fn payment_intent(bytes: &[u8]) -> Option<PaymentIntent> {
             Some(Json::Object(charge)) => charge.get("id")?.as_str().map(str::to_owned),
             _ => None,
         },
-        is_bank_debit: kind.is_some_and(is_bank_debit),
         decline: error.map(|error| Decline {
             code: error.code.unwrap_or_default(),
             decline_code: error.decline_code,
             advice_code: error.advice_code,
         }),
-        mark: Mark::read(&wire.metadata),
+        mark: read_mark(&wire.metadata),
         created: Timestamp::from_seconds(wire.created),
     })
 }
@@ -174,18 +120,6 @@ pub fn refused_intent(bytes: &[u8]) -> Option<PaymentIntent> {
     let wire: WireRefusal = serde_json::from_slice(bytes).ok()?;
     let inner = serde_json::to_vec(&wire.error.payment_intent?).ok()?;
     payment_intent(&inner)
-}
-
-fn is_bank_debit(kind: &str) -> bool {
-    matches!(
-        kind,
-        "us_bank_account"
-            | "sepa_debit"
-            | "acss_debit"
-            | "bacs_debit"
-            | "au_becs_debit"
-            | "nz_bank_account"
-    )
 }
 
 /// What is charged.
@@ -223,7 +157,7 @@ pub fn charge_form(charge: &Charge<'_>) -> Vec<(String, String)> {
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
         .collect();
-    form.extend(charge.mark.form("metadata"));
+    form.extend(mark_form(charge.mark, "metadata"));
     form
 }
 
@@ -243,8 +177,7 @@ mod tests {
     }
 
     fn wire(status: &str) -> Json {
-        let metadata: BTreeMap<String, String> = mark()
-            .form("m")
+        let metadata: BTreeMap<String, String> = mark_form(&mark(), "m")
             .into_iter()
             .map(|(key, value)| (key.replace("m[", "").replace(']', ""), value))
             .collect();
@@ -279,7 +212,6 @@ mod tests {
         let seen = refused_intent(body.to_string().as_bytes()).unwrap();
         assert_eq!(seen.status, Status::RequiresPaymentMethod);
         assert_eq!(seen.decline.unwrap().reason(), "insufficient_funds");
-        assert!(seen.is_bank_debit);
         let bare = json!({"error": {"code": "card_declined"}});
         assert_eq!(refused_intent(bare.to_string().as_bytes()), None);
     }

@@ -30,8 +30,6 @@ pub struct Looked<'a> {
     pub payments: &'a [Payment],
     /// Whether these are surely all.
     pub complete: bool,
-    /// Other names that Stripe has for the same money: the ids of its charges.
-    pub also: &'a [String],
     /// When it was seen, by this host's clock.
     pub now: Timestamp,
 }
@@ -79,10 +77,11 @@ pub fn step(
         Ok(amount) => amount,
         Err(wrong) => return Step::Unsayable(wrong),
     };
+    let names = collection.names_in_stripe();
     let found: Vec<&Payment> = looked
         .payments
         .iter()
-        .filter(|payment| is_of(payment, collection, looked.also))
+        .filter(|payment| is_of(payment, &names))
         .collect();
     match found.as_slice() {
         [] => {}
@@ -122,18 +121,12 @@ pub fn step(
     }
 }
 
-/// Whether a payment in Zenskar is of the money of this collection.
-fn is_of(payment: &Payment, collection: &Collection, also: &[String]) -> bool {
-    let Some(external_id) = payment.external_id.as_deref() else {
-        return false;
-    };
-    let by_intent = collection
-        .intent
-        .as_ref()
-        .is_some_and(|intent| intent.as_str() == external_id);
-    let is_one = by_intent || also.iter().any(|name| name == external_id);
+/// Whether a payment in Zenskar is of the money that Stripe knows by these names.
+fn is_of(payment: &Payment, names: &[String]) -> bool {
+    let id = payment.external_id.as_ref();
     // What goes back is a row of its own, under the same id.
-    is_one && payment.kind != "refund" && payment.kind != "payment_reversal"
+    let came_in = payment.kind != "refund" && payment.kind != "payment_reversal";
+    came_in && id.is_some_and(|id| names.contains(id))
 }
 
 /// Whether a booking was seen to have its effect: Zenskar holds the payment as a success, and the

@@ -5,6 +5,7 @@
 
 use crate::model::collection::{Collection, Decline, Ending, Stage};
 use crate::model::time::Timestamp;
+use crate::sync::payment_intent::is_for_the_customer;
 use std::time::Duration;
 
 /// What a decline says about another try.
@@ -37,7 +38,7 @@ pub fn class(decline: &Decline, is_bank: bool) -> DeclineClass {
         _ => {}
     }
     match decline.reason() {
-        "authentication_required" | "authentication_not_handled" => DeclineClass::Customer,
+        reason if is_for_the_customer(reason) => DeclineClass::Customer,
         "insufficient_funds" if is_bank => DeclineClass::NoFunds,
         "fraudulent"
         | "lost_card"

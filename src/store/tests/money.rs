@@ -157,7 +157,8 @@ fn collections_are_found_by_what_is_due_by_time_and_by_object() {
         tx.begin_collection(&later).unwrap();
     });
     let read = store.read().unwrap();
-    assert_eq!(read.due_collections(at(5), 9).unwrap(), [booking.clone()]);
+    let due = read.due_collections(at(5), 9).unwrap();
+    assert_eq!(due, std::slice::from_ref(&booking));
     assert_eq!(read.next_collection_due().unwrap(), Some(at(5)));
     for object in ["pi_1", "cs_1"] {
         let found = read.collections_with(object).unwrap();

@@ -1,30 +1,22 @@
 //! Charges: a `PaymentIntent` is made, read, listed and canceled.
 
 use crate::model::id::{MethodId, PaymentIntentId, StripeCustomerId};
+use crate::model::method::{Defaults, Method};
+use crate::model::payment_intent::PaymentIntent;
 use crate::model::time::Timestamp;
 use crate::remote::limiter::Priority;
 use crate::remote::outcome::{Call, Failure, Outcome, Page, Repeat, Wanted};
 use crate::remote::text::{path_segment, query};
 use crate::stripe::client::{StripeClient, answer, read_page, unreadable};
-use crate::stripe::payment_intent::{self, PaymentIntent};
+use crate::stripe::payment_intent;
 use serde_json::Value as Json;
 
 const CHARGE: Call = Call::write("charge", Repeat::SameKey);
 const CANCEL: Call = Call::write("cancel PaymentIntent", Repeat::SameKey);
 const READ_INTENT: Call = Call::read("read PaymentIntent");
 const LIST_INTENTS: Call = Call::read("list PaymentIntents");
+const READ_METHOD: Call = Call::read("read payment method");
 const READ_DEFAULTS: Call = Call::read("read default payment method");
-
-/// What a customer's charges go to by default.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Defaults {
-    /// Whether the customer was deleted.
-    pub deleted: bool,
-    /// `invoice_settings.default_payment_method`.
-    pub method: Option<MethodId>,
-    /// `default_source`, the older of the two fields.
-    pub source: Option<MethodId>,
-}
 
 impl StripeClient {
     /// Sends the request of a charge, byte for byte, and says what the `PaymentIntent` is then. One
@@ -157,6 +149,31 @@ impl StripeClient {
                 deleted: body.get("deleted").and_then(Json::as_bool) == Some(true),
                 method: named.and_then(method_id),
                 source: body.get("default_source").and_then(method_id),
+            },
+        ))
+    }
+
+    /// A stored payment method as it is now, by whichever id it is known.
+    ///
+    /// # Errors
+    ///
+    /// The call failed.
+    pub async fn method(&self, id: &MethodId, priority: Priority) -> Outcome<Method> {
+        let path = format!("/v1/payment_methods/{}", path_segment(id.as_str()));
+        let reply = self.get(READ_METHOD, &self.others, &path, priority).await?;
+        let body: Json = serde_json::from_slice(&reply.response.body).unwrap_or_default();
+        let text = |key| body.get(key).and_then(Json::as_str);
+        let kind = text("type").filter(|_| text("id") == Some(id.as_str()));
+        let kind = kind.ok_or_else(|| unreadable(READ_METHOD, &reply, "not the payment method"))?;
+        let customer = body.get("customer");
+        let customer =
+            customer.and_then(|owner| owner.as_str().or_else(|| owner.get("id")?.as_str()));
+        Ok(answer(
+            &reply,
+            Method {
+                id: id.clone(),
+                kind: kind.to_owned(),
+                customer: customer.and_then(|owner| StripeCustomerId::parse(owner).ok()),
             },
         ))
     }
