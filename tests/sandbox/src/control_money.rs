@@ -9,7 +9,11 @@ use crate::message::Request;
 use crate::sandbox::Sandbox;
 
 /// The routes, as `GET /_sandbox` lists them.
-pub(crate) const ROUTES: [(&str, &str); 15] = [
+pub(crate) const ROUTES: [(&str, &str); 16] = [
+    (
+        "GET /_sandbox/money",
+        "what Stripe took, what Zenskar booked, and what is owed",
+    ),
     (
         "POST /_sandbox/stripe/customers/{id}/payment_methods",
         "{payment_method: a test id}: attaches a new one",
@@ -77,6 +81,7 @@ pub(crate) fn route(
     request: &Request,
 ) -> Option<Answer> {
     match rest {
+        ["money"] if method == "GET" => Some(Ok(json!(sandbox.money()))),
         ["stripe", "customers", id, "payment_methods" | "default"] => {
             let what = rest.last().copied().unwrap_or_default();
             Some(customer(sandbox, method, (id, what), request))

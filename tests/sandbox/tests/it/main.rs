@@ -15,6 +15,8 @@ mod invoices;
 #[cfg(test)]
 mod methods;
 #[cfg(test)]
+mod money;
+#[cfg(test)]
 mod once;
 #[cfg(test)]
 mod payments;
