@@ -28,6 +28,7 @@ mod post;
 mod random;
 mod sandbox;
 mod seed;
+mod seed_money;
 mod serve;
 mod sign;
 mod stripe;

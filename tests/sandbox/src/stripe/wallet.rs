@@ -254,6 +254,17 @@ impl Stripe {
         Ok(())
     }
 
+    /// Gives a customer a default method without telling of it.
+    pub(crate) fn seed_default(&mut self, base: &mut Base, customer: &str, test: &str) {
+        let id = self.real_method(base, test, Some(customer));
+        let changed = self.customers.change(customer, |map| {
+            set_default(map, Some(&id));
+            Ok(())
+        });
+        // A customer that is not there gets none.
+        drop(changed);
+    }
+
     /// The payment methods of a customer, newest first.
     pub(crate) fn methods_of(&self, customer: &str) -> Vec<Value> {
         self.methods

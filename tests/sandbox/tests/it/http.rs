@@ -298,7 +298,7 @@ const INSIDE: [(&str, &str, &str, u16); 21] = [
         r#"{"customer_name":"p"}"#,
         200,
     ),
-    ("POST", "/_sandbox/seed", r#"{"count":2}"#, 200),
+    ("POST", "/_sandbox/seed", r#"{"count":2,"invoices":2}"#, 200),
     ("GET", "/_sandbox/events", "", 200),
     ("GET", "/_sandbox/deliveries", "", 200),
     ("GET", "/_sandbox/faults", "", 200),
