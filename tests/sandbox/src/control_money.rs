@@ -9,7 +9,7 @@ use crate::message::Request;
 use crate::sandbox::Sandbox;
 
 /// The routes, as `GET /_sandbox` lists them.
-pub(crate) const ROUTES: [(&str, &str); 16] = [
+pub(crate) const ROUTES: [(&str, &str); 17] = [
     (
         "GET /_sandbox/money",
         "what Stripe took, what Zenskar booked, and what is owed",
@@ -33,6 +33,10 @@ pub(crate) const ROUTES: [(&str, &str); 16] = [
     (
         "POST /_sandbox/stripe/payment_intents/{id}/authenticate",
         "{passed}: the customer acts on one in requires_action",
+    ),
+    (
+        "POST /_sandbox/stripe/payment_intents/{id}/status",
+        "{status}: a word to show instead of its own; null ends that",
     ),
     ("GET /_sandbox/stripe/charges", "every charge, oldest first"),
     (
@@ -183,6 +187,11 @@ fn stripe(sandbox: &Sandbox, method: &str, rest: &[&str], request: &Request) -> 
             let body = body(request)?;
             let passed = body.get("passed").and_then(Value::as_bool).unwrap_or(true);
             done(sandbox.stripe_authenticate(id, passed))
+        }
+        ("POST", ["payment_intents", id, "status"]) => {
+            let body = body(request)?;
+            let status = body.get("status").and_then(Value::as_str);
+            done(sandbox.stripe_show_status(id, status))
         }
         ("GET", ["charges"]) => Ok(json!(sandbox.stripe_charges())),
         ("GET", ["sessions"]) => Ok(json!(sandbox.stripe_sessions())),

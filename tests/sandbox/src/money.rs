@@ -61,6 +61,12 @@ impl Sandbox {
         stripe.customer_acts(base, intent, passed)
     }
 
+    /// From now on a `PaymentIntent` shows this word as its status, known to Stripe or not, or again
+    /// its own; whether there is one. What can be done with it stays as it is.
+    pub fn stripe_show_status(&self, intent: &str, status: Option<&str>) -> bool {
+        self.world().stripe.disguise(intent, status)
+    }
+
     /// Every `PaymentIntent`, oldest first.
     #[must_use]
     pub fn stripe_payment_intents(&self) -> Vec<Value> {

@@ -42,6 +42,14 @@ impl Stripe {
         self.due.insert((at_ms, self.due_last), due);
     }
 
+    /// From now on a `PaymentIntent` shows another status than it has; whether there is one.
+    pub(crate) fn disguise(&mut self, id: &str, status: Option<&str>) -> bool {
+        let intent = self.intents.get_mut(id);
+        intent
+            .map(|intent| intent.disguise = status.map(str::to_owned))
+            .is_some()
+    }
+
     /// Carries out what the clock has brought.
     pub(crate) fn run_due(&mut self, base: &mut Base) {
         while let Some(entry) = self.due.first_entry().filter(|e| e.key().0 <= base.now_ms) {
@@ -220,14 +228,15 @@ impl Stripe {
         let Some(method) = method.and_then(|id| self.methods.get_mut(&id)) else {
             return;
         };
-        match customer {
-            _ if method.customer.is_some() => {}
-            Some(customer) if saves => {
-                method.customer = Some(customer);
-                let object = method.render();
-                self.tell_object(base, "payment_method.attached", object, cause);
+        if method.customer().is_some() {
+            return;
+        }
+        match customer.filter(|_| saves) {
+            Some(customer) => {
+                let id = method.id.clone();
+                self.give(base, &id, &customer, cause);
             }
-            _ => method.spent = true,
+            None => method.spent = true,
         }
     }
 

@@ -209,7 +209,7 @@ impl Stripe {
         if method.spent {
             return Err(spent());
         }
-        match (method.customer.as_deref(), customer) {
+        match (method.customer(), customer) {
             (Some(owner), Some(customer)) if owner != customer => {
                 Err(not_theirs(id, "payment_method"))
             }
@@ -278,6 +278,7 @@ impl Stripe {
             canceled_at: None,
             cancellation_reason: None,
             session: None,
+            disguise: None,
             livemode: base.switches.stripe.livemode,
         };
         intent.secret = format!("{}_secret_{}", intent.id, base.random.id("", 25));
