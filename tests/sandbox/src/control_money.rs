@@ -9,7 +9,7 @@ use crate::message::Request;
 use crate::sandbox::Sandbox;
 
 /// The routes, as `GET /_sandbox` lists them.
-pub(crate) const ROUTES: [(&str, &str); 17] = [
+pub(crate) const ROUTES: [(&str, &str); 18] = [
     (
         "GET /_sandbox/money",
         "what Stripe took, what Zenskar booked, and what is owed",
@@ -33,6 +33,10 @@ pub(crate) const ROUTES: [(&str, &str); 17] = [
     (
         "POST /_sandbox/stripe/payment_intents/{id}/authenticate",
         "{passed}: the customer acts on one in requires_action",
+    ),
+    (
+        "POST /_sandbox/stripe/payment_intents/{id}/settle",
+        "a bank debit in processing is known now, as its method says",
     ),
     (
         "POST /_sandbox/stripe/payment_intents/{id}/status",
@@ -188,6 +192,7 @@ fn stripe(sandbox: &Sandbox, method: &str, rest: &[&str], request: &Request) -> 
             let passed = body.get("passed").and_then(Value::as_bool).unwrap_or(true);
             done(sandbox.stripe_authenticate(id, passed))
         }
+        ("POST", ["payment_intents", id, "settle"]) => done(sandbox.stripe_settle_debit(id)),
         ("POST", ["payment_intents", id, "status"]) => {
             let body = body(request)?;
             let status = body.get("status").and_then(Value::as_str);

@@ -54,7 +54,9 @@ impl Stripe {
     pub(crate) fn run_due(&mut self, base: &mut Base) {
         while let Some(entry) = self.due.first_entry().filter(|e| e.key().0 <= base.now_ms) {
             match entry.remove() {
-                Due::Settle(intent) => self.settle_debit(base, &intent),
+                Due::Settle(intent) => {
+                    self.settle_debit(base, &intent);
+                }
                 Due::Expire(session) => self.lapse(base, &session),
             }
         }
@@ -307,14 +309,14 @@ impl Stripe {
         true
     }
 
-    /// A bank debit is known: it went through, or came back.
-    fn settle_debit(&mut self, base: &mut Base, id: &str) {
+    /// A bank debit is known: it went through, or came back. Whether it is.
+    pub(crate) fn settle_debit(&mut self, base: &mut Base, id: &str) -> bool {
         let Some(intent) = self.intents.get(id) else {
-            return;
+            return false;
         };
         let method = intent.method.as_deref().and_then(|id| self.methods.get(id));
         let (Status::Processing, Some(method)) = (intent.status, method) else {
-            return;
+            return false;
         };
         let outcome = method.test.outcome;
         let charge = intent.latest_charge.clone().unwrap_or_default();
@@ -322,6 +324,7 @@ impl Stripe {
         let failure = match outcome {
             Outcome::Settles(failure) => failure,
             Outcome::Declines(failure) => Some(failure),
+            Outcome::Hangs => return false,
             _ => None,
         };
         if let Some(charge) = self.charges.get_mut(&charge) {
@@ -347,6 +350,7 @@ impl Stripe {
             }
         }
         self.session_settled(base, id, failure.is_none());
+        true
     }
 
     /// A `PaymentIntent` ends without money.

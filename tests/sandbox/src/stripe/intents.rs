@@ -378,9 +378,14 @@ impl Stripe {
             return Ok(());
         };
         let kind = self.usable(&attempt.method, intent.customer.as_deref())?;
-        Self::fits(kind, intent)?;
+        let mut trial = intent.clone();
+        if form.contains_key("payment_method_types") {
+            trial.types = types(form, &trial.currency, version)?;
+        }
+        Self::fits(kind, &trial)?;
         attempt.method = self.real_method(base, &attempt.method, None);
         if let Some(intent) = self.intents.get_mut(id) {
+            intent.types = trial.types;
             intent.method = Some(attempt.method.clone());
         }
         self.confirm(base, id, &attempt, cause)
