@@ -1,6 +1,8 @@
 //! The sandbox as its clients see it.
 
 #[cfg(test)]
+mod balance;
+#[cfg(test)]
 mod checkout;
 #[cfg(test)]
 mod connect;
