@@ -24,6 +24,7 @@ pub mod events;
 pub mod first;
 pub mod init;
 pub mod key;
+pub mod money;
 pub mod out;
 pub mod people;
 pub mod prepare;
@@ -118,6 +119,19 @@ fn dispatch(args: &Args, env: &Environment, out: &Out) -> Outcome {
             people::runs(&client, command, out).await
         }),
         Command::Undo { run } => ask(args, async |client| people::undo(&client, *run, out).await),
+        Command::Invoices(command) => ask(args, async |client| {
+            money::invoices(&client, command, out).await
+        }),
+        Command::Payments(command) => ask(args, async |client| {
+            money::payments(&client, command, out).await
+        }),
+        Command::Why { invoice } => {
+            ask(args, async |client| money::why(&client, invoice, out).await)
+        }
+        Command::Freeze(freeze) => ask(args, async |client| {
+            money::freeze(&client, freeze, out).await
+        }),
+        Command::Unfreeze => ask(args, async |client| money::unfreeze(&client, out).await),
         Command::Dead(command) => ask(args, async |client| dead::dead(&client, command, out).await),
         Command::Scan(scan) => ask(args, async |client| scan::scan(&client, *scan, out).await),
         Command::Reload => ask(args, async |client| daemon::reload(&client, out).await),

@@ -20,6 +20,7 @@ pub mod activation;
 pub mod backoff;
 pub mod changes;
 pub mod claims;
+pub mod collecting;
 pub mod command;
 pub mod connect;
 pub mod creation;
@@ -49,6 +50,7 @@ pub mod view;
 use crate::clock::Clock;
 use crate::engine::changes::Unreadable;
 use crate::engine::claims::Claims;
+use crate::engine::collecting::invoices::Sweep;
 use crate::engine::connect::Connecting;
 use crate::engine::decisions::Deciding;
 use crate::engine::endpoint::Endpoint;
@@ -59,6 +61,7 @@ use crate::engine::poller::LeftOut;
 use crate::engine::scan::roll::KeptRoll;
 use crate::engine::settings::Settings;
 use crate::engine::site::Site;
+use crate::model::id::InvoiceId;
 use crate::model::intent::Intent;
 use crate::model::time::Timestamp;
 use crate::model::work::{Subject, Work};
@@ -89,6 +92,8 @@ pub struct Engine {
     pub gate: Gate,
     /// Signals between the loops.
     pub wake: Wake,
+    collecting: Claims<InvoiceId>,
+    invoice_sweep: Sweep,
     looks: Looks,
     roll: KeptRoll,
     left_out: LeftOut,
@@ -112,6 +117,10 @@ pub struct Wake {
     pub delivery: Notify,
     /// There are creations to be carried out.
     pub creation: Notify,
+    /// There are charges to begin, or collections whose next step is due.
+    pub collecting: Notify,
+    /// Zenskar's invoices are to be listed now.
+    pub invoices: Notify,
     /// The poller is to poll Stripe now.
     pub poller: Notify,
     /// Zenskar is to be asked for changes now.
@@ -145,6 +154,8 @@ impl Engine {
             claims: Claims::default(),
             gate: Gate::default(),
             wake: Wake::default(),
+            collecting: Claims::default(),
+            invoice_sweep: Sweep::default(),
             looks: Looks::default(),
             roll: KeptRoll::default(),
             left_out: LeftOut::default(),
@@ -227,6 +238,8 @@ impl Engine {
         self.wake.changes.notify_one();
         self.wake.look.notify_one();
         self.wake.creation.notify_one();
+        self.wake.collecting.notify_one();
+        self.want_invoice_sweep();
         self.wake.endpoint.notify_one();
     }
 }

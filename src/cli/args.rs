@@ -93,6 +93,21 @@ pub enum Command {
         /// The run, as `runs` shows it
         run: u64,
     },
+    /// Invoices, and charging them
+    #[command(subcommand)]
+    Invoices(Invoices),
+    /// What was collected, and what is being collected
+    #[command(subcommand)]
+    Payments(Payments),
+    /// Say why an invoice was or was not collected, with Stripe's ids
+    Why {
+        /// The invoice's number, or its id in Zenskar
+        invoice: String,
+    },
+    /// Freeze charges: nothing new is collected; what was taken is booked
+    Freeze(Freeze),
+    /// End the freeze of charges
+    Unfreeze,
     /// Events that came from Stripe
     #[command(subcommand)]
     Events(Events),
@@ -361,6 +376,89 @@ pub struct Runs {
     /// The page
     #[command(flatten)]
     pub page: Page,
+}
+
+/// `invoices …`
+#[derive(Clone, Debug, Subcommand)]
+pub enum Invoices {
+    /// List open invoices, the earliest due first
+    List {
+        /// The page
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Charge the default payment methods of their customers
+    Charge(Charge),
+    /// List charge runs, or show what became of the invoices of one
+    Runs {
+        /// The run to show; without it all are listed
+        run: Option<u64>,
+        /// The page
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Interrupt a charge run: no other invoice of it is charged
+    Interrupt {
+        /// The run
+        run: u64,
+    },
+    /// Let an interrupted charge run go on
+    Resume {
+        /// The run
+        run: u64,
+    },
+}
+
+/// `invoices charge …`
+#[derive(Clone, Debug, ClapArgs)]
+pub struct Charge {
+    /// Their numbers, or their ids in Zenskar
+    #[arg(value_name = "INVOICE", required_unless_present = "all_due")]
+    pub invoices: Vec<String>,
+    /// Every open invoice that is due
+    #[arg(long)]
+    pub all_due: bool,
+    /// Do not wait for what becomes of them
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+/// `payments …`
+#[derive(Clone, Debug, Subcommand)]
+pub enum Payments {
+    /// List attempts to collect, the latest first
+    List {
+        /// The page
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Show what was collected on an invoice, and why
+    Show {
+        /// The invoice's number, or its id in Zenskar
+        invoice: String,
+    },
+    /// Have a collection go on that waits for a person
+    Retry {
+        /// The invoice's number, or its id in Zenskar
+        invoice: String,
+        /// Which of its collections, as `why` shows them [default: the last]
+        #[arg(long, value_name = "N")]
+        number: Option<u64>,
+        /// Book what is more than the invoice owes unallocated
+        #[arg(long)]
+        unallocated: bool,
+    },
+}
+
+/// `freeze …`
+#[derive(Clone, Debug, ClapArgs)]
+pub struct Freeze {
+    /// Why, for whoever looks later
+    #[arg(value_name = "REASON")]
+    pub reason: Option<String>,
+    /// Show instead whether charges are frozen
+    #[arg(long, conflicts_with = "reason")]
+    pub show: bool,
 }
 
 /// `events …`

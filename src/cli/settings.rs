@@ -5,14 +5,19 @@
 //! on it.
 
 use crate::config::{
-    Apply, AutoCharge, Config, Create, Field as ConfigField, Initial, Mode, NativeStripe,
+    Apply, AutoCharge, Config, Consolidation, Create, CurrencyCode, DefaultMethod,
+    Field as ConfigField, Initial, Mode, NativeStripe, OrganisationKind, Overpaid, Owner,
     PaymentMethodMirror, Poll as ConfigPoll, SyncDirection, Winner,
 };
+use crate::engine::collecting::{Collecting, Kind};
 use crate::engine::settings::{Poll, Settings};
 use crate::model::customer::Field;
 use crate::model::link::Side;
+use crate::model::money::Currency;
 use crate::model::pair::{InvalidPair, Pair};
 use crate::remote::limiter::Rates;
+use crate::sync::brakes::Limits;
+use crate::sync::collect::{Native, Rules};
 use crate::sync::creation::Creates;
 use crate::sync::policy::{ConflictRules, Direction, Policy, Rule};
 use std::collections::BTreeSet;
@@ -40,6 +45,7 @@ pub fn engine(config: &Config) -> Settings {
         match_email: config.customers.match_email,
         creates: creates(config),
         has_connector: config.zenskar.native_stripe != Some(NativeStripe::Off),
+        collecting: collecting(config),
         settle: config.zenskar.settle,
         poll: match config.events.poll {
             ConfigPoll::Off => Poll::Off,
@@ -53,6 +59,61 @@ pub fn engine(config: &Config) -> Settings {
             u64::from(config.store.retention_days).saturating_mul(DAY_SECONDS),
         ),
     }
+}
+
+/// What is collected.
+fn collecting(config: &Config) -> Collecting {
+    let owners = config.zenskar.owners;
+    let is_ours = |owner: Option<Owner>| owner == Some(Owner::Zenstripe);
+    // A currency of the configuration is three letters, as one of the model is.
+    let currency = |code: &CurrencyCode| Currency::parse(code.as_str()).ok();
+    let written = config.zenskar.minor_units.iter();
+    let amounts = config.limits.amount_per_hour.iter();
+    Collecting {
+        rules: Rules {
+            native: match config.zenskar.native_stripe {
+                None => Native::Unsaid,
+                Some(NativeStripe::Off) => Native::Off,
+                Some(NativeStripe::Present) => Native::Present {
+                    links: is_ours(owners.links),
+                    charge: is_ours(owners.charge),
+                    transfers: is_ours(owners.transfers),
+                },
+            },
+            // What the keys say is asked when it counts.
+            is_paired: false,
+            live: config.stripe.mode == Mode::Live,
+            links: config.payments.links,
+            written: written
+                .filter_map(|(code, decimals)| Some((currency(code)?, *decimals)))
+                .collect(),
+            consolidated: config.zenskar.consolidation.is_some(),
+        },
+        kind: config.zenskar.kind.map(|kind| match kind {
+            OrganisationKind::Sandbox => Kind::Sandbox,
+            OrganisationKind::Live => Kind::Live,
+        }),
+        limits: Limits {
+            charges_per_hour: config.limits.charges_per_hour.into(),
+            declines_in_thousand: in_thousand(config.limits.decline_rate),
+            same_customer: Duration::from_secs(
+                u64::from(config.limits.same_customer_minutes).saturating_mul(60),
+            ),
+            amount_per_hour: amounts
+                .filter_map(|(code, minor)| Some((currency(code)?, *minor)))
+                .collect(),
+        },
+        unallocated: config.payments.overpaid == Overpaid::Unallocated,
+        time_zone: config.payments.time_zone.to_zone(),
+    }
+}
+
+/// A part of one, in thousandths: 0 to 1,000.
+fn in_thousand(part: f64) -> u64 {
+    (0..=1_000_u32)
+        .rev()
+        .find(|thousandths| f64::from(*thousandths) / 1_000.0 <= part)
+        .map_or(0, u64::from)
 }
 
 /// Whether webhooks can reach us and be believed.
@@ -175,14 +236,26 @@ pub fn unavailable(config: &Config) -> Vec<Unavailable> {
     refuse(
         config.payments.links,
         "payments.links",
-        "payment links are not available in this version: it moves customers only",
+        "payment links are not available in this version: it charges stored payment methods only",
         "set it to false",
     );
     refuse(
         config.payments.auto_charge != AutoCharge::Manual,
         "payments.auto_charge",
-        "charging is not available in this version: it moves customers only",
+        "charging by itself is not available in this version: it charges what a person orders",
         "set it to \"manual\"",
+    );
+    refuse(
+        config.payments.default_method != DefaultMethod::Refuse,
+        "payments.default_method",
+        "only a default payment method is charged in this version",
+        "set it to \"refuse\"",
+    );
+    refuse(
+        config.zenskar.consolidation == Some(Consolidation::Parent),
+        "zenskar.consolidation",
+        "that the parent's invoice owes is not available in this version",
+        "remove it: consolidated customers are not collected from",
     );
     refuse(
         config.transfers.apply == Apply::Automatic,

@@ -217,6 +217,12 @@ impl TimeZoneName {
         Ok(Self(text.to_owned()))
     }
 
+    /// The time zone. One that the system's database lost since it was read is UTC.
+    #[must_use]
+    pub fn to_zone(&self) -> jiff::tz::TimeZone {
+        jiff::tz::TimeZone::get(&self.0).unwrap_or(jiff::tz::TimeZone::UTC)
+    }
+
     /// The name, such as `Europe/Berlin`.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -7,14 +7,20 @@ use crate::model::work::Subject;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The claims of this process.
-#[derive(Clone, Debug, Default)]
-pub struct Claims(Arc<Mutex<BTreeSet<Subject>>>);
+/// The claims of this process: of customers, or of invoices.
+#[derive(Clone, Debug)]
+pub struct Claims<K: Ord = Subject>(Arc<Mutex<BTreeSet<K>>>);
 
-impl Claims {
+impl<K: Ord> Default for Claims<K> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<K: Ord + Clone> Claims<K> {
     /// Claims `subject`, unless somebody has it.
     #[must_use]
-    pub fn take(&self, subject: &Subject) -> Option<Claim> {
+    pub fn take(&self, subject: &K) -> Option<Claim<K>> {
         let mut claims = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         claims.insert(subject.clone()).then(|| Claim {
             claims: self.clone(),
@@ -24,7 +30,7 @@ impl Claims {
 
     /// Whether somebody has `subject`.
     #[must_use]
-    pub fn is_taken(&self, subject: &Subject) -> bool {
+    pub fn is_taken(&self, subject: &K) -> bool {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -34,12 +40,12 @@ impl Claims {
 
 /// A claim; dropping it releases the subject.
 #[derive(Debug)]
-pub struct Claim {
-    claims: Claims,
-    subject: Subject,
+pub struct Claim<K: Ord = Subject> {
+    claims: Claims<K>,
+    subject: K,
 }
 
-impl Drop for Claim {
+impl<K: Ord> Drop for Claim<K> {
     fn drop(&mut self) {
         let mut claims = self.claims.0.lock().unwrap_or_else(PoisonError::into_inner);
         claims.remove(&self.subject);

@@ -11,6 +11,7 @@ mod customers;
 mod dead;
 mod dropped;
 mod events;
+mod money;
 mod outbox;
 mod plans;
 mod reasons;
@@ -23,6 +24,7 @@ mod status;
 pub use access::{Access, session_id};
 pub use conflicts::{Choice, Conflicts};
 pub use events::{EVENTS_SEARCHED, EventCommand, EventFilter, EventState};
+pub use money::{Asked, MoneyCommand, Order};
 pub use plans::{Apply, Ask};
 
 use crate::engine::Engine;
@@ -234,6 +236,8 @@ pub enum Command {
         /// Rows, up to [`ROWS_MAX`].
         limit: usize,
     },
+    /// About money: as [`MoneyCommand`] says.
+    Money(MoneyCommand),
     /// Ask for a full scan: [`view::Done`].
     Scan {
         /// Who says so.
@@ -307,7 +311,6 @@ impl Engine {
     ///
     /// The action is refused, or a remote or the store failed; then nothing was done.
     pub async fn command(&self, command: Command) -> Result<Json, CommandError> {
-        let rows = |limit: usize| limit.clamp(1, ROWS_MAX);
         match command {
             Command::Status => json(&self.status()?),
             Command::CustomersList {
@@ -371,9 +374,15 @@ impl Engine {
             Command::OutboxList { after, limit } => {
                 json(&self.outbox(after.as_deref(), rows(limit))?)
             }
+            Command::Money(command) => self.money_command(command).await,
             Command::Scan { who } => json(&self.want_scan(&who).await?),
         }
     }
+}
+
+/// Rows of a page, of those that were asked for.
+fn rows(limit: usize) -> usize {
+    limit.clamp(1, ROWS_MAX)
 }
 
 fn json(view: &impl Serialize) -> Result<Json, CommandError> {

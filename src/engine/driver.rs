@@ -4,6 +4,7 @@
 //! has come to its end, or at once when the store fails.
 
 use crate::engine::Engine;
+use crate::engine::collecting::invoices::Swept;
 use crate::engine::error::EngineError;
 use crate::engine::scan::Scanned;
 use crate::model::link::Side;
@@ -57,6 +58,14 @@ pub async fn run(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), Eng
     spawn(
         &mut loops,
         boxed(creations(Arc::clone(&engine), stop.clone())),
+    );
+    spawn(
+        &mut loops,
+        boxed(collecting(Arc::clone(&engine), stop.clone())),
+    );
+    spawn(
+        &mut loops,
+        boxed(invoices(Arc::clone(&engine), stop.clone())),
     );
     spawn(&mut loops, boxed(poller(Arc::clone(&engine), stop.clone())));
     spawn(
@@ -174,6 +183,53 @@ async fn creations(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), E
         settle(&engine, &stop, &engine.wake.creation, &mut tasks, next).await?;
     }
     finish(tasks).await
+}
+
+/// What is under way comes before what is to begin: money that was taken is to be booked.
+async fn collecting(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), EngineError> {
+    let mut tasks = JoinSet::new();
+    while !stop.is_cancelled() {
+        let now = engine.clock.now();
+        let open =
+            engine.gate.is_open(Side::Stripe, now) && engine.gate.is_open(Side::Zenskar, now);
+        if open {
+            for due in engine.due_collections(now, CONCURRENT_MAX)? {
+                if tasks.len() < CONCURRENT_MAX && engine.gate.admit_to_both(now) {
+                    let engine = Arc::clone(&engine);
+                    tasks.spawn(async move { engine.step(&due).await.map(drop) });
+                }
+            }
+            for line in engine.due_lines(now, CONCURRENT_MAX)? {
+                if tasks.len() < CONCURRENT_MAX && engine.gate.admit_to_both(now) {
+                    let engine = Arc::clone(&engine);
+                    tasks.spawn(async move { engine.charge_line(&line).await.map(drop) });
+                }
+            }
+        }
+        let read = engine.store.read()?;
+        let next = read.next_collection_due()?.into_iter();
+        let next = next.chain(read.next_line_due()?).min();
+        drop(read);
+        settle(&engine, &stop, &engine.wake.collecting, &mut tasks, next).await?;
+    }
+    finish(tasks).await
+}
+
+async fn invoices(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), EngineError> {
+    while !stop.is_cancelled() {
+        let now = engine.clock.now();
+        if engine.awaits_connection()? || !engine.gate.admit(Side::Zenskar, now) {
+            wait(&engine, &stop, &engine.wake.invoices, PAUSE_AFTER_FAILURE).await;
+            continue;
+        }
+        let pause = match try_remote(engine.sweep_invoices().await)? {
+            Some(Swept::More) => continue,
+            Some(Swept::Until(next_at)) => next_at.since(engine.clock.now()),
+            None => PAUSE_AFTER_FAILURE,
+        };
+        wait(&engine, &stop, &engine.wake.invoices, pause).await;
+    }
+    Ok(())
 }
 
 /// Waits until there may be something to start: a task ended, a signal, the next row is due.

@@ -5,8 +5,10 @@
 
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
+use crate::model::collection::{Collection, Stage};
+use crate::model::time::Timestamp;
 use crate::model::work::Subject;
-use crate::store::{ReadTx, Sorted, StoreError};
+use crate::store::{ReadTx, Sorted, StoreError, WriteTx};
 use crate::sync::subject;
 use std::sync::atomic::Ordering;
 
@@ -32,7 +34,12 @@ impl Engine {
         let taken = self
             .writer
             .write("sort events", move |tx| {
-                tx.take_in(SORT_MAX, now, |read, stored| {
+                let mut of_money = Vec::new();
+                let taken = tx.take_in(SORT_MAX, now, |read, stored| {
+                    if subject::is_of_money(&stored.head.kind) {
+                        of_money.push(stored.head.object.clone());
+                        return Ok(Sorted::Ignored);
+                    }
                     // A hint, which can be late: Stripe is asked whether it is so.
                     if stored.head.kind == subject::DEAUTHORISED {
                         doubt.store(true, Ordering::SeqCst);
@@ -45,9 +52,18 @@ impl Engine {
                     }
                     let subject = subject_of(read, &stored.head.kind, &stored.head.object)?;
                     Ok(subject.map_or(Sorted::Ignored, Sorted::Work))
-                })
+                })?;
+                let mut woken = false;
+                for object in of_money {
+                    woken |= wake_collections(tx, &object, now)?;
+                }
+                Ok((taken, woken))
             })
             .await?;
+        let (taken, woken) = taken;
+        if woken {
+            self.wake.collecting.notify_one();
+        }
         if self.connecting.doubt().load(Ordering::SeqCst) {
             self.wake.connection.notify_one();
         }
@@ -56,6 +72,27 @@ impl Engine {
         }
         Ok(taken.events)
     }
+}
+
+/// Has the collections of an object of Stripe looked at now that may be affected by news of it; says
+/// whether there are any.
+fn wake_collections(
+    tx: &mut WriteTx<'_>,
+    object: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let mut woken = false;
+    for collection in tx.collections_with(object)? {
+        let is_news = matches!(collection.stage, Stage::Open | Stage::Closing(_));
+        if is_news && collection.due_at.is_some_and(|due| due > now) {
+            let due = Collection {
+                due_at: Some(now),
+                ..collection.clone()
+            };
+            woken |= tx.move_collection(&collection, &due)?;
+        }
+    }
+    Ok(woken)
 }
 
 /// The record that an event of this type about this object asks to look at; a customer of Zenskar

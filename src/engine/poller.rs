@@ -127,7 +127,7 @@ impl Engine {
             .as_ref()
             .and_then(|window| window.after.as_ref());
         let window = EventWindow { from, to: None };
-        let types = &subject::EVENT_TYPES;
+        let types = &subject::heard_types();
         let answer = self
             .stripe
             .events_page(window, after, types, Priority::Sync)

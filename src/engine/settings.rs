@@ -1,5 +1,6 @@
 //! The operator's configuration in the form the loops use.
 
+use crate::engine::collecting::Collecting;
 use crate::sync::creation::Creates;
 use crate::sync::policy::Policy;
 use std::time::Duration;
@@ -16,6 +17,8 @@ pub struct Settings {
     /// Whether Zenskar's own Stripe connector may be at work. It is told of a customer that is made
     /// in Zenskar, and given time before one is made in Stripe.
     pub has_connector: bool,
+    /// What is collected.
+    pub collecting: Collecting,
     /// How long after it was sent a write may still arrive.
     pub settle: Duration,
     /// Whether and how often to poll.

@@ -1,6 +1,7 @@
 //! The engine over a store in memory, remotes that answer from scripts, and a clock that stands.
 
 use crate::engine::Engine;
+use crate::engine::collecting::{Collecting, Kind};
 use crate::engine::settings::{Poll, Settings};
 use crate::model::customer::Field;
 use crate::model::id::OrganisationId;
@@ -12,8 +13,11 @@ use crate::remote::testing::{Scripted, StillClock, response, run};
 use crate::remote::transport::{Response, TransportError};
 use crate::store::{Store, StoreError, WriteTx, Writer};
 use crate::stripe::client::{StripeClient, StripeClientOptions};
+use crate::sync::brakes::Limits;
+use crate::sync::collect::{Native, Rules};
 use crate::sync::creation::Creates;
 use crate::sync::policy::{Direction, Policy};
+use crate::sync::units::Written;
 use crate::zenskar::client::{ZenskarClient, ZenskarClientOptions};
 use std::sync::Arc;
 use std::time::Duration;
@@ -144,6 +148,29 @@ fn date(at: i64) -> String {
     format!("{week}, {day} {month} {year} {time} GMT")
 }
 
+/// Charges are allowed, of which so many an hour.
+fn collecting() -> Collecting {
+    Collecting {
+        rules: Rules {
+            native: Native::Off,
+            is_paired: true,
+            live: false,
+            links: true,
+            written: Written::new(),
+            consolidated: false,
+        },
+        kind: Some(Kind::Sandbox),
+        limits: Limits {
+            charges_per_hour: 500,
+            declines_in_thousand: 500,
+            same_customer: Duration::from_secs(600),
+            amount_per_hour: std::collections::BTreeMap::new(),
+        },
+        unallocated: true,
+        time_zone: jiff::tz::TimeZone::UTC,
+    }
+}
+
 fn settings() -> Settings {
     Settings {
         policy: Policy {
@@ -154,6 +181,7 @@ fn settings() -> Settings {
         match_email: false,
         creates: Creates::default(),
         has_connector: true,
+        collecting: collecting(),
         settle: Duration::from_secs(120),
         poll: Poll::Adaptive,
         api_version: "v1".to_owned(),

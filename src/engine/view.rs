@@ -6,12 +6,17 @@ mod access;
 mod connection;
 mod console;
 mod dead;
+mod money;
 mod people;
 
 pub use access::{AccessView, SessionRow, TokenMade, TokenRow};
 pub use connection::{ConnectBegun, ConnectStanding, ConnectionStatus, EndpointStatus};
 pub use console::ConsoleLogin;
 pub use dead::{DeadReason, DeadRow, DroppedRow};
+pub use money::{
+    Amount, ChargeLineRow, ChargeRunRow, ChargeRunView, CollectionRow, FreezeView, InvoiceRow,
+    InvoiceView, MoneyStatus,
+};
 pub use people::{
     ConflictRow, DecisionRow, PlanRow, PlanSummary, PlanView, Rehearsal, RunRow, RunView,
 };
@@ -46,6 +51,9 @@ pub struct Status {
     /// What is compared while sync is off, if anything is.
     #[serde(default)]
     pub rehearsal: Option<Rehearsal>,
+    /// Money at one glance.
+    #[serde(default)]
+    pub money: MoneyStatus,
     /// Queues by name: `inbox`, `work`, `parked`, `outbox`, `dead`, and what waits for a person:
     /// `conflicts` and `refused` fields.
     pub queues: BTreeMap<String, u64>,

@@ -17,6 +17,7 @@ mod access;
 mod connection;
 mod dead;
 mod managed;
+mod money;
 mod people;
 mod routes;
 mod who;
@@ -124,7 +125,8 @@ fn routes() -> Routes {
         .for_role(Role::Admin)
         .post("/reload", reload)
         .get("/config", config);
-    access::routes(connection::routes(dead::routes(people::routes(routes))))
+    let routes = money::routes(dead::routes(people::routes(routes)));
+    access::routes(connection::routes(routes))
 }
 
 async fn status(State(doors): State<Doors>, Extension(actor): Extension<Actor>) -> Answer {

@@ -1,8 +1,9 @@
 //! What viewers do not see: the values that customers hold. That two values differ they see.
 
 use crate::engine::view::{
-    ConflictRow, CustomerRow, CustomerView, DeadRow, DecisionRow, DroppedRow, EventRow, EventView,
-    HistoryRow, Page, PlanRow, PlanView, RunRow, RunView, Status,
+    ChargeRunView, CollectionRow, ConflictRow, CustomerRow, CustomerView, DeadRow, DecisionRow,
+    DroppedRow, EventRow, EventView, HistoryRow, InvoiceRow, InvoiceView, Page, PlanRow, PlanView,
+    RunRow, RunView, Status,
 };
 use crate::model::session::Role;
 
@@ -154,5 +155,35 @@ impl Values for RunRow {
 impl Values for RunView {
     fn hide(&mut self) {
         self.rows.hide();
+    }
+}
+
+impl Values for CollectionRow {
+    /// Why it came to nothing may repeat what a remote said of the customer.
+    fn hide(&mut self) {
+        self.why.iter_mut().for_each(hide);
+    }
+}
+
+impl Values for InvoiceRow {
+    fn hide(&mut self) {
+        self.collection.iter_mut().for_each(Values::hide);
+    }
+}
+
+impl Values for InvoiceView {
+    fn hide(&mut self) {
+        self.invoice.hide();
+        self.collections.hide();
+        self.history.hide();
+    }
+}
+
+impl Values for ChargeRunView {
+    fn hide(&mut self) {
+        for row in &mut self.rows {
+            row.why.iter_mut().for_each(hide);
+            row.collection.iter_mut().for_each(Values::hide);
+        }
     }
 }

@@ -15,6 +15,8 @@ pub struct ChargeRun {
     pub at: Timestamp,
     /// Lines by what became of them.
     pub counts: LineCounts,
+    /// What was ordered, as a digest, where the caller gave a key for it.
+    pub order: Option<String>,
     /// Since when it is interrupted, if it is: no line of it begins.
     pub paused_at: Option<Timestamp>,
 }

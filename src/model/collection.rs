@@ -80,6 +80,8 @@ pub struct Collection {
     pub taken: Option<Taken>,
     /// What is booked of it, once that is decided.
     pub booking: Option<Booking>,
+    /// Who allowed what is more than the invoice owes to be booked unallocated, if somebody did.
+    pub rest_by: Option<String>,
     /// Requests of the present stage that were sent or failed.
     pub attempts: u32,
     /// When it was decided.

@@ -6,7 +6,7 @@
 //!   only way to add one, and refuses a second.
 //! - A row of `collections` has exactly one row in `collections_by_time`, one in `collections_due`
 //!   where a step is due, and one in `collections_by_object` for each of its objects in Stripe.
-//! - Collections are never removed.
+//! - A collection of which a request may have left is never removed.
 
 use crate::model::collection::Collection;
 use crate::model::id::InvoiceId;
@@ -204,6 +204,32 @@ impl WriteTx<'_> {
         self.put_bytes(COLLECTIONS_BY_TIME, &by_time, &[])?;
         self.write_collection(None, collection)?;
         Ok(true)
+    }
+
+    /// Removes a collection of which no request left, unless it moved; says whether it did. Its number
+    /// is not given again.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn take_back_collection(&mut self, before: &Collection) -> Result<bool, StoreError> {
+        let is_untouched = before.intent.is_none() && before.session.is_none();
+        let stored = self.collection(&before.invoice, before.number)?;
+        if stored.as_ref() != Some(before) || !is_untouched || before.taken.is_some() {
+            return Ok(false);
+        }
+        let row = key::intent(before.invoice.as_str(), before.number);
+        self.delete(COLLECTIONS_BY_TIME, &key::due(before.decided_at, &row))?;
+        if let Some(due_at) = before.due_at {
+            self.delete(COLLECTIONS_DUE, &key::due(due_at, &row))?;
+        }
+        for (name, is_one) in COUNTED {
+            if is_one(before) {
+                let count = self.counter(name)?;
+                self.put(COUNTERS, name, &count.saturating_sub(1))?;
+            }
+        }
+        self.delete(COLLECTIONS, &row)
     }
 
     /// Writes a collection in place of `before`, unless that one is not what is stored; says whether

@@ -21,6 +21,8 @@ pub struct SeenInvoice {
     pub invoice: Invoice,
     /// When it was last seen, by this host's clock.
     pub seen_at: Timestamp,
+    /// When it was last read by itself, which shows more than a list does.
+    pub looked_at: Option<Timestamp>,
     /// Whether Zenskar did not know it then.
     pub gone: bool,
 }
@@ -125,6 +127,7 @@ impl WriteTx<'_> {
         let mut seen = seen.clone();
         if let Some(known) = &known {
             seen.invoice.currency = seen.invoice.currency.or(known.invoice.currency);
+            seen.looked_at = seen.looked_at.or(known.looked_at);
         }
         let row = |seen: &SeenInvoice| {
             let (due, id) = seen.place();

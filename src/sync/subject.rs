@@ -16,6 +16,28 @@ pub const EVENT_TYPES: [&str; 6] = [
     "customer.tax_id.deleted",
 ];
 
+/// Types of events that tell of money under way. The collection of their object is looked at; nothing is
+/// taken from what they say.
+pub const MONEY_EVENT_TYPES: [&str; 5] = [
+    "payment_intent.succeeded",
+    "payment_intent.payment_failed",
+    "payment_intent.processing",
+    "payment_intent.requires_action",
+    "payment_intent.canceled",
+];
+
+/// Whether an event of this type tells of money under way.
+#[must_use]
+pub fn is_of_money(kind: &str) -> bool {
+    MONEY_EVENT_TYPES.contains(&kind)
+}
+
+/// Every type of event that something is done about.
+#[must_use]
+pub fn heard_types() -> Vec<&'static str> {
+    EVENT_TYPES.into_iter().chain(MONEY_EVENT_TYPES).collect()
+}
+
 /// The type of the event that the owner of a connected account ended the connection. It reaches the
 /// platform's endpoint for connected accounts alone (Stripe's documentation, "Types of events").
 pub const DEAUTHORISED: &str = "account.application.deauthorized";
@@ -24,7 +46,7 @@ pub const DEAUTHORISED: &str = "account.application.deauthorized";
 #[must_use]
 pub fn endpoint_events(connect: bool) -> BTreeSet<String> {
     let ended = connect.then_some(DEAUTHORISED);
-    let types = EVENT_TYPES.into_iter().chain(ended);
+    let types = heard_types().into_iter().chain(ended);
     types.map(str::to_owned).collect()
 }
 
@@ -60,7 +82,7 @@ mod tests {
 
     #[test]
     fn only_an_endpoint_for_connected_accounts_hears_of_their_end() {
-        assert_eq!(endpoint_events(false).len(), EVENT_TYPES.len());
+        assert_eq!(endpoint_events(false).len(), heard_types().len());
         assert!(!endpoint_events(false).contains(DEAUTHORISED));
         assert!(endpoint_events(true).contains(DEAUTHORISED));
         assert_eq!(of_event(DEAUTHORISED, "ca_1"), None);

@@ -51,6 +51,7 @@ pub(crate) fn collection(stage: Stage) -> Collection {
         session: None,
         taken: None,
         booking: None,
+        rest_by: None,
         attempts: 0,
         decided_at: now,
         since: now,

@@ -351,6 +351,12 @@ impl ZenskarClient {
         Err(stale)
     }
 
+    /// Whether the key is of an organisation for tests (Zenskar's own MCP server: such keys begin so).
+    #[must_use]
+    pub fn is_sandbox(&self) -> bool {
+        self.base.key().starts_with("sandbox_")
+    }
+
     /// Uses another key from the next request on.
     pub fn set_key(&self, key: ApiKey) {
         self.base.set_key(key);

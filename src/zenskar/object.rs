@@ -74,6 +74,20 @@ impl ZenskarCustomer {
         })
     }
 
+    /// Whether its invoices are consolidated with others, so that another one may owe what they say
+    /// (Zenskar's API reference: reserved keys of `custom_data`).
+    #[must_use]
+    pub fn is_consolidated(&self) -> bool {
+        let custom = self.raw.get("custom_data").and_then(Json::as_object);
+        custom.is_some_and(|custom| {
+            let is_child = text(custom, &["parent_customer_id"]).is_some();
+            let flag = custom.get("invoice_consolidation_enabled");
+            let is_off = matches!(flag, None | Some(Json::Null | Json::Bool(false)))
+                || flag.and_then(Json::as_str) == Some("false");
+            is_child || !is_off
+        })
+    }
+
     /// The object with all its keys.
     pub(crate) const fn raw(&self) -> &Map<String, Json> {
         &self.raw

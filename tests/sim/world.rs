@@ -8,12 +8,14 @@ use crate::values::tier;
 use crate::wire::{Cut, Makes, Rush, Wire};
 use futures_util::FutureExt;
 use serde_json::Value as Json;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::sync::watch;
 use zenstripe::clock::{BoxFuture, Clock, Random};
 use zenstripe::engine::Engine;
+use zenstripe::engine::collecting::Collecting;
 use zenstripe::engine::error::EngineError;
 use zenstripe::engine::settings::{Poll as Polling, Settings};
 use zenstripe::http::webhook::{
@@ -30,6 +32,8 @@ use zenstripe::remote::transport::Transport;
 use zenstripe::store::{Store, StoreOptions, Writer};
 use zenstripe::stripe::client::{StripeClient, StripeClientOptions};
 use zenstripe::stripe::signature::SigningSecrets;
+use zenstripe::sync::brakes::Limits;
+use zenstripe::sync::collect::{Native, Rules};
 use zenstripe::sync::creation::Creates;
 use zenstripe::sync::policy::{Direction, Policy};
 use zenstripe::telemetry::metrics::Metrics;
@@ -439,12 +443,36 @@ pub(crate) fn both_policy() -> Policy {
     }
 }
 
+/// Nothing is collected.
+fn collecting() -> Collecting {
+    Collecting {
+        rules: Rules {
+            native: Native::Unsaid,
+            is_paired: true,
+            live: false,
+            links: false,
+            written: BTreeMap::new(),
+            consolidated: false,
+        },
+        kind: None,
+        limits: Limits {
+            charges_per_hour: 500,
+            declines_in_thousand: 500,
+            same_customer: Duration::from_secs(600),
+            amount_per_hour: BTreeMap::new(),
+        },
+        unallocated: false,
+        time_zone: jiff::tz::TimeZone::UTC,
+    }
+}
+
 fn settings(setup: Setup, policy: Policy, creates: Creates) -> Settings {
     Settings {
         policy,
         match_email: false,
         creates,
         has_connector: true,
+        collecting: collecting(),
         settle: SETTLE,
         poll: if setup.polling {
             Polling::Adaptive

@@ -19,7 +19,7 @@ use crate::http::webhook::{
     Acceptance, BodyBudget, LogThrottles, StripeWebhook, ZenskarAcceptance, ZenskarWebhook,
 };
 use crate::model::event::{ZENSKAR_DELETED, ZENSKAR_UPDATED};
-use crate::sync::subject::{DEAUTHORISED, EVENT_TYPES};
+use crate::sync::subject::{DEAUTHORISED, heard_types};
 use crate::telemetry::metrics::Metrics;
 use axum::Router;
 use axum::extract::Request;
@@ -142,7 +142,7 @@ fn webhooks(doors: &Doors<'_>, rest: Router) -> Public {
         stripe: StripeWebhook {
             acceptance: doors.acceptance.clone(),
             writer: engine.writer.clone(),
-            known_type: |kind| EVENT_TYPES.contains(&kind) || kind == DEAUTHORISED,
+            known_type: |kind| heard_types().contains(&kind) || kind == DEAUTHORISED,
             wake: Arc::clone(&engine.wake.intake),
             budget: budget.clone(),
             clock: Arc::clone(&engine.clock),

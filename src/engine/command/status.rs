@@ -56,6 +56,7 @@ impl Engine {
             endpoint: self.endpoint.status(),
             sync: sync_word(settings.policy.direction).to_owned(),
             rehearsal: self.rehearsal_view()?,
+            money: self.money_status()?,
             queues,
             oldest_work_seconds: oldest
                 .first()
@@ -295,7 +296,8 @@ fn notices(links: LinkCounts) -> Vec<Problem> {
 
 /// What needs attention, most urgent first.
 fn problems(status: &Status) -> Vec<Problem> {
-    let mut problems = connection::problems(status);
+    let mut problems = super::money::problems(status);
+    problems.extend(connection::problems(status));
     problems.extend(problems_of_remotes(status));
     problems.extend(problems_for_people(status));
     let mut add = |what: String, hint: &str| {

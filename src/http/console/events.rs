@@ -15,7 +15,7 @@ use crate::http::reply::{Class, Failure};
 use crate::model::event::{ZENSKAR_DELETED, ZENSKAR_UPDATED};
 use crate::remote::indent::indented;
 use crate::remote::text::{path_segment, query as address_query};
-use crate::sync::subject::{EVENT_TYPES, in_zenskar, of_event};
+use crate::sync::subject::{heard_types, in_zenskar, of_event};
 use askama::Template;
 use axum::Router;
 use axum::extract::rejection::{PathRejection, QueryRejection};
@@ -112,7 +112,7 @@ impl ListPage<'_> {
     fn kinds(&self) -> impl Iterator<Item = &'static str> {
         let beginnings = ["customer.", "zenskar."].into_iter();
         beginnings
-            .chain(EVENT_TYPES)
+            .chain(heard_types())
             .chain([ZENSKAR_UPDATED, ZENSKAR_DELETED])
     }
 

@@ -16,6 +16,7 @@ pub(in crate::store) struct ChargeRunV1 {
     waiting: u64,
     begun: u64,
     skipped: u64,
+    order: Option<String>,
     paused_at: Option<i64>,
 }
 
@@ -50,6 +51,7 @@ impl Record for ChargeRun {
             waiting: self.counts.waiting,
             begun: self.counts.begun,
             skipped: self.counts.skipped,
+            order: self.order.clone(),
             paused_at: self.paused_at.map(|at| at.micros()),
         })
     }
@@ -67,6 +69,7 @@ impl Record for ChargeRun {
                         begun: stored.begun,
                         skipped: stored.skipped,
                     },
+                    order: stored.order,
                     paused_at: stored.paused_at.map(time),
                 })
             }

@@ -24,6 +24,7 @@ pub(in crate::store) struct InvoiceV1 {
     updated_at: Option<i64>,
     charged_at: Option<i64>,
     seen_at: i64,
+    looked_at: Option<i64>,
     gone: bool,
 }
 
@@ -48,6 +49,7 @@ impl Record for SeenInvoice {
             updated_at: invoice.updated_at.map(|at| at.micros()),
             charged_at: invoice.charged_at.map(|at| at.micros()),
             seen_at: self.seen_at.micros(),
+            looked_at: self.looked_at.map(|at| at.micros()),
             gone: self.gone,
         })
     }
@@ -80,6 +82,7 @@ impl TryFrom<InvoiceV1> for SeenInvoice {
                 charged_at: stored.charged_at.map(time),
             },
             seen_at: time(stored.seen_at),
+            looked_at: stored.looked_at.map(time),
             gone: stored.gone,
         })
     }

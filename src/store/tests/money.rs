@@ -20,6 +20,7 @@ fn seen(of: &str, due: Option<i64>) -> SeenInvoice {
             ..invoice(10_000)
         },
         seen_at: at(1),
+        looked_at: None,
         gone: false,
     }
 }
@@ -38,6 +39,7 @@ fn run(number: u64) -> ChargeRun {
         by: "ann".to_owned(),
         at: at(1),
         counts: LineCounts::default(),
+        order: None,
         paused_at: None,
     }
 }

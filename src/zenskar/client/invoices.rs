@@ -46,6 +46,17 @@ pub struct NotBooked {
 }
 
 impl Payments {
+    /// These and others of the same moment.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.payments.extend(other.payments);
+        self.payments.sort_by(|one, other| one.id.cmp(&other.id));
+        self.payments.dedup_by(|one, other| one.id == other.id);
+        self.complete &= other.complete;
+        self.came_at = self.came_at.min(other.came_at);
+        self
+    }
+
     /// That none of them is of the money that Stripe calls by one of these ids; `None` where one is,
     /// or where these may not be all.
     #[must_use]
