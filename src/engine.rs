@@ -35,6 +35,7 @@ pub mod linking;
 pub mod look;
 pub mod looks;
 pub mod poller;
+pub mod redrive;
 mod rehearsal;
 pub mod scan;
 pub mod secret;
@@ -112,6 +113,8 @@ pub struct Wake {
     pub delivery: Notify,
     /// There are creations to be carried out.
     pub creation: Notify,
+    /// Dead letters are to be tried again.
+    pub redrive: Notify,
     /// The poller is to poll Stripe now.
     pub poller: Notify,
     /// Zenskar is to be asked for changes now.

@@ -5,6 +5,7 @@
 
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
+use crate::engine::redrive::Redriven;
 use crate::engine::scan::Scanned;
 use crate::model::link::Side;
 use crate::model::time::Timestamp;
@@ -23,6 +24,10 @@ const PERIOD: Duration = Duration::from_secs(5);
 
 /// How long the intake lets events gather after the first.
 const GATHER: Duration = Duration::from_millis(20);
+
+/// How often a redrive sees whether what is due was done. The remotes take far less in that time than
+/// it lets be due.
+const PAUSE_WHILE_FULL: Duration = Duration::from_millis(250);
 
 /// Pause after a remote failed a loop that has no record to put off.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(30);
@@ -57,6 +62,10 @@ pub async fn run(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), Eng
     spawn(
         &mut loops,
         boxed(creations(Arc::clone(&engine), stop.clone())),
+    );
+    spawn(
+        &mut loops,
+        boxed(redrive(Arc::clone(&engine), stop.clone())),
     );
     spawn(&mut loops, boxed(poller(Arc::clone(&engine), stop.clone())));
     spawn(
@@ -307,6 +316,18 @@ async fn scan(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), Engine
                 wait(&engine, &stop, &engine.wake.scan, PAUSE_AFTER_FAILURE).await;
             }
         }
+    }
+    Ok(())
+}
+
+async fn redrive(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), EngineError> {
+    while !stop.is_cancelled() {
+        let pause = match engine.redrive().await? {
+            Redriven::Part => continue,
+            Redriven::Full => PAUSE_WHILE_FULL,
+            Redriven::Idle => PERIOD_SLOW,
+        };
+        wait(&engine, &stop, &engine.wake.redrive, pause).await;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ mod people;
 pub use access::{AccessView, SessionRow, TokenMade, TokenRow};
 pub use connection::{ConnectBegun, ConnectStanding, ConnectionStatus, EndpointStatus};
 pub use console::ConsoleLogin;
-pub use dead::{DeadReason, DeadRow, DroppedRow};
+pub use dead::{DeadReason, DeadReasons, DeadRow, DroppedRow, Redrive};
 pub use people::{
     ConflictRow, DecisionRow, PlanRow, PlanSummary, PlanView, Rehearsal, RunRow, RunView,
 };
@@ -46,6 +46,9 @@ pub struct Status {
     /// What is compared while sync is off, if anything is.
     #[serde(default)]
     pub rehearsal: Option<Rehearsal>,
+    /// Dead letters that are tried again, or were last.
+    #[serde(default)]
+    pub redrive: Option<Redrive>,
     /// Queues by name: `inbox`, `work`, `parked`, `outbox`, `dead`, and what waits for a person:
     /// `conflicts` and `refused` fields.
     pub queues: BTreeMap<String, u64>,

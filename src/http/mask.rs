@@ -2,7 +2,7 @@
 
 use crate::engine::view::{
     ConflictRow, CustomerRow, CustomerView, DeadRow, DecisionRow, DroppedRow, EventRow, EventView,
-    HistoryRow, Page, PlanRow, PlanView, RunRow, RunView, Status,
+    HistoryRow, Page, PlanRow, PlanView, Redrive, RunRow, RunView, Status,
 };
 use crate::model::session::Role;
 
@@ -64,6 +64,19 @@ impl Values for Status {
             let said = remote.last_error.iter_mut();
             said.for_each(|error| hide(&mut error.message));
         }
+        self.redrive.hide();
+    }
+}
+
+impl Values for Redrive {
+    fn hide(&mut self) {
+        self.reason.iter_mut().for_each(hide);
+    }
+}
+
+impl<T: Values> Values for Option<T> {
+    fn hide(&mut self) {
+        self.iter_mut().for_each(Values::hide);
     }
 }
 

@@ -84,6 +84,7 @@ pub(super) enum Tag {
     Session,
     Token,
     Dropped,
+    Redrive,
 }
 
 impl Tag {
@@ -118,6 +119,7 @@ impl Tag {
             Self::Session => 27,
             Self::Token => 28,
             Self::Dropped => 29,
+            Self::Redrive => 30,
         }
     }
 }

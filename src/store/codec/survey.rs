@@ -5,7 +5,7 @@
 use crate::model::connection::Grant;
 use crate::model::creation::Creation;
 use crate::model::cursor::{ChangeCursor, PollCursor, ScanCursor};
-use crate::model::dead::Dropped;
+use crate::model::dead::{Dropped, Redrive};
 use crate::model::difference::Difference;
 use crate::model::endpoint::Registration;
 use crate::model::id::StripeCustomerId;
@@ -41,7 +41,7 @@ pub fn survey(record: &[u8]) -> Result<Vec<u8>, RecordError> {
 
 type Rewrite = fn(&[u8]) -> Result<Vec<u8>, RecordError>;
 
-const REWRITERS: [(Tag, Rewrite); 29] = [
+const REWRITERS: [(Tag, Rewrite); 30] = [
     (Tag::Schema, rewrite::<Schema>),
     (Tag::Installation, rewrite::<Installation>),
     (Tag::Identity, rewrite::<Identity>),
@@ -71,6 +71,7 @@ const REWRITERS: [(Tag, Rewrite); 29] = [
     (Tag::Session, rewrite::<Session>),
     (Tag::Token, rewrite::<Token>),
     (Tag::Dropped, rewrite::<Dropped>),
+    (Tag::Redrive, rewrite::<Redrive>),
 ];
 
 fn rewrite<T: Record>(record: &[u8]) -> Result<Vec<u8>, RecordError> {
