@@ -17,8 +17,10 @@
 
 mod alone;
 mod aside;
+mod charges;
 mod clues;
 mod codec;
+mod collections;
 mod creations;
 mod cursors;
 mod dead;
@@ -26,6 +28,7 @@ mod differences;
 mod dropped;
 mod error;
 mod inbox;
+mod invoices;
 mod janitor;
 mod journal;
 mod key;
@@ -48,9 +51,11 @@ mod writer;
 
 pub use clues::Clue;
 pub use codec::survey;
+pub use collections::CollectionCounts;
 pub use creations::CreationCounts;
 pub use error::{Cause, QueueFull, RecordError, StoreError, WriteError};
 pub use inbox::{EventHead, Inserted, PreparedEvent, StoredEvent, StoredHead};
+pub use invoices::SeenInvoice;
 pub use janitor::Prunable;
 pub use journal::{JournalPage, Numbered};
 pub use links::{LinkCounts, Placed};

@@ -15,5 +15,6 @@ pub mod oauth;
 pub mod object;
 pub mod page;
 pub(crate) mod patch;
+pub mod payment_intent;
 pub mod signature;
 mod tax;

@@ -11,9 +11,11 @@
 //! - There is no write without a look at what it changes, and one look is good for one write.
 //! - A filter is a wish: every row is checked again on our side.
 
+mod amount;
 pub mod client;
 pub mod convert;
 pub mod country;
 pub mod error;
 pub mod hook;
+mod invoice;
 pub mod object;

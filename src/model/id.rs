@@ -96,6 +96,31 @@ identifier!(
     OrganisationId,
     "Zenskar organisation id"
 );
+identifier!(
+    /// An invoice in Zenskar: a UUID in text form.
+    InvoiceId,
+    "Zenskar invoice id"
+);
+identifier!(
+    /// A payment in Zenskar: a UUID in text form.
+    PaymentId,
+    "Zenskar payment id"
+);
+identifier!(
+    /// A PaymentIntent in Stripe, as `pi_…`.
+    PaymentIntentId,
+    "Stripe PaymentIntent id"
+);
+identifier!(
+    /// A Checkout session in Stripe, as `cs_…`.
+    SessionId,
+    "Stripe Checkout session id"
+);
+identifier!(
+    /// A stored payment method in Stripe: `pm_…`, or a source of older kind, as `card_…`.
+    MethodId,
+    "Stripe payment method id"
+);
 
 #[cfg(test)]
 mod tests {

@@ -14,6 +14,8 @@
 
 mod activation;
 mod changes;
+mod charge;
+mod collection;
 mod connection;
 mod creation;
 mod cursor;
@@ -21,7 +23,9 @@ mod dead;
 mod endpoint;
 mod event;
 mod fields;
+mod freeze;
 mod intent;
+mod invoice;
 mod journal;
 mod link;
 mod listed;
@@ -84,6 +88,11 @@ pub(super) enum Tag {
     Session,
     Token,
     Dropped,
+    Invoice,
+    Collection,
+    ChargeRun,
+    ChargeLine,
+    Freeze,
     Redrive,
 }
 
@@ -119,7 +128,12 @@ impl Tag {
             Self::Session => 27,
             Self::Token => 28,
             Self::Dropped => 29,
-            Self::Redrive => 30,
+            Self::Invoice => 30,
+            Self::Collection => 31,
+            Self::ChargeRun => 32,
+            Self::ChargeLine => 33,
+            Self::Freeze => 34,
+            Self::Redrive => 35,
         }
     }
 }

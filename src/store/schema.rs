@@ -15,10 +15,10 @@ use crate::store::tables::{self, META};
 use crate::store::tx::{ReadTx, WriteTx};
 
 /// The schema that this release writes.
-pub const SCHEMA_VERSION: u32 = 8;
+pub const SCHEMA_VERSION: u32 = 9;
 
 /// The oldest schema whose releases can work with what this release writes.
-const OLDEST_READER: u32 = 6;
+const OLDEST_READER: u32 = 9;
 
 const _: () = assert!(OLDEST_READER <= SCHEMA_VERSION);
 
@@ -71,6 +71,8 @@ pub(super) fn migrate(
         // Dead letters that were dropped, which an older release drops at once. Those that are kept it
         // leaves alone.
         7 => make_tables(tx)?,
+        // Collections: a release that does not know of them would collect what is being collected.
+        8 => make_tables(tx)?,
         _ => {}
     }
     let reached = schema.saturating_add(1);

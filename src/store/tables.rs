@@ -131,8 +131,44 @@ pub(super) const SESSIONS: Table = Table("sessions");
 /// Digest of a token's text → token: its name, its role, until when it works.
 pub(super) const TOKENS: Table = Table("tokens");
 
+/// Invoice id → invoice as it was last seen, and when.
+pub(super) const INVOICES: Table = Table("invoices");
+
+/// (due date, invoice id) → nothing. Lists the open invoices, the earliest due first; one row for each
+/// open one of `invoices`.
+pub(super) const INVOICES_OPEN: Table = Table("invoices_open");
+
+/// (invoice id, number) → collection: the ledger of what we collect. Never pruned.
+pub(super) const COLLECTIONS: Table = Table("collections");
+
+/// (due, invoice id, number) → nothing. Finds the collections whose next step is due.
+pub(super) const COLLECTIONS_DUE: Table = Table("collections_due");
+
+/// (when it was decided, invoice id, number) → nothing. Lists collections by time; one row for each of
+/// `collections`.
+pub(super) const COLLECTIONS_BY_TIME: Table = Table("collections_by_time");
+
+/// (id of an object of Stripe, invoice id, number) → nothing. Finds the collection of a PaymentIntent
+/// or a Checkout session.
+pub(super) const COLLECTIONS_BY_OBJECT: Table = Table("collections_by_object");
+
+/// Number → charge run: charges that were ordered at once.
+pub(super) const CHARGE_RUNS: Table = Table("charge_runs");
+
+/// Number → nothing. The charge runs that have a waiting line.
+pub(super) const CHARGE_RUNS_OPEN: Table = Table("charge_runs_open");
+
+/// (run, invoice id) → line of a charge run.
+pub(super) const CHARGE_LINES: Table = Table("charge_lines");
+
+/// (run, due, invoice id) → nothing. Finds the lines whose turn it is; one row for each waiting one.
+pub(super) const CHARGE_LINES_DUE: Table = Table("charge_lines_due");
+
+/// Digest of a key that a caller of the API gave → number of the charge run that it ordered.
+pub(super) const CHARGE_KEYS: Table = Table("charge_keys");
+
 /// All tables; a migration makes those that a file lacks.
-pub(super) const ALL: [Table; 34] = [
+pub(super) const ALL: [Table; 45] = [
     META,
     COUNTERS,
     EVENTS,
@@ -167,6 +203,17 @@ pub(super) const ALL: [Table; 34] = [
     LOGINS,
     SESSIONS,
     TOKENS,
+    INVOICES,
+    INVOICES_OPEN,
+    COLLECTIONS,
+    COLLECTIONS_DUE,
+    COLLECTIONS_BY_TIME,
+    COLLECTIONS_BY_OBJECT,
+    CHARGE_RUNS,
+    CHARGE_RUNS_OPEN,
+    CHARGE_LINES,
+    CHARGE_LINES_DUE,
+    CHARGE_KEYS,
 ];
 
 #[cfg(test)]

@@ -1,3 +1,5 @@
+mod money;
+
 use super::*;
 use crate::model::creation::{Creation, Stage};
 use crate::model::customer::Value;
@@ -929,6 +931,7 @@ fn fill(store: &Store) {
         tx.note_alone(&alone, at(7)).unwrap();
         tx.note_clue(&Clue::Candidate(zen("z-5")), &cus("cus_5"))
             .unwrap();
+        money::fill(tx);
     });
 }
 
@@ -1162,7 +1165,7 @@ fn tokens_are_kept_by_their_digest_and_no_number_is_given_twice() {
 }
 
 /// Tables by the schema that brought them; the others are of the first.
-const LATER_TABLES: [(u32, &str); 16] = [
+const LATER_TABLES: [(u32, &str); 27] = [
     (2, "runs"),
     (2, "decided"),
     (2, "decided_by_run"),
@@ -1179,6 +1182,17 @@ const LATER_TABLES: [(u32, &str); 16] = [
     (7, "tokens"),
     (8, "dropped"),
     (8, "dropped_by_time"),
+    (9, "invoices"),
+    (9, "invoices_open"),
+    (9, "collections"),
+    (9, "collections_due"),
+    (9, "collections_by_time"),
+    (9, "collections_by_object"),
+    (9, "charge_runs"),
+    (9, "charge_runs_open"),
+    (9, "charge_lines"),
+    (9, "charge_lines_due"),
+    (9, "charge_keys"),
 ];
 
 /// The links of an older file, and who waits in it, are counted when it is opened.

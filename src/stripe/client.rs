@@ -11,9 +11,11 @@
 //! - Reads are counted: Stripe rations them (500 per transaction, at least 10,000 a month).
 //! - Every write carries an idempotency key, so that Stripe recognises a repeat.
 
+mod account;
 mod acting;
 mod create;
 mod endpoints;
+mod payment_intents;
 mod rights;
 mod tax_ids;
 
@@ -31,14 +33,14 @@ use crate::remote::transport::{HeaderText, Request, Transport};
 use crate::stripe::convert::{Observed, observed};
 use crate::stripe::error::{Limited, failure, limited};
 use crate::stripe::event::{self, Envelope};
-use crate::stripe::{object, page};
+use crate::stripe::page;
 use http::Method;
 use rights::Missed;
 use std::collections::BTreeSet;
 use std::sync::{Arc, RwLock};
 
+pub use account::AccountSeen;
 pub use acting::Acting;
-use acting::{Headers, named};
 pub use endpoints::{Made, form_of};
 
 /// Most objects on one page (API reference, "Pagination").
@@ -51,7 +53,6 @@ pub const EVENT_TYPES_MAX: usize = 20;
 const LIVE_RATE: u32 = 100;
 const TEST_RATE: u32 = 25;
 
-const READ_ACCOUNT: Call = Call::read("read account");
 const READ_CUSTOMER: Call = Call::read("read customer");
 const LIST_CUSTOMERS: Call = Call::read("list customers");
 const UPDATE_CUSTOMER: Call = Call::write("update customer", Repeat::SameKey);
@@ -73,19 +74,6 @@ pub struct StripeClientOptions {
     pub live: bool,
     /// Requests per second and endpoint.
     pub requests_per_second: u32,
-}
-
-/// The account that the key opens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AccountSeen {
-    /// Its id.
-    pub id: AccountId,
-    /// The name people know it by, if it has one.
-    pub name: Option<String>,
-    /// Its country, ISO 3166-1 alpha-2.
-    pub country: Option<String>,
-    /// Its default currency, as Stripe writes it (lower case).
-    pub default_currency: Option<String>,
 }
 
 /// An event with the bytes it was read from.
@@ -138,6 +126,7 @@ pub struct StripeClient {
     whole: Limiter,
     customers: Limiter,
     events: Limiter,
+    intents: Limiter,
     others: Limiter,
     tax_ids: Missed,
 }
@@ -160,6 +149,7 @@ impl StripeClient {
             ),
             customers: endpoint("stripe/v1/customers"),
             events: endpoint("stripe/v1/events"),
+            intents: endpoint("stripe/v1/payment_intents"),
             others: endpoint("stripe/others"),
             tax_ids: Missed::default(),
             live: options.live,
@@ -167,67 +157,6 @@ impl StripeClient {
             api_version: options.api_version,
             base,
         }
-    }
-
-    /// The account that the key opens, or the connected account. A restricted key may lack the
-    /// right to see it ([`Class::Forbidden`](crate::remote::outcome::Class::Forbidden)).
-    ///
-    /// # Errors
-    ///
-    /// The call failed.
-    pub async fn account(&self, priority: Priority) -> Outcome<AccountSeen> {
-        let headers = self.headers(READ_ACCOUNT)?;
-        self.read_account(headers, priority).await
-    }
-
-    /// A connected account, whether calls are made for it or not: an answer proves that they may be.
-    ///
-    /// # Errors
-    ///
-    /// The call failed.
-    pub async fn connected_account(
-        &self,
-        account: &AccountId,
-        priority: Priority,
-    ) -> Outcome<AccountSeen> {
-        let mut headers = self.own_headers();
-        headers.push(named(account));
-        self.read_account(headers, priority).await
-    }
-
-    /// The account of the key itself: with a platform's key, the platform's.
-    ///
-    /// # Errors
-    ///
-    /// The call failed.
-    pub async fn own_account(&self, priority: Priority) -> Outcome<AccountSeen> {
-        self.read_account(self.own_headers(), priority).await
-    }
-
-    async fn read_account(&self, headers: Headers, priority: Priority) -> Outcome<AccountSeen> {
-        let request = self.base.request(Method::GET, "/v1/account", headers);
-        let reply = self
-            .send(READ_ACCOUNT, &self.others, request, priority)
-            .await?;
-        let body = &reply.response.body;
-        let wire: object::Account = serde_json::from_slice(body)
-            .map_err(|_| unreadable(READ_ACCOUNT, &reply, "not an account"))?;
-        let id = AccountId::parse(&wire.id)
-            .map_err(|_| unreadable(READ_ACCOUNT, &reply, "an account without a usable id"))?;
-        let shown = wire.settings.and_then(|settings| settings.dashboard);
-        let public = wire.business_profile.and_then(|profile| profile.name);
-        Ok(answer(
-            &reply,
-            AccountSeen {
-                id,
-                name: shown
-                    .and_then(|dashboard| dashboard.display_name)
-                    .or(public)
-                    .filter(|name| !name.trim().is_empty()),
-                country: wire.country,
-                default_currency: wire.default_currency,
-            },
-        ))
     }
 
     /// The customer as it is now. A deleted one is an answer; an id that Stripe does not know is a
@@ -414,7 +343,7 @@ impl StripeClient {
 
     /// Changes the rate per endpoint, in requests per second.
     pub fn set_requests_per_second(&self, rate: u32) {
-        for limiter in [&self.customers, &self.events, &self.others] {
+        for limiter in [&self.customers, &self.events, &self.intents, &self.others] {
             limiter.set_rates(Rates::fixed(rate));
         }
         let whole = account_rate(self.live, rate);
@@ -460,9 +389,9 @@ impl StripeClient {
     /// What the limiters are doing: the account's first, then the endpoints'.
     #[must_use]
     pub fn limiters(&self) -> Vec<LimiterStats> {
-        [&self.whole, &self.customers, &self.events, &self.others]
-            .map(Limiter::stats)
-            .into()
+        let endpoints = [&self.customers, &self.events, &self.intents, &self.others];
+        let all = std::iter::once(&self.whole).chain(endpoints);
+        all.map(Limiter::stats).collect()
     }
 
     async fn get(
@@ -484,17 +413,33 @@ impl StripeClient {
         wanted: Wanted<'_>,
         priority: Priority,
     ) -> Result<Reply, Failure> {
+        let (reply, failed) = self
+            .post_to(call, &self.customers, path, (form, key), wanted, priority)
+            .await?;
+        failed.map_or(Ok(reply), Err)
+    }
+
+    /// As `post`, to an endpoint whose refusals have a body of their own.
+    async fn post_to(
+        &self,
+        call: Call,
+        endpoint: &Limiter,
+        path: &str,
+        (form, key): (String, &str),
+        wanted: Wanted<'_>,
+        priority: Priority,
+    ) -> Result<(Reply, Option<Failure>), Failure> {
         let mut headers = self.headers(call)?;
         let encoding = HeaderText::plain("application/x-www-form-urlencoded");
         headers.push(("content-type", encoding));
         headers.push(("idempotency-key", HeaderText::plain(key)));
         let mut request = self.base.request(Method::POST, path, headers);
         request.body = form.into();
-        let permits = permits(&[&self.customers, &self.whole], priority).await;
+        let permits = permits(&[endpoint, &self.whole], priority).await;
         if !wanted() {
             return Err(Failure::unwanted(Side::Stripe, call));
         }
-        self.send_now(call, permits, request).await
+        self.exchange(call, permits, request).await
     }
 
     async fn send(
@@ -505,15 +450,17 @@ impl StripeClient {
         priority: Priority,
     ) -> Result<Reply, Failure> {
         let permits = permits(&[endpoint, &self.whole], priority).await;
-        self.send_now(call, permits, request).await
+        let (reply, failed) = self.exchange(call, permits, request).await?;
+        failed.map_or(Ok(reply), Err)
     }
 
-    async fn send_now(
+    /// Sends a request, and gives the answer with the failure that it is, if it is one.
+    async fn exchange(
         &self,
         call: Call,
         permits: Vec<Permit<'_>>,
         request: Request,
-    ) -> Result<Reply, Failure> {
+    ) -> Result<(Reply, Option<Failure>), Failure> {
         let reply = self.base.send(request).await.map_err(|error| {
             let failure = Failure::unanswered(Side::Stripe, call, error);
             self.base.note(Some(&failure));
@@ -524,7 +471,9 @@ impl StripeClient {
             true => None,
             false => Some(failure(call, &reply.response, reply.date)),
         };
-        self.base.note(failed.as_ref());
+        // A card that is declined says nothing about Stripe.
+        let is_decline = reply.response.status == 402;
+        self.base.note(failed.as_ref().filter(|_| !is_decline));
         let limit = limited(&reply.response, failed.as_ref());
         for (permit, which) in permits
             .into_iter()
@@ -539,7 +488,7 @@ impl StripeClient {
                 _ => permit.on_success(),
             }
         }
-        failed.map_or(Ok(reply), Err)
+        Ok((reply, failed))
     }
 }
 

@@ -11,6 +11,7 @@
 //!   just looked that there is none ([`Absence`]).
 
 mod create;
+mod invoices;
 
 use crate::clock::Clock;
 use crate::model::customer::Presence;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use create::{Absence, Lookup};
+pub use invoices::{NewPayment, NotBooked, Payments};
 
 /// The API version that is spoken (Zenskar's documentation, overview: the default).
 pub const API_VERSION: &str = "20230501";

@@ -2,12 +2,15 @@
 //!
 //! The fuzzer's way in: records are private to the store, damage to them is not.
 
+use crate::model::charge::{ChargeLine, ChargeRun};
+use crate::model::collection::Collection;
 use crate::model::connection::Grant;
 use crate::model::creation::Creation;
 use crate::model::cursor::{ChangeCursor, PollCursor, ScanCursor};
 use crate::model::dead::{Dropped, Redrive};
 use crate::model::difference::Difference;
 use crate::model::endpoint::Registration;
+use crate::model::freeze::Freeze;
 use crate::model::id::StripeCustomerId;
 use crate::model::journal::Entry;
 use crate::model::link::Link;
@@ -21,7 +24,7 @@ use crate::store::codec::{
     encode_mirror,
 };
 use crate::store::error::RecordError;
-use crate::store::{Identity, Scheduled, Sealed};
+use crate::store::{Identity, Scheduled, Sealed, SeenInvoice};
 use crate::sync::activation::Activations;
 use crate::sync::creation::Switched;
 
@@ -41,7 +44,7 @@ pub fn survey(record: &[u8]) -> Result<Vec<u8>, RecordError> {
 
 type Rewrite = fn(&[u8]) -> Result<Vec<u8>, RecordError>;
 
-const REWRITERS: [(Tag, Rewrite); 30] = [
+const REWRITERS: [(Tag, Rewrite); 35] = [
     (Tag::Schema, rewrite::<Schema>),
     (Tag::Installation, rewrite::<Installation>),
     (Tag::Identity, rewrite::<Identity>),
@@ -71,6 +74,11 @@ const REWRITERS: [(Tag, Rewrite); 30] = [
     (Tag::Session, rewrite::<Session>),
     (Tag::Token, rewrite::<Token>),
     (Tag::Dropped, rewrite::<Dropped>),
+    (Tag::Invoice, rewrite::<SeenInvoice>),
+    (Tag::Collection, rewrite::<Collection>),
+    (Tag::ChargeRun, rewrite::<ChargeRun>),
+    (Tag::ChargeLine, rewrite::<ChargeLine>),
+    (Tag::Freeze, rewrite::<Freeze>),
     (Tag::Redrive, rewrite::<Redrive>),
 ];
 

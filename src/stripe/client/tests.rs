@@ -328,11 +328,11 @@ fn a_limit_slows_what_it_is_about() {
         after: Some(std::time::Duration::from_secs(2)),
     };
     assert_eq!(read().unwrap_err().class, wait);
-    assert_eq!(rates(), [25_000, 12_500, 25_000, 25_000]);
+    assert_eq!(rates(), [25_000, 12_500, 25_000, 25_000, 25_000]);
     assert_eq!(read().unwrap_err().class, wait);
-    assert_eq!(rates(), [12_500, 12_500, 25_000, 25_000]);
+    assert_eq!(rates(), [12_500, 12_500, 25_000, 25_000, 25_000]);
     assert_eq!(read().unwrap_err().code.as_deref(), Some("lock_timeout"));
-    assert_eq!(rates(), [12_500, 12_500, 25_000, 25_000]);
+    assert_eq!(rates(), [12_500, 12_500, 25_000, 25_000, 25_000]);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::control_money;
 use crate::fault::Fault;
 use crate::message::{Remote, Request, Response};
 use crate::native::remote_of;
@@ -110,7 +111,7 @@ const ROUTES: [(&str, &str); 30] = [
     ),
 ];
 
-type Answer = Result<Value, (u16, Value)>;
+pub(crate) type Answer = Result<Value, (u16, Value)>;
 
 /// Answers a request below `/_sandbox`.
 pub(crate) fn handle(sandbox: &Sandbox, request: &Request) -> Response {
@@ -124,6 +125,9 @@ fn route(sandbox: &Sandbox, request: &Request) -> Answer {
     let segments = request.segments();
     let rest = segments.get(1..).unwrap_or_default();
     let method = request.method.as_str();
+    if let Some(answer) = control_money::route(sandbox, method, rest, request) {
+        return answer;
+    }
     match rest {
         ["stripe", "customers", id @ ..] => stripe_customers(sandbox, method, id, request),
         ["zenskar", "customers", id @ ..] => zenskar_customers(sandbox, method, id, request),
@@ -140,7 +144,8 @@ fn route(sandbox: &Sandbox, request: &Request) -> Answer {
 fn world(sandbox: &Sandbox, method: &str, rest: &[&str], request: &Request) -> Answer {
     match (method, rest) {
         ("GET", []) => {
-            let routes = ROUTES.map(|(route, what)| (route.to_owned(), json!(what)));
+            let routes = ROUTES.iter().chain(&control_money::ROUTES);
+            let routes = routes.map(|(route, what)| ((*route).to_owned(), json!(what)));
             Ok(Value::Object(Map::from_iter(routes)))
         }
         ("GET", ["state"]) => Ok(state(sandbox)),
@@ -345,6 +350,7 @@ fn state(sandbox: &Sandbox) -> Value {
         "stripe": {
             "account": crate::stripe::ACCOUNT,
             "customers": world.stripe.customer_count(),
+            "payment_intents": world.stripe.all_intents().len(),
             "events": world.stripe.event_count(),
             "reads_in_30_days": world.stripe.reads(&world.base),
             "writes_applied": stripe_writes,
@@ -352,6 +358,8 @@ fn state(sandbox: &Sandbox) -> Value {
         "zenskar": {
             "organisation": world.zenskar.organisation(),
             "customers": world.zenskar.customer_count(),
+            "invoices": world.zenskar.invoice_count(),
+            "payments": world.zenskar.payment_count(),
             "writes_applied": zenskar_writes,
         },
     })
@@ -372,7 +380,7 @@ fn newest<T>(mut items: Vec<T>, request: &Request) -> Vec<T> {
     items.split_off(items.len().saturating_sub(limit))
 }
 
-fn body(request: &Request) -> Result<Map<String, Value>, (u16, Value)> {
+pub(crate) fn body(request: &Request) -> Result<Map<String, Value>, (u16, Value)> {
     if request.body.is_empty() {
         return Ok(Map::new());
     }
@@ -383,12 +391,12 @@ fn read<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, (u16, Value)>
     serde_json::from_value(value).map_err(|error| (400, json!(error.to_string())))
 }
 
-fn text<'a>(body: &'a Map<String, Value>, name: &str) -> Result<&'a str, (u16, Value)> {
+pub(crate) fn text<'a>(body: &'a Map<String, Value>, name: &str) -> Result<&'a str, (u16, Value)> {
     let found = body.get(name).and_then(Value::as_str);
     found.ok_or_else(|| (400, json!(format!("{name} is wanted"))))
 }
 
-fn found(value: Value) -> Answer {
+pub(crate) fn found(value: Value) -> Answer {
     if value.is_null() {
         missing()
     } else {
@@ -396,11 +404,11 @@ fn found(value: Value) -> Answer {
     }
 }
 
-fn missing() -> Answer {
+pub(crate) fn missing() -> Answer {
     refuse(404, "no such object")
 }
 
-fn refuse(status: u16, problem: &str) -> Answer {
+pub(crate) fn refuse(status: u16, problem: &str) -> Answer {
     Err((status, json!(problem)))
 }
 

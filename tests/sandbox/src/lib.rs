@@ -1,5 +1,6 @@
-//! A stateful local Stripe and Zenskar: the parts that deal with customers, events, webhooks
-//! and the connection of an account to a platform.
+//! A stateful local Stripe and Zenskar: the parts that deal with customers, events, webhooks, the
+//! connection of an account to a platform, payment methods, `PaymentIntents`, Checkout, invoices and
+//! payments.
 //!
 //! [`Sandbox`] is a cheap-clone handle on one world with both remotes in it. The world knows no
 //! wall clock and no randomness but its seed: the same options and the same calls give the same
@@ -9,16 +10,18 @@
 //! What goes wrong is ordered: [`Fault`] for the next few requests, deliveries or events,
 //! [`Switches`] for lasting behaviours that the remotes' documentation leaves open.
 //!
-//! Not here: invoices, payments and Checkout. Nothing of the product is
-//! used, not even its types, so that a mistake there cannot hide here.
+//! Not here: refunds, disputes, credit notes over the API and bank transfers. Nothing of the product
+//! is used, not even its types, so that a mistake there cannot hide here.
 
 mod address;
 mod base;
 mod control;
+mod control_money;
 mod fault;
 mod limits;
 mod log;
 mod message;
+mod money;
 mod native;
 mod post;
 mod random;
@@ -41,7 +44,7 @@ pub use stripe::{
     ACCOUNT, CLIENT_ID, Delivery, DeliveryStatus, DeliveryView, OTHER_ACCOUNT, PLATFORM,
 };
 pub use switches::{
-    Envelope, NativeSync, PatchNested, StripeSwitches, Switches, TimestampForm, WebhookProof,
-    ZenskarSwitches,
+    AmountForm, Envelope, InvoiceCurrency, NativeExternalId, NativeSync, PatchNested,
+    StripeSwitches, Switches, TimestampForm, WebhookProof, ZenskarSwitches,
 };
 pub use zenskar::ZenskarDelivery;

@@ -2,7 +2,8 @@
 //!
 //! Off unless switched on. It copies name, e-mail, phone and address between mapped customers
 //! after a delay, and can give new Zenskar customers a Stripe customer of its own making. What it
-//! writes does not start another copy. Not here: anything but customers.
+//! writes does not start another copy. Asked to charge an invoice it makes a `PaymentIntent` on the
+//! customer's default method. Not here: charges that nobody asked for.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +12,8 @@ use serde_json::{Map, Value, json};
 use crate::base::Base;
 use crate::message::Remote;
 use crate::stripe::Stripe;
-use crate::switches::NativeSync;
-use crate::zenskar::Zenskar;
+use crate::switches::{NativeExternalId, NativeSync};
+use crate::zenskar::{Progress, Zenskar};
 
 /// Stripe's and Zenskar's names of the fields that are copied.
 const FIELDS: [(&str, &str); 3] = [
@@ -39,12 +40,16 @@ enum Job {
     Export(String),
     /// Make a Stripe customer for a Zenskar one.
     Create(String),
+    /// Charge what a Zenskar payment asks for.
+    Charge(String),
 }
 
 /// Copies that are due now or later.
 #[derive(Debug, Default)]
 pub(crate) struct Native {
     jobs: BTreeMap<(i64, u64), Job>,
+    /// Zenskar payments with the `PaymentIntent` that decides them.
+    running: BTreeMap<String, String>,
     last: u64,
 }
 
@@ -69,15 +74,54 @@ impl Native {
                 self.push(due, Job::Create(id));
             }
         }
+        let wait = base.switches.zenskar.native_charge_delay;
+        let charge_due = base.now_ms + wait.saturating_mul(1000);
+        for id in std::mem::take(&mut zenskar.charges) {
+            self.push(charge_due, Job::Charge(id));
+        }
         while let Some(entry) = self.jobs.first_entry().filter(|e| e.key().0 <= base.now_ms) {
             match entry.remove() {
                 Job::Import(id) => import(base, stripe, zenskar, &id),
                 Job::Export(id) => export(base, stripe, zenskar, &id),
                 Job::Create(id) => create(base, stripe, zenskar, &id),
+                Job::Charge(id) => self.charge(base, stripe, zenskar, &id),
             }
             stripe.changed.clear();
             zenskar.changed.clear();
         }
+        let running = std::mem::take(&mut self.running);
+        for (payment, intent) in running {
+            let progress = progress(base, stripe, &intent);
+            if is_open(&progress) {
+                self.running.insert(payment, intent);
+            } else {
+                zenskar.progress(base, &payment, progress);
+            }
+        }
+    }
+
+    fn charge(&mut self, base: &mut Base, stripe: &mut Stripe, zenskar: &mut Zenskar, id: &str) {
+        let Some(order) = zenskar.order(id) else {
+            return;
+        };
+        let customer = zenskar.stripe_id(&order.customer);
+        let intent = customer.and_then(|customer| {
+            stripe.platform_charges(base, &customer, order.amount, &order.currency)
+        });
+        let Some(intent) = intent else {
+            let failed = Progress {
+                status: "failed",
+                external_id: None,
+                method: None,
+            };
+            zenskar.progress(base, id, failed);
+            return;
+        };
+        let progress = progress(base, stripe, &intent);
+        if is_open(&progress) {
+            self.running.insert(id.to_owned(), intent);
+        }
+        zenskar.progress(base, id, progress);
     }
 
     fn push(&mut self, due: i64, job: Job) {
@@ -118,6 +162,35 @@ fn create(base: &mut Base, stripe: &mut Stripe, zenskar: &mut Zenskar, id: &str)
     let fields = exported(&zenskar.customer(base, id));
     let stripe_id = stripe.person_creates(base, &fields);
     zenskar.map_customer(base, id, &stripe_id);
+}
+
+/// Whether a charge has not ended.
+fn is_open(progress: &Progress) -> bool {
+    matches!(progress.status, "in_progress" | "requires_action")
+}
+
+/// What a `PaymentIntent` makes of the payment that it is for.
+fn progress(base: &Base, stripe: &Stripe, intent: &str) -> Progress {
+    let object = stripe.intent(intent);
+    let text = |name: &str| object.get(name).and_then(Value::as_str);
+    let charge = text("latest_charge");
+    let status = match text("status").unwrap_or_default() {
+        "succeeded" => "success",
+        "processing" => "in_progress",
+        "requires_action" => "requires_action",
+        "canceled" => "canceled",
+        _ => "failed",
+    };
+    let external = match base.switches.zenskar.native_external_id {
+        NativeExternalId::PaymentIntent => Some(intent),
+        NativeExternalId::Charge => charge,
+    };
+    let is_debit = charge.is_some_and(|id| id.starts_with("py_"));
+    Progress {
+        status,
+        external_id: external.map(str::to_owned),
+        method: Some(if is_debit { "direct_debit" } else { "card" }),
+    }
 }
 
 fn exported(customer: &Value) -> Value {

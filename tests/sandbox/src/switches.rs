@@ -52,6 +52,8 @@ pub struct StripeSwitches {
     pub drop_webhooks: bool,
     /// An endpoint that has failed this long is disabled.
     pub disable_after: i64,
+    /// Seconds until a bank debit is known to have gone through or come back.
+    pub debit_settles_after: i64,
 }
 
 impl Default for StripeSwitches {
@@ -71,6 +73,7 @@ impl Default for StripeSwitches {
             address_replaced: false,
             drop_webhooks: false,
             disable_after: 3 * 86_400,
+            debit_settles_after: 4 * 86_400,
         }
     }
 }
@@ -112,6 +115,45 @@ pub enum PatchNested {
     Replace,
     /// Sub-keys that are not sent stay.
     Merge,
+}
+
+/// How Zenskar writes an amount of money in minor units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AmountForm {
+    /// `10000`
+    #[default]
+    Int,
+    /// `10000.0`
+    Float,
+    /// `"10000"`
+    Text,
+    /// `"10000.00"`
+    DecimalText,
+}
+
+/// Where a single invoice of Zenskar's says its currency. Lists never do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InvoiceCurrency {
+    /// In `currency`.
+    #[default]
+    Currency,
+    /// In `currency_code`.
+    CurrencyCode,
+    /// Nowhere; only its line items have it.
+    Absent,
+}
+
+/// What Zenskar's own connector puts into a payment's `external_id`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NativeExternalId {
+    /// The id of the `PaymentIntent`.
+    #[default]
+    PaymentIntent,
+    /// The id of the charge.
+    Charge,
 }
 
 /// How Zenskar proves that a webhook is its own.
@@ -184,6 +226,29 @@ pub struct ZenskarSwitches {
     pub native_sync_delay: i64,
     /// A customer created without a mapping gets a Stripe customer of Zenskar's own making.
     pub create_makes_stripe_customer: bool,
+    /// How the amounts of invoices are written.
+    pub invoice_amounts: AmountForm,
+    /// How the amounts of payments are written.
+    pub payment_amounts: AmountForm,
+    /// Where a single invoice says its currency.
+    pub invoice_currency: InvoiceCurrency,
+    /// Due dates are written as a date alone.
+    pub due_date_only: bool,
+    /// Invoices can be ordered and filtered by `last_updated_at`. Otherwise the filter is one that
+    /// is not known, and the order is refused.
+    pub last_updated_at_known: bool,
+    /// Whether `payment_parts` in a PATCH replace all parts, or those of the same invoices.
+    pub payment_parts: PatchNested,
+    /// Seconds until a new or changed payment shows in reads.
+    pub payment_lag: i64,
+    /// Seconds until a new or changed invoice shows in reads.
+    pub invoice_lag: i64,
+    /// Seconds until a charge that Zenskar was asked for reaches Stripe.
+    pub native_charge_delay: i64,
+    /// What Zenskar's own connector puts into `external_id`.
+    pub native_external_id: NativeExternalId,
+    /// Changes of invoices and payments are posted to the webhook, too.
+    pub money_webhooks: bool,
 }
 
 impl Default for ZenskarSwitches {
@@ -209,6 +274,17 @@ impl Default for ZenskarSwitches {
             native_sync: NativeSync::default(),
             native_sync_delay: 0,
             create_makes_stripe_customer: false,
+            invoice_amounts: AmountForm::Int,
+            payment_amounts: AmountForm::Text,
+            invoice_currency: InvoiceCurrency::default(),
+            due_date_only: false,
+            last_updated_at_known: false,
+            payment_parts: PatchNested::default(),
+            payment_lag: 0,
+            invoice_lag: 0,
+            native_charge_delay: 5,
+            native_external_id: NativeExternalId::default(),
+            money_webhooks: false,
         }
     }
 }

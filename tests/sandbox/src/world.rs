@@ -74,8 +74,9 @@ impl World {
         }
     }
 
-    /// Lets Zenskar's own connector do what is due.
+    /// Lets what the clock has brought happen, and Zenskar's own connector do what is due.
     pub(crate) fn settle(&mut self) {
+        self.stripe.run_due(&mut self.base);
         self.native
             .run(&mut self.base, &mut self.stripe, &mut self.zenskar);
     }

@@ -392,7 +392,7 @@ fn error((status, word, message): Refusal) -> Response {
     Response::json(status, &body)
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

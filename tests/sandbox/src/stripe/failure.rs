@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::test_methods::Decline;
 use crate::message::Response;
 
 /// A refusal of a request.
@@ -18,6 +19,8 @@ pub(crate) struct Failure {
     pub(crate) limited: Option<String>,
     /// Whether the answer is kept under the idempotency key.
     pub(crate) stored: bool,
+    /// Further members of the error.
+    more: Option<Box<Map<String, Value>>>,
 }
 
 impl Failure {
@@ -30,7 +33,14 @@ impl Failure {
             param: None,
             limited: None,
             stored: false,
+            more: None,
         }
+    }
+
+    fn with(mut self, name: &str, value: Value) -> Self {
+        let more = self.more.get_or_insert_default();
+        more.insert(name.to_owned(), value);
+        self
     }
 
     fn param(mut self, param: &str) -> Self {
@@ -38,7 +48,13 @@ impl Failure {
         self
     }
 
-    fn stored(mut self) -> Self {
+    /// What it says.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The same, kept under the idempotency key.
+    pub(crate) fn stored(mut self) -> Self {
         self.stored = true;
         self
     }
@@ -197,6 +213,31 @@ impl Failure {
         }
     }
 
+    /// 402: a charge was declined. `error` is what the `PaymentIntent` keeps of it.
+    pub(crate) fn card(why: &Decline, error: Value, intent: Value) -> Self {
+        let mut failure = Self {
+            kind: "card_error",
+            ..Self::new(402, Some(why.code), why.message)
+        };
+        if let Value::Object(members) = error {
+            for (name, value) in members {
+                if !["code", "doc_url", "message", "type"].contains(&name.as_str()) {
+                    failure = failure.with(&name, value);
+                }
+            }
+        }
+        failure.with("payment_intent", intent).stored()
+    }
+
+    /// 400: a `PaymentIntent` is in no state for that.
+    pub(crate) fn unexpected_state(message: &str, intent: Option<Value>) -> Self {
+        let failure = Self::new(400, Some("payment_intent_unexpected_state"), message).stored();
+        match intent {
+            Some(intent) => failure.with("payment_intent", intent),
+            None => failure,
+        }
+    }
+
     /// Any other status, as it was ordered.
     pub(crate) fn refused(status: u16) -> Self {
         Self::new(status, None, "The request is refused, as it was ordered.")
@@ -232,6 +273,9 @@ impl Failure {
         }
         if self.status != 401 && self.code != Some("lock_timeout") {
             error.insert("request_log_url".to_owned(), json!(log_url));
+        }
+        for (name, value) in self.more.iter().flat_map(|more| more.iter()) {
+            error.insert(name.clone(), value.clone());
         }
         let mut response = Response::json(self.status, &json!({ "error": Value::Object(error) }));
         if let Some(reason) = &self.limited {

@@ -129,19 +129,17 @@ pub(crate) const UPDATE: &[Param] = &[
 ];
 
 /// Parameters that name objects of kinds the sandbox has none of: always "No such …".
-const REFERENCES: [(&str, &str); 9] = [
+const REFERENCES: [(&str, &str); 6] = [
     ("bank_account", "token"),
     ("card", "token"),
     ("default_alipay_account", "source"),
     ("default_bank_account", "source"),
     ("default_card", "source"),
-    ("default_source", "source"),
-    ("payment_method", "PaymentMethod"),
-    ("source", "token"),
     ("test_clock", "test clock"),
 ];
 
-/// Applies checked parameters to a customer's members.
+/// Applies checked parameters to a customer's members. Payment methods among them were checked
+/// before, and put in place of tokens.
 pub(crate) fn apply(
     map: &mut Map<String, Value>,
     checked: &Checked,
@@ -151,11 +149,6 @@ pub(crate) fn apply(
         if let Some(id) = text(checked, name) {
             return Err(Failure::missing_ref(what, id, name));
         }
-    }
-    let settings = checked.get("invoice_settings").and_then(Value::as_object);
-    if let Some(id) = settings.and_then(|settings| text(settings, "default_payment_method")) {
-        let place = "invoice_settings[default_payment_method]";
-        return Err(Failure::missing_ref("PaymentMethod", id, place));
     }
     let metadata = map
         .get("metadata")
@@ -176,7 +169,7 @@ pub(crate) fn apply(
 
 fn apply_one(map: &mut Map<String, Value>, name: &str, value: &Value, address_replaced: bool) {
     match name {
-        "metadata" | "expand" | "tax" => {}
+        "metadata" | "expand" | "tax" | "payment_method" | "source" => {}
         "address" => {
             let address = new_address(map.get("address"), value, address_replaced);
             map.insert(name.to_owned(), address);

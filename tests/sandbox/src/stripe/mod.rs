@@ -1,31 +1,47 @@
 //! The Stripe side: from a request to its answer.
 //!
 //! A request passes, in this order: key, version, account, ordered faults, limits, idempotency,
-//! parameters, permission, route. Not here: objects without a customer's part in them; their
-//! paths are answered as unknown URLs.
+//! parameters, permission, route. Not here: objects without a customer's part in them, refunds and
+//! disputes; their paths are answered as unknown URLs.
 
 mod account;
+mod attempt;
+mod charge;
+mod checkout;
+mod collect;
 mod connect;
+mod currency;
 mod customer;
 mod customers;
 mod deliveries;
 mod endpoints;
 mod events;
+mod expand;
 mod failure;
 mod fields;
 mod form;
 mod idempotency;
+mod intent;
+mod intents;
 mod lists;
 mod page;
 mod params;
+mod pay_page;
+mod payment_methods;
 mod route;
+mod session;
+mod session_form;
+mod test_methods;
 mod verbs;
+mod wallet;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 pub use account::ACCOUNT;
+use attempt::Due;
+use charge::Charges;
 pub use connect::{CLIENT_ID, OTHER_ACCOUNT, PLATFORM};
 use connect::{Connect, Scope};
 pub(crate) use customer::Basics;
@@ -38,8 +54,11 @@ use failure::Failure;
 use form::Node;
 pub(crate) use form::{decode, pairs};
 use idempotency::Keys;
+use intent::Intents;
 use params::Checked;
+use payment_methods::Methods;
 use route::Route;
+use session::Sessions;
 pub(crate) use verbs::Injected;
 
 use crate::base::{Base, Reply, http_date};
@@ -55,6 +74,13 @@ const TAX_IDS_READ: &str = "rak_tax_id_read";
 pub(crate) struct Stripe {
     created: i64,
     customers: Customers,
+    methods: Methods,
+    intents: Intents,
+    charges: Charges,
+    sessions: Sessions,
+    /// What the clock will bring, by milliseconds.
+    due: BTreeMap<(i64, u64), Due>,
+    due_last: u64,
     events: Events,
     endpoints: Endpoints,
     deliveries: Deliveries,
@@ -70,7 +96,7 @@ pub(crate) struct Stripe {
 
 /// A request that was let in.
 #[derive(Debug)]
-struct Call<'a> {
+pub(crate) struct Call<'a> {
     request: &'a Request,
     key: String,
     version: String,
@@ -95,6 +121,12 @@ impl Stripe {
         Self {
             created: now,
             customers: Customers::default(),
+            methods: Methods::default(),
+            intents: Intents::default(),
+            charges: Charges::default(),
+            sessions: Sessions::default(),
+            due: BTreeMap::new(),
+            due_last: 0,
             events: Events::default(),
             endpoints: Endpoints::default(),
             deliveries: Deliveries::default(),
@@ -118,6 +150,9 @@ impl Stripe {
     ) -> Reply {
         if request.path.starts_with("/oauth/") {
             return self.oauth(base, request, fault);
+        }
+        if request.path.starts_with(checkout::PAGE) {
+            return self.pay_page(base, request, fault);
         }
         let request_id = base.random.id("req_", 14);
         let log_url = format!("https://dashboard.stripe.com/test/logs/{request_id}");
@@ -383,9 +418,7 @@ impl Stripe {
             }
             Route::UpdateEndpoint(id) if is_platform => self.endpoints.update(id, form, true),
             Route::DeleteEndpoint(id) if is_platform => self.endpoints.delete(id, true),
-            _ => Err(Failure::request(
-                "The sandbox keeps nothing in this account.",
-            )),
+            _ => Self::no_money(route),
         }
     }
 
@@ -401,28 +434,25 @@ impl Stripe {
             idempotency_key: call.idempotency_key.clone(),
         };
         let version = &call.version;
-        let replaced = base.switches.stripe.address_replaced;
         let longest = base.switches.stripe.max_limit;
         match route {
             Route::Account => Ok(account::object(self.created, ACCOUNT)),
-            Route::Customers => self.customers.list(version, form, longest),
-            Route::Customer(id) => self.customers.show(id, version, form),
+            Route::Customers => {
+                let mut page = self.customers.list(version, form, longest)?;
+                self.fill(&mut page, &params::texts(form, "expand"), version);
+                Ok(page)
+            }
+            Route::Customer(id) => self.shown_customer(id, version, form),
             Route::CreateCustomer => {
-                customers::expansions(form, "")?;
-                let edit = |map: &mut _| fields::apply(map, form, replaced);
-                let id = self.create_customer(base, base.now(), &cause, edit)?;
-                self.customers.show(&id, version, form)
+                let id = self.create_with_methods(base, form, &cause)?;
+                self.shown_customer(&id, version, form)
             }
             Route::UpdateCustomer(id) => {
-                customers::expansions(form, "")?;
-                let change = self
-                    .customers
-                    .change(id, |map| fields::apply(map, form, replaced))?;
-                self.tell(base, change, &cause);
-                self.customers.show(id, version, form)
+                self.update_with_methods(base, id, form, &cause)?;
+                self.shown_customer(id, version, form)
             }
             Route::DeleteCustomer(id) => {
-                let change = self.customers.delete(id)?;
+                let change = self.delete_with_methods(id)?;
                 self.tell(base, Some(change), &cause);
                 self.customers.show(id, version, form)
             }
@@ -440,6 +470,7 @@ impl Stripe {
             }
             Route::UpdateEndpoint(id) => self.endpoints.update(id, form, false),
             Route::DeleteEndpoint(id) => self.endpoints.delete(id, false),
+            _ => self.carry_out_money(base, call, route, form),
         }
     }
 

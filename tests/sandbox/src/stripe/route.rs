@@ -1,7 +1,10 @@
 //! The routes of the Stripe API that exist here: path, parameters, permission.
 
-use super::params::Param;
-use super::{customers, endpoints, events, fields};
+use super::params::{EXPAND, Kind, Param, param};
+use super::{
+    charge, customers, endpoints, events, expand, fields, intent, intents, payment_methods,
+    session, session_form,
+};
 use crate::message::Request;
 
 /// What a request asks for.
@@ -14,6 +17,24 @@ pub(crate) enum Route<'a> {
     UpdateCustomer(&'a str),
     DeleteCustomer(&'a str),
     TaxIds(&'a str),
+    Methods,
+    MethodsOf(&'a str),
+    MethodOf(&'a str, &'a str),
+    Method(&'a str),
+    Attach(&'a str),
+    Detach(&'a str),
+    Intents,
+    CreateIntent,
+    Intent(&'a str),
+    ConfirmIntent(&'a str),
+    CancelIntent(&'a str),
+    Charges,
+    Charge(&'a str),
+    Sessions,
+    CreateSession,
+    Session(&'a str),
+    ExpireSession(&'a str),
+    SessionItems(&'a str),
     Events,
     Event(&'a str),
     Endpoints,
@@ -23,7 +44,9 @@ pub(crate) enum Route<'a> {
     DeleteEndpoint(&'a str),
 }
 
-const EXPAND_ONLY: &[Param] = &[super::params::EXPAND];
+const EXPAND_ONLY: &[Param] = &[EXPAND];
+
+const INTENT: &[Param] = &[param("client_secret", Kind::Text(5000)), EXPAND];
 
 impl<'a> Route<'a> {
     /// The route of a request, if the path and method are known.
@@ -49,6 +72,31 @@ impl<'a> Route<'a> {
             ("GET", ["webhook_endpoints", id]) => Self::Endpoint(id),
             ("POST", ["webhook_endpoints", id]) => Self::UpdateEndpoint(id),
             ("DELETE", ["webhook_endpoints", id]) => Self::DeleteEndpoint(id),
+            (method, rest) => return Self::of_money(method, rest),
+        })
+    }
+
+    fn of_money(method: &str, rest: &[&'a str]) -> Option<Self> {
+        Some(match (method, rest) {
+            (_, ["payment_intents" | "charges", "search"]) => return None,
+            ("GET", ["payment_methods"]) => Self::Methods,
+            ("GET", ["payment_methods", id]) => Self::Method(id),
+            ("POST", ["payment_methods", id, "attach"]) => Self::Attach(id),
+            ("POST", ["payment_methods", id, "detach"]) => Self::Detach(id),
+            ("GET", ["customers", id, "payment_methods"]) => Self::MethodsOf(id),
+            ("GET", ["customers", customer, "payment_methods", id]) => Self::MethodOf(customer, id),
+            ("GET", ["payment_intents"]) => Self::Intents,
+            ("POST", ["payment_intents"]) => Self::CreateIntent,
+            ("GET", ["payment_intents", id]) => Self::Intent(id),
+            ("POST", ["payment_intents", id, "confirm"]) => Self::ConfirmIntent(id),
+            ("POST", ["payment_intents", id, "cancel"]) => Self::CancelIntent(id),
+            ("GET", ["charges"]) => Self::Charges,
+            ("GET", ["charges", id]) => Self::Charge(id),
+            ("GET", ["checkout", "sessions"]) => Self::Sessions,
+            ("POST", ["checkout", "sessions"]) => Self::CreateSession,
+            ("GET", ["checkout", "sessions", id]) => Self::Session(id),
+            ("POST", ["checkout", "sessions", id, "expire"]) => Self::ExpireSession(id),
+            ("GET", ["checkout", "sessions", id, "line_items"]) => Self::SessionItems(id),
             _ => return None,
         })
     }
@@ -62,6 +110,22 @@ impl<'a> Route<'a> {
                 "/v1/customers/{customer}"
             }
             Self::TaxIds(_) => "/v1/customers/{customer}/tax_ids",
+            Self::Methods => "/v1/payment_methods",
+            Self::MethodsOf(_) => "/v1/customers/{customer}/payment_methods",
+            Self::MethodOf(..) => "/v1/customers/{customer}/payment_methods/{payment_method}",
+            Self::Method(_) => "/v1/payment_methods/{payment_method}",
+            Self::Attach(_) => "/v1/payment_methods/{payment_method}/attach",
+            Self::Detach(_) => "/v1/payment_methods/{payment_method}/detach",
+            Self::Intents | Self::CreateIntent => "/v1/payment_intents",
+            Self::Intent(_) => "/v1/payment_intents/{intent}",
+            Self::ConfirmIntent(_) => "/v1/payment_intents/{intent}/confirm",
+            Self::CancelIntent(_) => "/v1/payment_intents/{intent}/cancel",
+            Self::Charges => "/v1/charges",
+            Self::Charge(_) => "/v1/charges/{charge}",
+            Self::Sessions | Self::CreateSession => "/v1/checkout/sessions",
+            Self::Session(_) => "/v1/checkout/sessions/{session}",
+            Self::ExpireSession(_) => "/v1/checkout/sessions/{session}/expire",
+            Self::SessionItems(_) => "/v1/checkout/sessions/{session}/line_items",
             Self::Events => "/v1/events",
             Self::Event(_) => "/v1/events/{id}",
             Self::Endpoints | Self::CreateEndpoint => "/v1/webhook_endpoints",
@@ -80,6 +144,19 @@ impl<'a> Route<'a> {
                 "rak_customer_write"
             }
             Self::TaxIds(_) => super::TAX_IDS_READ,
+            Self::Methods | Self::MethodsOf(_) | Self::MethodOf(..) | Self::Method(_) => {
+                "rak_payment_method_read"
+            }
+            Self::Attach(_) | Self::Detach(_) => "rak_payment_method_write",
+            Self::Intents | Self::Intent(_) => "rak_payment_intent_read",
+            Self::CreateIntent | Self::ConfirmIntent(_) | Self::CancelIntent(_) => {
+                "rak_payment_intent_write"
+            }
+            Self::Charges | Self::Charge(_) => "rak_charge_read",
+            Self::Sessions | Self::Session(_) | Self::SessionItems(_) => {
+                "rak_checkout_session_read"
+            }
+            Self::CreateSession | Self::ExpireSession(_) => "rak_checkout_session_write",
             Self::Events | Self::Event(_) => "rak_event_read",
             Self::Endpoints | Self::Endpoint(_) => "rak_webhook_read",
             Self::CreateEndpoint | Self::UpdateEndpoint(_) | Self::DeleteEndpoint(_) => {
@@ -91,15 +168,54 @@ impl<'a> Route<'a> {
     /// The parameters it takes.
     pub(crate) fn params(&self) -> &'static [Param] {
         match self {
-            Self::Account | Self::Customer(_) | Self::Event(_) | Self::Endpoint(_) => EXPAND_ONLY,
+            Self::Account
+            | Self::Customer(_)
+            | Self::Event(_)
+            | Self::Endpoint(_)
+            | Self::MethodOf(..)
+            | Self::Method(_)
+            | Self::Detach(_)
+            | Self::Charge(_)
+            | Self::Session(_)
+            | Self::ExpireSession(_) => EXPAND_ONLY,
+            Self::Sessions => session::LIST,
+            Self::CreateSession => session_form::CREATE,
+            Self::Methods => payment_methods::LIST,
+            Self::MethodsOf(_) => payment_methods::OF_CUSTOMER,
+            Self::Attach(_) => payment_methods::ATTACH,
+            Self::Intents => intent::LIST,
+            Self::CreateIntent => intents::CREATE,
+            Self::Intent(_) => INTENT,
+            Self::ConfirmIntent(_) => intents::CONFIRM,
+            Self::CancelIntent(_) => intents::CANCEL,
+            Self::Charges => charge::LIST,
             Self::DeleteCustomer(_) | Self::DeleteEndpoint(_) => &[],
             Self::Customers => customers::LIST,
             Self::CreateCustomer => fields::CREATE,
             Self::UpdateCustomer(_) => fields::UPDATE,
             Self::Events => events::LIST,
-            Self::TaxIds(_) | Self::Endpoints => endpoints::LIST,
+            Self::TaxIds(_) | Self::Endpoints | Self::SessionItems(_) => endpoints::LIST,
             Self::CreateEndpoint => endpoints::CREATE,
             Self::UpdateEndpoint(_) => endpoints::UPDATE,
+        }
+    }
+
+    /// What can be expanded, and what comes before the path in a list.
+    pub(crate) fn expansions(&self) -> (&'static [&'static str], &'static str) {
+        match self {
+            Self::Methods | Self::MethodsOf(_) => (expand::METHOD, "data."),
+            Self::Intents => (expand::INTENT, "data."),
+            Self::Charges => (expand::CHARGE, "data."),
+            Self::MethodOf(..) | Self::Method(_) | Self::Attach(_) | Self::Detach(_) => {
+                (expand::METHOD, "")
+            }
+            Self::Charge(_) => (expand::CHARGE, ""),
+            Self::Sessions => (expand::SESSION, "data."),
+            Self::CreateSession | Self::Session(_) | Self::ExpireSession(_) => {
+                (expand::SESSION, "")
+            }
+            Self::SessionItems(_) => (&[], ""),
+            _ => (expand::INTENT, ""),
         }
     }
 }

@@ -94,13 +94,13 @@ impl Stripe {
     /// A person deletes a customer; whether there was one.
     pub(crate) fn person_deletes(&mut self, base: &mut Base, id: &str) -> bool {
         let cause = self.by_hand(base);
-        let change = self.customers.delete(id).ok();
+        let change = self.delete_with_methods(id).ok();
         let found = change.is_some();
         self.tell(base, change, &cause);
         found
     }
 
-    fn by_hand(&self, base: &mut Base) -> Cause {
+    pub(crate) fn by_hand(&self, base: &mut Base) -> Cause {
         Cause {
             request: Some(base.random.id("req_", 14)),
             idempotency_key: None,
@@ -191,7 +191,7 @@ impl Stripe {
         )
     }
 
-    fn emit(
+    pub(crate) fn emit(
         &mut self,
         base: &mut Base,
         kind: &str,

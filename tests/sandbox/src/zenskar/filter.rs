@@ -12,7 +12,7 @@ use crate::switches::ZenskarSwitches;
 
 /// An operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Op {
+pub(super) enum Op {
     Eq,
     Neq,
     Gt,
@@ -78,7 +78,7 @@ pub(crate) struct Filters {
     pub(crate) nothing: bool,
 }
 
-fn op_of(name: &str) -> Option<Op> {
+pub(super) fn op_of(name: &str) -> Option<Op> {
     Some(match name {
         "neq" => Op::Neq,
         "gt" => Op::Gt,
@@ -102,11 +102,7 @@ pub(crate) fn add(
 ) -> Result<bool, Refusal> {
     match name {
         "search" => {
-            filters.search.extend(value.split(',').filter_map(|pair| {
-                let (path, text) = pair.split_once('=')?;
-                let path = path.trim().split('.').map(str::to_owned).collect();
-                Some((path, text.trim().to_lowercase()))
-            }));
+            filters.search.extend(searches(value));
             return Ok(true);
         }
         "search_name_external_id" => {
@@ -138,6 +134,15 @@ pub(crate) fn add(
         filters.all.push(Filter { field, op, wanted });
     }
     Ok(true)
+}
+
+/// The paths and texts of a `search`.
+pub(super) fn searches(value: &str) -> impl Iterator<Item = (Vec<String>, String)> {
+    value.split(',').filter_map(|pair| {
+        let (path, text) = pair.split_once('=')?;
+        let path = path.trim().split('.').map(str::to_owned).collect();
+        Some((path, text.trim().to_lowercase()))
+    })
 }
 
 fn wanted(
@@ -267,7 +272,7 @@ impl Filter {
     }
 }
 
-fn times_accept(op: Op, at: i64, wanted: &[i64]) -> bool {
+pub(super) fn times_accept(op: Op, at: i64, wanted: &[i64]) -> bool {
     let first = wanted.first().copied().unwrap_or_default();
     match op {
         Op::Neq => at != first,
@@ -279,7 +284,7 @@ fn times_accept(op: Op, at: i64, wanted: &[i64]) -> bool {
     }
 }
 
-fn text_accepts(op: Op, text: &str, wanted: &str) -> bool {
+pub(super) fn text_accepts(op: Op, text: &str, wanted: &str) -> bool {
     match op {
         Op::Neq => text != wanted,
         Op::In => wanted.split(',').any(|item| item.trim() == text),
@@ -331,7 +336,7 @@ pub(crate) fn rank(customer: &Customer, text: &str) -> Option<u8> {
     one(&customer.name).into_iter().chain(external).min()
 }
 
-fn contains(value: &Value, path: &[String], text: &str) -> bool {
+pub(super) fn contains(value: &Value, path: &[String], text: &str) -> bool {
     match (value, path.split_first()) {
         (Value::Array(items), _) => items.iter().any(|item| contains(item, path, text)),
         (_, None) => match value {

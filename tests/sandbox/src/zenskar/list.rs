@@ -8,6 +8,7 @@ use std::ops::Bound;
 
 use serde_json::{Map, Value, json};
 
+use super::cursor::{Cursor, Stamp};
 use super::customer::{Customer, Key};
 use super::filter::{self, Filters};
 use super::refusal::Refusal;
@@ -34,15 +35,6 @@ struct Wish {
     contacts: bool,
 }
 
-/// A place in a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Cursor {
-    /// Value of the order's column; for names the number of rows before.
-    at: i64,
-    key: Key,
-    backwards: bool,
-}
-
 /// Everything a list needs beside the request.
 #[derive(Debug)]
 pub(crate) struct Scene<'a> {
@@ -54,6 +46,16 @@ pub(crate) struct Scene<'a> {
     pub(crate) organisation: &'a str,
     /// The last counted filters, the store's version then, and the count.
     pub(crate) counted: &'a mut Option<(Filters, u64, usize)>,
+}
+
+impl Scene<'_> {
+    fn stamp(&self) -> Stamp {
+        Stamp {
+            generation: self.generation,
+            now_ms: self.now_ms,
+            ttl: self.switches.cursor_ttl,
+        }
+    }
 }
 
 /// Answers the list request with this query.
@@ -76,14 +78,11 @@ pub(crate) fn list(scene: &mut Scene<'_>, query: &str) -> Result<Value, Refusal>
             } else {
                 at_of(wish.by, customer)
             };
-            json!(encode(
-                scene,
-                &Cursor {
-                    at,
-                    key: customer.key,
-                    backwards
-                }
-            ))
+            json!(scene.stamp().encode(&Cursor {
+                at,
+                key: customer.key,
+                backwards,
+            }))
         })
     };
     let next = edge(rows.last(), false)
@@ -134,7 +133,7 @@ fn read(scene: &Scene<'_>, query: &str) -> Result<Wish, Refusal> {
             "sort_type" => sort_type = Some(value),
             "expand" => wish.contacts = value.split(',').any(|part| part == "contacts"),
             "cursor" if value.is_empty() => {}
-            "cursor" => wish.cursor = Some(decode(scene, &value)?),
+            "cursor" => wish.cursor = Some(scene.stamp().decode(&value)?),
             _ if switches.ignore_filters => {}
             _ => {
                 if !filter::add(&mut wish.filters, &name, &value, switches)?
@@ -155,7 +154,7 @@ fn read(scene: &Scene<'_>, query: &str) -> Result<Wish, Refusal> {
     Ok(wish)
 }
 
-fn read_limit(value: &str) -> Result<usize, Refusal> {
+pub(super) fn read_limit(value: &str) -> Result<usize, Refusal> {
     let loc = ["query", "limit"];
     match value.parse::<i64>() {
         Err(_) => Err(Refusal::field(
@@ -341,53 +340,6 @@ fn total(scene: &mut Scene<'_>, filters: &Filters) -> usize {
     };
     *scene.counted = Some((filters.clone(), version, count));
     count
-}
-
-fn encode(scene: &Scene<'_>, cursor: &Cursor) -> String {
-    let text = format!(
-        "{}.{}.{}.{}.{}.{}",
-        scene.generation,
-        scene.now_ms,
-        cursor.at,
-        cursor.key.0,
-        cursor.key.1,
-        u8::from(cursor.backwards),
-    );
-    text.bytes()
-        .map(|byte| format!("{byte:02x}"))
-        .collect::<Vec<_>>()
-        .concat()
-}
-
-fn decode(scene: &Scene<'_>, text: &str) -> Result<Cursor, Refusal> {
-    let invalid = || Refusal::detail(400, "Invalid cursor");
-    let numbers = decode_numbers(text).ok_or_else(invalid)?;
-    let &[generation, issued_ms, at, created, position, backwards] = numbers.as_slice() else {
-        return Err(invalid());
-    };
-    let expired = u64::try_from(generation) != Ok(scene.generation)
-        || scene
-            .switches
-            .cursor_ttl
-            .is_some_and(|ttl| scene.now_ms - issued_ms > ttl.saturating_mul(1000));
-    if expired {
-        return Err(Refusal::detail(400, "Cursor has expired"));
-    }
-    let position = u64::try_from(position).map_err(|_| invalid())?;
-    Ok(Cursor {
-        at,
-        key: (created, position),
-        backwards: backwards == 1,
-    })
-}
-
-fn decode_numbers(text: &str) -> Option<Vec<i64>> {
-    let bytes: Option<Vec<u8>> = (0..text.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok())
-        .collect();
-    let text = String::from_utf8(bytes?).ok()?;
-    text.split('.').map(|number| number.parse().ok()).collect()
 }
 
 /// The object of one customer, as `GET` shows it.

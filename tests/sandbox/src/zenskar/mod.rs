@@ -1,16 +1,25 @@
 //! The Zenskar side: from a request to its answer.
 //!
 //! A request passes, in this order: credentials, ordered faults, rate limit, API version, body,
-//! route. There is no idempotency of any kind. Not here: anything but customers and their
-//! mappings; other paths are answered with 404.
+//! route. There is no idempotency of any kind. Not here: anything but customers, their mappings,
+//! invoices and payments; other paths are answered with 404.
 
+mod amount;
 mod body;
+mod charge;
+mod cursor;
 mod customer;
 mod filter;
 mod hooks;
+mod invoice;
+mod invoices;
 mod list;
+mod payment;
+mod payments;
 mod refusal;
+mod rows;
 mod store;
+mod table;
 mod time;
 mod verbs;
 
@@ -19,11 +28,14 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use body::Connector;
+pub(crate) use charge::Progress;
 use customer::Customer;
 use filter::Filters;
 use hooks::Hooks;
 pub use hooks::ZenskarDelivery;
+use invoices::Invoices;
 use list::Scene;
+use payments::Payments;
 use refusal::Refusal;
 use store::Store;
 pub(crate) use verbs::Seed;
@@ -40,6 +52,8 @@ pub(crate) struct Zenskar {
     organisation: String,
     api_key: String,
     store: Store,
+    invoices: Invoices,
+    payments: Payments,
     buckets: Buckets,
     generation: u64,
     counted: Option<(Filters, u64, usize)>,
@@ -48,6 +62,8 @@ pub(crate) struct Zenskar {
     pub(crate) changed: Vec<String>,
     /// Customers made without a mapping since the last look.
     pub(crate) unmapped: Vec<String>,
+    /// Payments that Zenskar's own connector was asked to charge since the last look.
+    pub(crate) charges: Vec<String>,
 }
 
 impl Zenskar {
@@ -56,12 +72,15 @@ impl Zenskar {
             organisation: organisation.to_owned(),
             api_key: api_key.to_owned(),
             store: Store::default(),
+            invoices: Invoices::default(),
+            payments: Payments::default(),
             buckets: Buckets::default(),
             generation: 0,
             counted: None,
             hooks: Hooks::default(),
             changed: Vec::new(),
             unmapped: Vec::new(),
+            charges: Vec::new(),
         }
     }
 
@@ -140,8 +159,11 @@ impl Zenskar {
         gone: &dyn Fn(&str) -> bool,
     ) -> Result<Value, Refusal> {
         let segments = request.segments();
-        let ["customers" | "customer", rest @ ..] = segments.as_slice() else {
-            return Err(Refusal::detail(404, "Not Found"));
+        let rest = match segments.as_slice() {
+            ["customers" | "customer", rest @ ..] => rest,
+            ["invoices", rest @ ..] => return self.route_invoices(base, request, rest),
+            ["payments", rest @ ..] => return self.route_payments(base, request, rest),
+            _ => return Err(Refusal::detail(404, "Not Found")),
         };
         if let Some(id) = rest.first()
             && !body::is_uuid(id)
@@ -164,6 +186,10 @@ impl Zenskar {
             }
             ("DELETE", [id]) => {
                 body::object(request)?;
+                if self.owes(id) {
+                    let message = "Customer has unpaid invoices";
+                    return Err(Refusal::detail(400, message));
+                }
                 self.delete(base, id)
             }
             ("PATCH", [id, "connector"]) => {

@@ -2,6 +2,7 @@
 //!
 //! `SANDBOX_RECORD=FILE` keeps the record, to be checked against the API's description.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -70,8 +71,9 @@ async fn receive(listener: &TcpListener) -> (String, String) {
     (head.to_owned(), body.to_owned())
 }
 
-/// Requests that together pass every route; `{c}` is a customer, `{e}` an event, `{w}` an endpoint.
-const STRIPE: [(&str, &str, &str, u16); 31] = [
+/// Requests that together pass every route; `{c}` is a customer, `{e}` an event, `{w}` an endpoint,
+/// `{m}` a payment method, `{p}` a `PaymentIntent`, `{h}` a charge, `{s}` a Checkout session.
+const STRIPE: [(&str, &str, &str, u16); 57] = [
     ("GET", "/v1/account", "", 200),
     (
         "POST",
@@ -152,13 +154,82 @@ const STRIPE: [(&str, &str, &str, u16); 31] = [
     ),
     ("DELETE", "/v1/webhook_endpoints/{w}", "", 200),
     ("GET", "/v1/webhook_endpoints/{w}", "", 404),
+    (
+        "POST",
+        "/v1/payment_methods/pm_card_visa/attach",
+        "customer={c}&expand[]=customer",
+        200,
+    ),
+    ("GET", "/v1/payment_methods/{m}", "", 200),
+    (
+        "GET",
+        "/v1/customers/{c}/payment_methods?type=card",
+        "",
+        200,
+    ),
+    ("GET", "/v1/customers/{c}/payment_methods/{m}", "", 200),
+    ("GET", "/v1/payment_methods?customer={c}", "", 200),
+    (
+        "POST",
+        "/v1/payment_intents",
+        "amount=100&currency=usd&customer={c}&payment_method={m}&confirm=true&off_session=true\
+         &payment_method_types[]=card&expand[]=latest_charge&expand[]=payment_method\
+         &metadata[a]=b&description=d",
+        200,
+    ),
+    (
+        "POST",
+        "/v1/payment_intents",
+        "amount=100&currency=usd&customer={c}&payment_method=pm_card_chargeDeclined&confirm=true\
+         &off_session=true",
+        402,
+    ),
+    ("GET", "/v1/charges?payment_intent={p}", "", 200),
+    ("GET", "/v1/charges/{h}", "", 200),
+    ("GET", "/v1/charges/ch_no", "", 404),
+    ("GET", "/v1/payment_intents/{p}", "", 200),
+    (
+        "POST",
+        "/v1/payment_intents/{p}/confirm",
+        "off_session=true",
+        400,
+    ),
+    ("POST", "/v1/payment_intents/{p}/cancel", "", 400),
+    ("GET", "/v1/payment_intents?customer={c}", "", 200),
+    ("GET", "/v1/payment_intents/pi_no", "", 404),
+    (
+        "POST",
+        "/v1/checkout/sessions",
+        "mode=payment&customer={c}&success_url=https://example.com/done&locale=de\
+         &cancel_url=https://example.com/back&client_reference_id=inv_1&metadata[a]=b\
+         &line_items[0][quantity]=1&line_items[0][price_data][currency]=usd\
+         &line_items[0][price_data][unit_amount]=1000\
+         &line_items[0][price_data][product_data][name]=Invoice&payment_intent_data[metadata][a]=b\
+         &payment_method_types[]=card&expand[]=line_items&expand[]=customer",
+        200,
+    ),
+    ("GET", "/v1/checkout/sessions/{s}", "", 200),
+    ("GET", "/v1/checkout/sessions/{s}/line_items", "", 200),
+    (
+        "GET",
+        "/v1/checkout/sessions?customer={c}&status=open",
+        "",
+        200,
+    ),
+    ("POST", "/v1/checkout/sessions", "mode=payment", 400),
+    ("GET", "/c/pay/{s}", "", 200),
+    ("POST", "/c/pay/{s}", "pay=pm_card_chargeDeclined", 402),
+    ("POST", "/v1/checkout/sessions/{s}/expire", "", 200),
+    ("POST", "/v1/checkout/sessions/{s}/expire", "", 400),
+    ("GET", "/v1/checkout/sessions/cs_no", "", 404),
+    ("POST", "/v1/payment_methods/{m}/detach", "", 200),
     ("DELETE", "/v1/customers/{c}", "", 200),
     ("GET", "/v1/customers/{c}", "", 200),
     ("POST", "/v1/customers/{c}", "name=x", 404),
     ("DELETE", "/v1/customers/{c}", "", 404),
 ];
 
-const ZENSKAR: [(&str, &str, &str, u16); 10] = [
+const ZENSKAR: [(&str, &str, &str, u16); 22] = [
     (
         "POST",
         "/customers",
@@ -181,12 +252,40 @@ const ZENSKAR: [(&str, &str, &str, u16); 10] = [
         200,
     ),
     ("GET", "/customers/{z}/connector/stripe", "", 200),
+    (
+        "GET",
+        "/invoices?status__in=approved,partially_paid&order=-created_at",
+        "",
+        200,
+    ),
+    ("GET", "/invoices/{i}", "", 200),
+    ("GET", "/invoices/{i}/line_items", "", 200),
+    ("GET", "/invoices/external_id/ext-1", "", 200),
+    (
+        "POST",
+        "/payments",
+        r#"{"amount":40,"currency_code":"USD","status":"success","external_id":"pi_1",
+            "payment_parts":[{"invoice_id":"{i}","amount":40}]}"#,
+        200,
+    ),
+    ("GET", "/invoices/{i}/payments", "", 200),
+    ("GET", "/payments?invoice__id={i}", "", 200),
+    ("GET", "/payments/{y}", "", 200),
+    (
+        "PATCH",
+        "/payments/{y}",
+        r#"{"payment_parts":[{"invoice_id":"{i}","amount":30}]}"#,
+        200,
+    ),
+    ("POST", "/payments/invoice/{i}/charge", "{}", 200),
+    ("GET", "/payments/invoice/{i}", "", 200),
+    ("POST", "/payments", "{}", 422),
     ("DELETE", "/customers/{z}/connector/stripe", "{}", 200),
-    ("DELETE", "/customers/{z}", "{}", 200),
-    ("GET", "/customer/{z}", "", 404),
+    ("DELETE", "/customers/{z}", "{}", 400),
+    ("GET", "/customer/{z}", "", 200),
 ];
 
-const INSIDE: [(&str, &str, &str, u16); 14] = [
+const INSIDE: [(&str, &str, &str, u16); 19] = [
     ("GET", "/_sandbox", "", 200),
     ("GET", "/_sandbox/state", "", 200),
     ("GET", "/_sandbox/clock", "", 200),
@@ -205,28 +304,37 @@ const INSIDE: [(&str, &str, &str, u16); 14] = [
     ("GET", "/_sandbox/faults", "", 200),
     ("GET", "/_sandbox/exchanges?limit=1", "", 200),
     ("GET", "/_sandbox/writes", "", 200),
+    ("GET", "/_sandbox/stripe/payment_intents", "", 200),
+    ("GET", "/_sandbox/stripe/charges", "", 200),
+    ("GET", "/_sandbox/zenskar/invoices", "", 200),
+    ("GET", "/_sandbox/zenskar/payments", "", 200),
+    ("POST", "/_sandbox/zenskar/invoices", "{}", 400),
     ("GET", "/_sandbox/nothing", "", 404),
 ];
 
 async fn drive_stripe(address: &str) {
-    let (mut customer, mut event, mut endpoint) = (String::new(), String::new(), String::new());
+    let mut ids: BTreeMap<&str, String> = BTreeMap::new();
     for (method, target, body, status) in STRIPE {
-        let target = target
-            .replace("{c}", &customer)
-            .replace("{e}", &event)
-            .replace("{w}", &endpoint);
-        let request = stripe_request(method, &target, body);
+        let (mut target, mut body) = (target.to_owned(), body.to_owned());
+        for (mark, id) in &ids {
+            target = target.replace(mark, id);
+            body = body.replace(mark, id);
+        }
+        let request = stripe_request(method, &target, &body);
         let (got, answer) = send(address, &request).await.unwrap();
         assert_eq!(got, status, "{method} {target} {body}: {answer}");
-        let id = answer["id"].as_str().map(str::to_owned);
-        match (method, target.as_str(), got) {
-            ("POST", "/v1/customers", 200) => customer = id.unwrap(),
-            ("POST", "/v1/webhook_endpoints", 200) => endpoint = id.unwrap(),
-            ("GET", "/v1/events", 200) => {
-                event = answer["data"][0]["id"].as_str().unwrap().to_owned();
-            }
-            _ => {}
-        }
+        let first = &answer["data"][0]["id"];
+        let (mark, id) = match (method, target.as_str(), got) {
+            ("POST", "/v1/customers", 200) => ("{c}", &answer["id"]),
+            ("POST", "/v1/webhook_endpoints", 200) => ("{w}", &answer["id"]),
+            ("POST", "/v1/payment_methods/pm_card_visa/attach", 200) => ("{m}", &answer["id"]),
+            ("POST", "/v1/payment_intents", 200) => ("{p}", &answer["id"]),
+            ("POST", "/v1/checkout/sessions", 200) => ("{s}", &answer["id"]),
+            ("GET", "/v1/events", 200) => ("{e}", first),
+            ("GET", path, 200) if path.starts_with("/v1/charges?") => ("{h}", first),
+            _ => continue,
+        };
+        ids.insert(mark, id.as_str().unwrap().to_owned());
     }
     for (key, version, status) in [
         ("sk_test_no", "2026-05-27.dahlia", 401),
@@ -240,13 +348,30 @@ async fn drive_stripe(address: &str) {
 }
 
 async fn drive_others(stripe: &str, zenskar: &str) {
-    let mut id = String::new();
+    let mut ids: BTreeMap<&str, String> = BTreeMap::new();
     for (method, target, body, status) in ZENSKAR {
-        let request = zenskar_request(method, &target.replace("{z}", &id), body);
+        let (mut path, mut body) = (target.to_owned(), body.to_owned());
+        for (mark, id) in &ids {
+            path = path.replace(mark, id);
+            body = body.replace(mark, id);
+        }
+        let request = zenskar_request(method, &path, &body);
         let (got, answer) = send(zenskar, &request).await.unwrap();
-        assert_eq!(got, status, "{method} {target} {body}: {answer}");
-        if method == "POST" {
-            id = answer["id"].as_str().unwrap().to_owned();
+        assert_eq!(got, status, "{method} {path} {body}: {answer}");
+        let id = || answer["id"].as_str().unwrap().to_owned();
+        match (method, target, got) {
+            ("POST", "/payments", 200) => {
+                ids.insert("{y}", id());
+            }
+            ("POST", "/customers", 200) => {
+                ids.insert("{z}", id());
+                let fields = json!({"customer_id": id(), "amount": 100, "external_id": "ext-1"});
+                let bill = Request::new("POST", "/_sandbox/zenskar/invoices")
+                    .with_body(fields.to_string());
+                let invoice = send(zenskar, &bill).await.unwrap().1;
+                ids.insert("{i}", invoice["id"].as_str().unwrap().to_owned());
+            }
+            _ => {}
         }
     }
     for (method, target, body, status) in INSIDE {

@@ -230,7 +230,7 @@ fn what_is_refused() {
         (
             "POST",
             "/v1/customers",
-            "source=tok_visa",
+            "source=tok_no",
             400,
             json!("resource_missing"),
             "source",

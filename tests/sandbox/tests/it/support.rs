@@ -58,6 +58,46 @@ pub(crate) fn zenskar(sandbox: &Sandbox, method: &str, target: &str, body: &str)
     (response.status, response.value())
 }
 
+/// The answer to a POST to Stripe under an idempotency key, with all of it.
+pub(crate) fn keyed(sandbox: &Sandbox, key: &str, target: &str, body: &str) -> Response {
+    let request = stripe_request("POST", target, body).with_header("Idempotency-Key", key);
+    send(sandbox, Remote::Stripe, &request)
+}
+
+/// A new Stripe customer.
+pub(crate) fn customer(sandbox: &Sandbox) -> String {
+    sandbox.stripe_create_customer(&serde_json::json!({ "name": "Jo" }))
+}
+
+/// A new Stripe customer with a method made from a test id.
+pub(crate) fn customer_with(sandbox: &Sandbox, test_method: &str) -> (String, String) {
+    let customer = customer(sandbox);
+    let method = sandbox.stripe_attach(&customer, test_method).unwrap();
+    (customer, method)
+}
+
+/// A new Zenskar customer.
+pub(crate) fn payer(sandbox: &Sandbox) -> String {
+    let fields = serde_json::json!({ "customer_name": "Acme", "external_id": "acme-1" });
+    sandbox.zenskar_create_customer(&fields).unwrap()
+}
+
+/// A new Zenskar invoice of a customer over so many cents.
+pub(crate) fn bill(sandbox: &Sandbox, customer: &str, amount: i64) -> String {
+    let fields = serde_json::json!({ "customer_id": customer, "amount": amount });
+    sandbox.zenskar_create_invoice(&fields).unwrap()
+}
+
+/// The types of all events since there were `before`, oldest first.
+pub(crate) fn kinds_since(sandbox: &Sandbox, before: usize) -> Vec<String> {
+    let events = sandbox.stripe_events();
+    let new = events.len() - before;
+    let kinds = events.iter().take(new).rev();
+    kinds
+        .map(|event| event["type"].as_str().unwrap().to_owned())
+        .collect()
+}
+
 /// A member of each item of a list.
 pub(crate) fn column(list: &Value, name: &str) -> Vec<String> {
     let items = list.as_array().unwrap();
