@@ -10,6 +10,7 @@ use crate::fault::Fault;
 use crate::message::{Remote, Request, Response};
 use crate::native::remote_of;
 use crate::sandbox::Sandbox;
+use crate::seed_money::seeded;
 use crate::stripe::pairs;
 use crate::switches::Switches;
 use crate::world::World;
@@ -66,7 +67,10 @@ const ROUTES: [(&str, &str); 30] = [
         "a person deletes a Zenskar customer",
     ),
     ("POST /_sandbox/map", "{zenskar, stripe}: maps a customer"),
-    ("POST /_sandbox/seed", "{count}: makes mapped pairs"),
+    (
+        "POST /_sandbox/seed",
+        "{count}: makes mapped pairs; {invoices}: of each, with a default method",
+    ),
     (
         "POST /_sandbox/cursors/expire",
         "every Zenskar list cursor stops working",
@@ -216,7 +220,9 @@ fn seed(sandbox: &Sandbox, body: &Map<String, Value>) -> Value {
     let made = sandbox.seed_customers(usize::try_from(count).unwrap_or(0));
     let shown = made.iter().take(1000);
     let pairs = shown.map(|(stripe, zenskar)| json!({ "stripe": stripe, "zenskar": zenskar }));
-    json!({ "count": made.len(), "pairs": pairs.collect::<Vec<_>>() })
+    let each = body.get("invoices").and_then(Value::as_u64);
+    let invoices = each.map(|each| seeded(sandbox, &made, each));
+    json!({ "count": made.len(), "pairs": pairs.collect::<Vec<_>>(), "invoices": invoices })
 }
 
 fn stripe_customers(sandbox: &Sandbox, method: &str, id: &[&str], request: &Request) -> Answer {

@@ -9,7 +9,11 @@ use crate::message::Request;
 use crate::sandbox::Sandbox;
 
 /// The routes, as `GET /_sandbox` lists them.
-pub(crate) const ROUTES: [(&str, &str); 15] = [
+pub(crate) const ROUTES: [(&str, &str); 18] = [
+    (
+        "GET /_sandbox/money",
+        "what Stripe took, what Zenskar booked, and what is owed",
+    ),
     (
         "POST /_sandbox/stripe/customers/{id}/payment_methods",
         "{payment_method: a test id}: attaches a new one",
@@ -29,6 +33,14 @@ pub(crate) const ROUTES: [(&str, &str); 15] = [
     (
         "POST /_sandbox/stripe/payment_intents/{id}/authenticate",
         "{passed}: the customer acts on one in requires_action",
+    ),
+    (
+        "POST /_sandbox/stripe/payment_intents/{id}/settle",
+        "a bank debit in processing is known now, as its method says",
+    ),
+    (
+        "POST /_sandbox/stripe/payment_intents/{id}/status",
+        "{status}: a word to show instead of its own; null ends that",
     ),
     ("GET /_sandbox/stripe/charges", "every charge, oldest first"),
     (
@@ -77,6 +89,7 @@ pub(crate) fn route(
     request: &Request,
 ) -> Option<Answer> {
     match rest {
+        ["money"] if method == "GET" => Some(Ok(json!(sandbox.money()))),
         ["stripe", "customers", id, "payment_methods" | "default"] => {
             let what = rest.last().copied().unwrap_or_default();
             Some(customer(sandbox, method, (id, what), request))
@@ -178,6 +191,12 @@ fn stripe(sandbox: &Sandbox, method: &str, rest: &[&str], request: &Request) -> 
             let body = body(request)?;
             let passed = body.get("passed").and_then(Value::as_bool).unwrap_or(true);
             done(sandbox.stripe_authenticate(id, passed))
+        }
+        ("POST", ["payment_intents", id, "settle"]) => done(sandbox.stripe_settle_debit(id)),
+        ("POST", ["payment_intents", id, "status"]) => {
+            let body = body(request)?;
+            let status = body.get("status").and_then(Value::as_str);
+            done(sandbox.stripe_show_status(id, status))
         }
         ("GET", ["charges"]) => Ok(json!(sandbox.stripe_charges())),
         ("GET", ["sessions"]) => Ok(json!(sandbox.stripe_sessions())),

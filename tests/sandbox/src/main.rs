@@ -50,6 +50,9 @@ struct Serve {
     /// Start with this many mapped pairs of customers
     #[arg(long, value_name = "N", default_value_t = 0)]
     customers: usize,
+    /// Give each of them a default payment method and this many invoices
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    invoices: usize,
     /// Set the clock to this Unix time instead of the present
     #[arg(long, value_name = "UNIX")]
     now: Option<i64>,
@@ -86,7 +89,10 @@ async fn run(arguments: Serve) -> Result<(), String> {
     options.switches.stripe.rate_limits = !arguments.no_rate_limits;
     let credentials = (options.zenskar_key.clone(), options.organisation.clone());
     let sandbox = Sandbox::new(options);
-    sandbox.seed_customers(arguments.customers);
+    let pairs = sandbox.seed_customers(arguments.customers);
+    if arguments.invoices > 0 {
+        sandbox.seed_money(&pairs, arguments.invoices);
+    }
     if let (Some(url), Some(secret)) = (&arguments.webhook, &arguments.secret) {
         sandbox
             .add_webhook(url, secret)

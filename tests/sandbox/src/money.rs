@@ -61,6 +61,21 @@ impl Sandbox {
         stripe.customer_acts(base, intent, passed)
     }
 
+    /// A bank debit in processing is known now, as its payment method says; whether it is.
+    pub fn stripe_settle_debit(&self, intent: &str) -> bool {
+        let mut world = self.world();
+        let World { base, stripe, .. } = &mut *world;
+        let settled = stripe.settle_debit(base, intent);
+        world.settle();
+        settled
+    }
+
+    /// From now on a `PaymentIntent` shows this word as its status, known to Stripe or not, or again
+    /// its own; whether there is one. What can be done with it stays as it is.
+    pub fn stripe_show_status(&self, intent: &str, status: Option<&str>) -> bool {
+        self.world().stripe.disguise(intent, status)
+    }
+
     /// Every `PaymentIntent`, oldest first.
     #[must_use]
     pub fn stripe_payment_intents(&self) -> Vec<Value> {

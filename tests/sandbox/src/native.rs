@@ -2,8 +2,8 @@
 //!
 //! Off unless switched on. It copies name, e-mail, phone and address between mapped customers
 //! after a delay, and can give new Zenskar customers a Stripe customer of its own making. What it
-//! writes does not start another copy. Asked to charge an invoice it makes a `PaymentIntent` on the
-//! customer's default method. Not here: charges that nobody asked for.
+//! writes does not start another copy. Asked to charge an invoice, or when one falls due if that is
+//! switched on, it makes a `PaymentIntent` on the customer's default method. Not here: links to pay.
 
 use std::collections::BTreeMap;
 
@@ -73,6 +73,9 @@ impl Native {
             if creates {
                 self.push(due, Job::Create(id));
             }
+        }
+        if base.switches.zenskar.native_auto_charge {
+            zenskar.charge_due(base);
         }
         let wait = base.switches.zenskar.native_charge_delay;
         let charge_due = base.now_ms + wait.saturating_mul(1000);

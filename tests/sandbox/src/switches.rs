@@ -245,6 +245,9 @@ pub struct ZenskarSwitches {
     pub invoice_lag: i64,
     /// Seconds until a charge that Zenskar was asked for reaches Stripe.
     pub native_charge_delay: i64,
+    /// Zenskar's own connector charges each invoice that falls due, once, where the customer has
+    /// `auto_charge_enabled`.
+    pub native_auto_charge: bool,
     /// What Zenskar's own connector puts into `external_id`.
     pub native_external_id: NativeExternalId,
     /// Changes of invoices and payments are posted to the webhook, too.
@@ -283,6 +286,7 @@ impl Default for ZenskarSwitches {
             payment_lag: 0,
             invoice_lag: 0,
             native_charge_delay: 5,
+            native_auto_charge: false,
             native_external_id: NativeExternalId::default(),
             money_webhooks: false,
         }

@@ -42,11 +42,21 @@ impl Stripe {
         self.due.insert((at_ms, self.due_last), due);
     }
 
+    /// From now on a `PaymentIntent` shows another status than it has; whether there is one.
+    pub(crate) fn disguise(&mut self, id: &str, status: Option<&str>) -> bool {
+        let intent = self.intents.get_mut(id);
+        intent
+            .map(|intent| intent.disguise = status.map(str::to_owned))
+            .is_some()
+    }
+
     /// Carries out what the clock has brought.
     pub(crate) fn run_due(&mut self, base: &mut Base) {
         while let Some(entry) = self.due.first_entry().filter(|e| e.key().0 <= base.now_ms) {
             match entry.remove() {
-                Due::Settle(intent) => self.settle_debit(base, &intent),
+                Due::Settle(intent) => {
+                    self.settle_debit(base, &intent);
+                }
                 Due::Expire(session) => self.lapse(base, &session),
             }
         }
@@ -220,14 +230,15 @@ impl Stripe {
         let Some(method) = method.and_then(|id| self.methods.get_mut(&id)) else {
             return;
         };
-        match customer {
-            _ if method.customer.is_some() => {}
-            Some(customer) if saves => {
-                method.customer = Some(customer);
-                let object = method.render();
-                self.tell_object(base, "payment_method.attached", object, cause);
+        if method.customer().is_some() {
+            return;
+        }
+        match customer.filter(|_| saves) {
+            Some(customer) => {
+                let id = method.id.clone();
+                self.give(base, &id, &customer, cause);
             }
-            _ => method.spent = true,
+            None => method.spent = true,
         }
     }
 
@@ -298,14 +309,14 @@ impl Stripe {
         true
     }
 
-    /// A bank debit is known: it went through, or came back.
-    fn settle_debit(&mut self, base: &mut Base, id: &str) {
+    /// A bank debit is known: it went through, or came back. Whether it is.
+    pub(crate) fn settle_debit(&mut self, base: &mut Base, id: &str) -> bool {
         let Some(intent) = self.intents.get(id) else {
-            return;
+            return false;
         };
         let method = intent.method.as_deref().and_then(|id| self.methods.get(id));
         let (Status::Processing, Some(method)) = (intent.status, method) else {
-            return;
+            return false;
         };
         let outcome = method.test.outcome;
         let charge = intent.latest_charge.clone().unwrap_or_default();
@@ -313,6 +324,7 @@ impl Stripe {
         let failure = match outcome {
             Outcome::Settles(failure) => failure,
             Outcome::Declines(failure) => Some(failure),
+            Outcome::Hangs => return false,
             _ => None,
         };
         if let Some(charge) = self.charges.get_mut(&charge) {
@@ -338,6 +350,7 @@ impl Stripe {
             }
         }
         self.session_settled(base, id, failure.is_none());
+        true
     }
 
     /// A `PaymentIntent` ends without money.

@@ -197,6 +197,7 @@ impl Stripe {
             canceled_at: None,
             cancellation_reason: None,
             session: Some(id.to_owned()),
+            disguise: None,
             livemode: session.livemode,
         };
         self.intents.add(intent);

@@ -8,12 +8,13 @@ use super::charge::Charge;
 use super::events::Cause;
 use super::expand;
 use super::failure::Failure;
-use super::intent::Intent;
+use super::intent::{Intent, Status};
 use super::params::{Checked, text, texts};
 use super::route::Route;
 use super::session::Session;
 use super::{Call, Stripe, page};
 use crate::base::Base;
+use crate::money_view::Taken;
 
 impl Stripe {
     /// Carries out a request that has to do with money.
@@ -159,6 +160,31 @@ impl Stripe {
     /// A `PaymentIntent`, or `null`.
     pub(crate) fn intent(&self, id: &str) -> Value {
         self.intents.get(id).map_or(Value::Null, Intent::render)
+    }
+
+    /// What was taken, and what is on its way, oldest first.
+    pub(crate) fn taken(&self) -> (Vec<Taken>, Vec<Taken>) {
+        let (mut taken, mut in_flight) = (Vec::new(), Vec::new());
+        for intent in self.intents.all() {
+            let (list, amount) = match intent.status {
+                Status::Succeeded => (&mut taken, intent.amount_received),
+                Status::Processing | Status::RequiresCapture => (&mut in_flight, intent.amount),
+                _ => continue,
+            };
+            let metadata = intent.metadata.iter();
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            list.push(Taken {
+                payment_intent: intent.id.clone(),
+                status: intent.status.name().to_owned(),
+                charge: intent.latest_charge.clone(),
+                session: intent.session.clone(),
+                customer: intent.customer.clone(),
+                amount,
+                currency: intent.currency.clone(),
+                metadata: metadata.map(|(k, v)| (k.clone(), text(v))).collect(),
+            });
+        }
+        (taken, in_flight)
     }
 
     /// Every `PaymentIntent`, oldest first.

@@ -110,6 +110,8 @@ pub(crate) struct Intent {
     pub(crate) cancellation_reason: Option<String>,
     /// The Checkout session that owns it.
     pub(crate) session: Option<String>,
+    /// What is shown instead of the status.
+    pub(crate) disguise: Option<String>,
     pub(crate) livemode: bool,
 }
 
@@ -174,10 +176,9 @@ impl Intent {
             "review": null,
             "setup_future_usage": more("setup_future_usage"),
             "shipping": null,
-            "source": null,
             "statement_descriptor": more("statement_descriptor"),
             "statement_descriptor_suffix": more("statement_descriptor_suffix"),
-            "status": self.status.name(),
+            "status": self.disguise.as_deref().unwrap_or_else(|| self.status.name()),
             "transfer_data": null,
             "transfer_group": null,
         })

@@ -209,7 +209,7 @@ impl Stripe {
         if method.spent {
             return Err(spent());
         }
-        match (method.customer.as_deref(), customer) {
+        match (method.customer(), customer) {
             (Some(owner), Some(customer)) if owner != customer => {
                 Err(not_theirs(id, "payment_method"))
             }
@@ -278,6 +278,7 @@ impl Stripe {
             canceled_at: None,
             cancellation_reason: None,
             session: None,
+            disguise: None,
             livemode: base.switches.stripe.livemode,
         };
         intent.secret = format!("{}_secret_{}", intent.id, base.random.id("", 25));
@@ -377,9 +378,14 @@ impl Stripe {
             return Ok(());
         };
         let kind = self.usable(&attempt.method, intent.customer.as_deref())?;
-        Self::fits(kind, intent)?;
+        let mut trial = intent.clone();
+        if form.contains_key("payment_method_types") {
+            trial.types = types(form, &trial.currency, version)?;
+        }
+        Self::fits(kind, &trial)?;
         attempt.method = self.real_method(base, &attempt.method, None);
         if let Some(intent) = self.intents.get_mut(id) {
+            intent.types = trial.types;
             intent.method = Some(attempt.method.clone());
         }
         self.confirm(base, id, &attempt, cause)

@@ -3,7 +3,7 @@
 //! Each is made from one of Stripe's test ids and does what that says. Legacy cards
 //! (`card_…`) are payment methods too. Not here: what a charge on one does (see `intents`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -49,7 +49,7 @@ pub(crate) const LIST: &[Param] = &[
 pub(crate) struct PaymentMethod {
     pub(crate) id: String,
     pub(crate) key: Key,
-    pub(crate) customer: Option<String>,
+    customer: Option<String>,
     /// It was detached, or used without a customer: it cannot be used again.
     pub(crate) spent: bool,
     pub(crate) test: &'static TestMethod,
@@ -58,6 +58,11 @@ pub(crate) struct PaymentMethod {
 }
 
 impl PaymentMethod {
+    /// The customer it belongs to.
+    pub(crate) fn customer(&self) -> Option<&str> {
+        self.customer.as_deref()
+    }
+
     /// Whether it is one of the old kind, made from a token.
     pub(crate) fn is_source(&self) -> bool {
         self.id.starts_with("card_")
@@ -113,6 +118,7 @@ impl PaymentMethod {
         if let Some(map) = details.as_object_mut() {
             for name in [
                 "display_brand",
+                "financial_connections_account",
                 "generated_from",
                 "networks",
                 "status_details",
@@ -124,8 +130,6 @@ impl PaymentMethod {
                 map.insert("installments".to_owned(), Value::Null);
                 map.insert("three_d_secure".to_owned(), Value::Null);
                 map.remove("three_d_secure_usage");
-            } else {
-                map.insert("mandate".to_owned(), Value::Null);
             }
         }
         json!({ (self.test.kind.name()): details, "type": self.test.kind.name() })
@@ -210,6 +214,7 @@ pub(crate) struct Birth {
 pub(crate) struct Methods {
     by_key: BTreeMap<Key, PaymentMethod>,
     keys: BTreeMap<String, Key>,
+    by_owner: BTreeMap<String, BTreeSet<Key>>,
     last: u64,
 }
 
@@ -227,22 +232,39 @@ impl Methods {
         self.last += 1;
         let key = (birth.now, self.last);
         self.keys.insert(birth.id.clone(), key);
+        let id = birth.id.clone();
         let method = PaymentMethod {
             id: birth.id,
             key,
-            customer: customer.map(str::to_owned),
+            customer: None,
             spent: false,
             test,
             livemode: birth.livemode,
             fingerprint: birth.fingerprint,
         };
         self.by_key.insert(key, method);
+        self.own(&id, customer);
+    }
+
+    /// Makes a method a customer's, or nobody's; whose it was.
+    pub(crate) fn own(&mut self, id: &str, customer: Option<&str>) -> Option<String> {
+        let key = *self.keys.get(id)?;
+        let method = self.by_key.get_mut(&key)?;
+        let old = std::mem::replace(&mut method.customer, customer.map(str::to_owned));
+        if let Some(keys) = old.as_ref().and_then(|old| self.by_owner.get_mut(old)) {
+            keys.remove(&key);
+        }
+        if let Some(customer) = customer {
+            let keys = self.by_owner.entry(customer.to_owned()).or_default();
+            keys.insert(key);
+        }
+        old
     }
 
     /// The methods of a customer, newest first.
-    pub(crate) fn of<'a>(&'a self, customer: &'a str) -> impl Iterator<Item = &'a PaymentMethod> {
-        let all = self.by_key.values().rev();
-        all.filter(move |method| method.customer.as_deref() == Some(customer))
+    pub(crate) fn of(&self, customer: &str) -> impl Iterator<Item = &PaymentMethod> {
+        let keys = self.by_owner.get(customer).into_iter().flatten();
+        keys.rev().filter_map(|key| self.by_key.get(key))
     }
 
     /// `GET /v1/payment_methods/{id}`.
@@ -265,11 +287,16 @@ impl Methods {
             key.ok_or_else(|| Failure::missing_ref("PaymentMethod", id, name))
         })?;
         window.limit = window.limit.min(longest);
-        let page = page::page(&self.by_key, &window, |method| {
-            method.customer.is_some()
-                && customer.is_none_or(|id| method.customer.as_deref() == Some(id))
-                && kind.is_none_or(|kind| method.test.kind.name() == kind)
-        });
+        let wanted = |method: &PaymentMethod| {
+            method.customer.is_some() && kind.is_none_or(|kind| method.test.kind.name() == kind)
+        };
+        let page = match customer {
+            Some(id) => {
+                let of = self.of(id).map(|method| (method.key, method)).collect();
+                page::page(&of, &window, |method| wanted(method))
+            }
+            None => page::page(&self.by_key, &window, wanted),
+        };
         let shown = page.keys.iter().filter_map(|key| self.by_key.get(key));
         let data: Vec<Value> = shown.map(PaymentMethod::render).collect();
         Ok(page::list(url, &data, page.has_more))

@@ -189,7 +189,8 @@ fn url(form: &Checked, name: &str) -> Result<Option<String>, Failure> {
     let rest = url
         .strip_prefix("https://")
         .or_else(|| url.strip_prefix("http://"));
-    if rest.is_none_or(str::is_empty) {
+    let is_hidden = |c: char| c.is_whitespace() || c.is_control();
+    if rest.is_none_or(str::is_empty) || url.contains(is_hidden) {
         return Err(Failure::coded("url_invalid", name, "Not a valid URL"));
     }
     Ok(Some(url.to_owned()))

@@ -93,14 +93,13 @@ impl Stripe {
     }
 
     /// Gives a method to a customer and tells of it.
-    fn give(&mut self, base: &mut Base, method: &str, customer: &str, cause: &Cause) {
-        let Some(method) = self.methods.get_mut(method) else {
-            return;
-        };
-        if method.customer.as_deref() == Some(customer) {
+    pub(crate) fn give(&mut self, base: &mut Base, method: &str, customer: &str, cause: &Cause) {
+        if self.methods.own(method, Some(customer)).as_deref() == Some(customer) {
             return;
         }
-        method.customer = Some(customer.to_owned());
+        let Some(method) = self.methods.get(method) else {
+            return;
+        };
         let (kind, object) = if method.is_source() {
             ("customer.source.created", method.render_source())
         } else {
@@ -134,13 +133,16 @@ impl Stripe {
         id: &str,
         cause: &Cause,
     ) -> Result<(), Failure> {
-        let Some(method) = self.methods.get_mut(id) else {
+        if self.methods.get(id).is_none() {
             return Err(payment_methods::missing(id));
-        };
-        let Some(customer) = method.customer.take() else {
+        }
+        let Some(customer) = self.methods.own(id, None) else {
             let message = "The payment method you provided is not attached to a customer so \
                            detachment is impossible.";
             return Err(Failure::request(message));
+        };
+        let Some(method) = self.methods.get_mut(id) else {
+            return Err(payment_methods::missing(id));
         };
         method.spent = true;
         let object = method.render();
@@ -175,8 +177,8 @@ impl Stripe {
             .map(|method| method.id.clone())
             .collect();
         for id in ids {
+            self.methods.own(&id, None);
             if let Some(method) = self.methods.get_mut(&id) {
-                method.customer = None;
                 method.spent = true;
             }
         }
@@ -186,7 +188,7 @@ impl Stripe {
     /// `GET /v1/customers/{customer}/payment_methods/{id}`.
     pub(crate) fn method_of(&self, customer: &str, id: &str) -> Result<Value, Failure> {
         let method = self.methods.get(id);
-        let theirs = method.filter(|method| method.customer.as_deref() == Some(customer));
+        let theirs = method.filter(|method| method.customer() == Some(customer));
         theirs
             .map(PaymentMethod::render)
             .ok_or_else(|| payment_methods::missing(id))
@@ -215,12 +217,14 @@ impl Stripe {
     }
 
     fn fill_sources(&self, value: &mut Value, id: &str) {
+        let list = value.get_mut("sources").and_then(Value::as_object_mut);
+        let Some(list) = list else {
+            return;
+        };
         let sources = self.methods.of(id).filter(|method| method.is_source());
         let sources: Vec<Value> = sources.map(PaymentMethod::render_source).collect();
-        if let Some(list) = value.get_mut("sources").and_then(Value::as_object_mut) {
-            list.insert("total_count".to_owned(), json!(sources.len()));
-            list.insert("data".to_owned(), Value::Array(sources));
-        }
+        list.insert("total_count".to_owned(), json!(sources.len()));
+        list.insert("data".to_owned(), Value::Array(sources));
     }
 
     /// Whether a method now does what another test method does.
@@ -252,6 +256,17 @@ impl Stripe {
         })?;
         self.tell(base, change, cause);
         Ok(())
+    }
+
+    /// Gives a customer a default method without telling of it.
+    pub(crate) fn seed_default(&mut self, base: &mut Base, customer: &str, test: &str) {
+        let id = self.real_method(base, test, Some(customer));
+        let changed = self.customers.change(customer, |map| {
+            set_default(map, Some(&id));
+            Ok(())
+        });
+        // A customer that is not there gets none.
+        drop(changed);
     }
 
     /// The payment methods of a customer, newest first.

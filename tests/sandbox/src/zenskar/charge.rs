@@ -70,6 +70,26 @@ impl Zenskar {
         Ok(json!({}))
     }
 
+    /// Charges every invoice that has fallen due and was not charged before.
+    pub(crate) fn charge_due(&mut self, base: &mut Base) {
+        let now_us = base.now_ms * 1000;
+        let all = self.invoices.all();
+        let due = all.filter(|invoice| {
+            let customer = self.store.get(&invoice.customer_id);
+            let fields = customer.map(super::Customer::to_fields);
+            let flag = fields.and_then(|fields| fields.get("auto_charge_enabled").cloned());
+            invoice.due_date.is_some_and(|at| at <= now_us)
+                && invoice.charged_at.is_none()
+                && invoice.due() > 0
+                && flag == Some(json!(true))
+        });
+        let ids: Vec<String> = due.map(|invoice| invoice.id.clone()).collect();
+        for id in ids {
+            // What cannot be paid is not charged.
+            drop(self.charge(base, &id, &Map::new()));
+        }
+    }
+
     /// What a payment in `pending_charge` asks of Stripe.
     pub(crate) fn order(&self, payment: &str) -> Option<Order> {
         let payment = self.payments.get(payment)?;

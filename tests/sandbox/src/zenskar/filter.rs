@@ -294,7 +294,8 @@ pub(super) fn text_accepts(op: Op, text: &str, wanted: &str) -> bool {
     }
 }
 
-/// SQL's LIKE: `%` stands for anything, `_` for one character.
+/// SQL's LIKE: `%` stands for anything, `_` for one character, and what follows a backslash for
+/// itself.
 fn like(pattern: &str, text: &str) -> bool {
     let mut letters = pattern.chars();
     match letters.next() {
@@ -311,10 +312,11 @@ fn like(pattern: &str, text: &str) -> bool {
                 }
             }
         }
-        Some(letter) => {
+        Some(first) => {
+            let escaped = (first == '\\').then(|| letters.next()).flatten();
+            let (letter, any) = (escaped.unwrap_or(first), escaped.is_none() && first == '_');
             let mut tail = text.chars();
-            tail.next()
-                .is_some_and(|got| letter == '_' || letter == got)
+            tail.next().is_some_and(|got| any || letter == got)
                 && like(letters.as_str(), tail.as_str())
         }
     }
@@ -364,6 +366,10 @@ mod tests {
             ("a_me", "acme", true),
             ("a_me", "ame", false),
             ("%", "", true),
+            ("a\\_me", "a_me", true),
+            ("a\\_me", "acme", false),
+            ("100\\%", "100%", true),
+            ("\\", "\\", true),
         ] {
             assert_eq!(like(pattern, text), expected, "{pattern} {text}");
         }

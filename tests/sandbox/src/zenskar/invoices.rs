@@ -14,6 +14,7 @@ use super::table::{self, Cell, Column, EXACT, Kind, PATTERN, RANGE, TEXT, View};
 use super::{Zenskar, body};
 use crate::base::Base;
 use crate::message::Request;
+use crate::money_view::Owed;
 use crate::stripe::pairs;
 
 const COLUMNS: [Column; 13] = [
@@ -271,6 +272,23 @@ impl Zenskar {
         let all = self.invoices.all();
         all.map(|invoice| self.show_invoice(base, invoice, ""))
             .collect()
+    }
+
+    /// Every invoice as tests see it, oldest first.
+    pub(crate) fn owed(&self) -> Vec<Owed> {
+        let all = self.invoices.all();
+        all.map(|invoice| Owed {
+            invoice: invoice.id.clone(),
+            number: invoice.number.clone(),
+            status: invoice.status.name().to_owned(),
+            customer: invoice.customer_id.clone(),
+            currency: invoice.currency.to_lowercase(),
+            total: invoice.total,
+            credited: invoice.credited + invoice.applied,
+            paid: invoice.paid,
+            due: invoice.due(),
+        })
+        .collect()
     }
 
     pub(crate) fn invoice_count(&self) -> usize {

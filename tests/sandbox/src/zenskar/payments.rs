@@ -17,6 +17,7 @@ use super::table::{self, Cell, Column, EXACT, Kind, PATTERN, RANGE, View};
 use super::{Zenskar, body};
 use crate::base::Base;
 use crate::message::Request;
+use crate::money_view::Booked;
 use crate::switches::PatchNested;
 
 /// The payments of the organisation.
@@ -158,6 +159,23 @@ impl Zenskar {
         let all = self.payments.all();
         all.map(|payment| self.show_payment(base, payment))
             .collect()
+    }
+
+    /// Every payment as tests see it, oldest first.
+    pub(crate) fn booked(&self) -> Vec<Booked> {
+        let all = self.payments.all();
+        all.map(|payment| Booked {
+            payment: payment.id.clone(),
+            status: payment.status.clone(),
+            kind: payment.kind.clone(),
+            customer: payment.customer_id.clone(),
+            native: payment.native,
+            external_id: payment.external_id.clone(),
+            amount: payment.amount,
+            currency: payment.currency.to_lowercase(),
+            parts: payment.parts.clone(),
+        })
+        .collect()
     }
 
     pub(crate) fn payment_count(&self) -> usize {

@@ -5,7 +5,7 @@ use zenstripe_sandbox::{
     ACCOUNT, CLIENT_ID, OTHER_ACCOUNT, PLATFORM, Remote, Request, Response, Sandbox,
 };
 
-use crate::support::{sandbox, send};
+use crate::support::{customer_with, sandbox, send};
 
 const REDIRECT: &str = "http%3A%2F%2F127.0.0.1%3A1%2Fback";
 
@@ -309,4 +309,28 @@ fn a_person_can_connect_the_wrong_account() {
         OTHER_ACCOUNT,
     );
     assert_eq!(list["data"], json!([]));
+}
+
+#[test]
+fn the_platform_charges_for_a_connected_account() {
+    let sandbox = sandbox();
+    let token = connected(&sandbox);
+    let (customer, method) = customer_with(&sandbox, "pm_card_visa");
+    let target = format!(
+        "/v1/payment_intents?amount=500&currency=usd&customer={customer}&payment_method={method}\
+         &confirm=true&off_session=true"
+    );
+    for (key, account, status) in [
+        ("sk_test_platform", ACCOUNT, 200),
+        (token.as_str(), "", 200),
+        ("sk_test_platform", OTHER_ACCOUNT, 403),
+        ("sk_test_platform", "", 400),
+    ] {
+        let (got, answer) = call(&sandbox, "POST", &target, key, account);
+        assert_eq!(got, status, "{key} {account}: {answer}");
+    }
+    sandbox.stripe_revoke(ACCOUNT);
+    let (status, _) = call(&sandbox, "POST", &target, &token, "");
+    assert_eq!(status, 401);
+    assert_eq!(sandbox.money().taken.len(), 2);
 }

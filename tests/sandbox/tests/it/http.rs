@@ -285,7 +285,7 @@ const ZENSKAR: [(&str, &str, &str, u16); 22] = [
     ("GET", "/customer/{z}", "", 200),
 ];
 
-const INSIDE: [(&str, &str, &str, u16); 19] = [
+const INSIDE: [(&str, &str, &str, u16); 21] = [
     ("GET", "/_sandbox", "", 200),
     ("GET", "/_sandbox/state", "", 200),
     ("GET", "/_sandbox/clock", "", 200),
@@ -298,7 +298,7 @@ const INSIDE: [(&str, &str, &str, u16); 19] = [
         r#"{"customer_name":"p"}"#,
         200,
     ),
-    ("POST", "/_sandbox/seed", r#"{"count":2}"#, 200),
+    ("POST", "/_sandbox/seed", r#"{"count":2,"invoices":2}"#, 200),
     ("GET", "/_sandbox/events", "", 200),
     ("GET", "/_sandbox/deliveries", "", 200),
     ("GET", "/_sandbox/faults", "", 200),
@@ -306,6 +306,8 @@ const INSIDE: [(&str, &str, &str, u16); 19] = [
     ("GET", "/_sandbox/writes", "", 200),
     ("GET", "/_sandbox/stripe/payment_intents", "", 200),
     ("GET", "/_sandbox/stripe/charges", "", 200),
+    ("GET", "/_sandbox/stripe/sessions", "", 200),
+    ("GET", "/_sandbox/money", "", 200),
     ("GET", "/_sandbox/zenskar/invoices", "", 200),
     ("GET", "/_sandbox/zenskar/payments", "", 200),
     ("POST", "/_sandbox/zenskar/invoices", "{}", 400),

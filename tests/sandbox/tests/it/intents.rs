@@ -517,6 +517,19 @@ fn a_bank_debit_is_known_after_days() {
 }
 
 #[test]
+fn a_bank_debit_can_be_known_at_once() {
+    let sandbox = sandbox();
+    let who = customer_with(&sandbox, "pm_usBankAccount_processing");
+    let id = pay(&sandbox, &who, "").1["id"].as_str().unwrap().to_owned();
+    assert!(!sandbox.stripe_settle_debit(&id), "never, says the method");
+    assert!(sandbox.stripe_method_behaves(&who.1, "pm_usBankAccount_accountClosed"));
+    assert!(sandbox.stripe_settle_debit(&id));
+    assert!(!sandbox.stripe_settle_debit(&id), "once");
+    let (_, intent) = stripe(&sandbox, "GET", &format!("{PATH}/{id}"), "");
+    assert_eq!(intent["last_payment_error"]["code"], "account_closed");
+}
+
+#[test]
 fn a_method_can_change_its_mind() {
     let sandbox = sandbox();
     let who = customer_with(&sandbox, "pm_card_visa");

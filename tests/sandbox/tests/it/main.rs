@@ -1,6 +1,8 @@
 //! The sandbox as its clients see it.
 
 #[cfg(test)]
+mod balance;
+#[cfg(test)]
 mod checkout;
 #[cfg(test)]
 mod connect;
@@ -14,6 +16,8 @@ mod intents;
 mod invoices;
 #[cfg(test)]
 mod methods;
+#[cfg(test)]
+mod money;
 #[cfg(test)]
 mod once;
 #[cfg(test)]

@@ -122,6 +122,20 @@ fn the_default_changes_with_events() {
 }
 
 #[test]
+fn a_default_can_be_cleared() {
+    let sandbox = sandbox();
+    let (customer, method) = customer_with(&sandbox, "pm_card_visa");
+    assert!(sandbox.stripe_set_default(&customer, Some(&method)));
+    assert!(!sandbox.stripe_set_default(&customer, Some("pm_no")));
+    let path = format!("/v1/customers/{customer}");
+    let body = "invoice_settings[default_payment_method]=";
+    let (status, shown) = stripe(&sandbox, "POST", &path, body);
+    assert_eq!(status, 200);
+    let default = &shown["invoice_settings"]["default_payment_method"];
+    assert_eq!(*default, Value::Null);
+}
+
+#[test]
 fn a_legacy_card_is_the_default_source() {
     let sandbox = sandbox();
     let customer = customer(&sandbox);

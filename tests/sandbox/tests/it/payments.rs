@@ -270,9 +270,10 @@ fn filters_and_their_wildcards() {
             "external_id__ilike=PI_3a".to_owned(),
             vec!["piX3A", "pi_3A"],
         ),
-        ("external_id__ilike=ch%5C_3B".to_owned(), vec![]),
+        ("external_id__ilike=ch%5C_3B".to_owned(), vec!["ch_3B"]),
         ("external_id__ilike=%253b".to_owned(), vec!["ch_3B"]),
         ("external_id__ilike=3A".to_owned(), vec![]),
+        ("external_id__ilike=pi%5C_3A".to_owned(), vec!["pi_3A"]),
         ("status=success".to_owned(), vec!["ch_3B", "pi_3A"]),
         ("type=refund".to_owned(), vec![]),
         (format!("customer_id={customer}&limit=1"), vec!["ch_3B"]),
@@ -477,4 +478,44 @@ fn a_native_bank_debit_takes_days() {
             .starts_with("py_")
     );
     assert_eq!(standing(&sandbox, &id), (0, "paid".to_owned()));
+}
+
+#[test]
+fn zenskar_charges_what_is_due_if_it_is_told_to() {
+    let sandbox = sandbox();
+    let stripe_id = customer(&sandbox);
+    sandbox.stripe_attach(&stripe_id, "pm_card_visa").unwrap();
+    let charged = payer(&sandbox);
+    sandbox.map_customer(&charged, &stripe_id);
+    let spared = json!({ "customer_name": "Beta", "auto_charge_enabled": false });
+    let spared = sandbox.zenskar_create_customer(&spared).unwrap();
+    sandbox.map_customer(&spared, &stripe_id);
+    let due = |customer: &str, days: i64| {
+        let fields = json!({
+            "customer_id": customer, "amount": 1000, "due_date": NOW + days * 86_400,
+        });
+        sandbox.zenskar_create_invoice(&fields).unwrap()
+    };
+    let (first, later, other) = (due(&charged, 0), due(&charged, 2), due(&spared, 0));
+    sandbox.clock().advance(60);
+    assert_eq!(
+        sandbox.zenskar_payments(),
+        Vec::<Value>::new(),
+        "off unless said"
+    );
+    sandbox.switch(|s| s.zenskar.native_auto_charge = true);
+    for (advance, paid) in [(60, vec![&first]), (2 * 86_400, vec![&first, &later])] {
+        sandbox.clock().advance(advance);
+        sandbox.clock().advance(60);
+        for id in [&first, &later, &other] {
+            let status = sandbox.zenskar_invoice(id)["status"].clone();
+            let wanted = if paid.contains(&id) {
+                "paid"
+            } else {
+                "approved"
+            };
+            assert_eq!(status, wanted);
+        }
+    }
+    assert_eq!(sandbox.money().taken.len(), 2);
 }

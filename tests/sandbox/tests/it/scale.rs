@@ -52,3 +52,28 @@ fn seeded_pairs_are_mapped_and_alike() {
         (&json!(1), &json!(zenskar_id))
     );
 }
+
+#[test]
+fn many_customers_with_money() {
+    let sandbox = sandbox();
+    let pairs = sandbox.seed_customers(1000);
+    let invoices = sandbox.seed_money(&pairs, 3);
+    assert_eq!((invoices.len(), sandbox.pairs().len()), (3000, 1000));
+    assert_eq!(sandbox.stripe_events().len(), 0);
+    let customer = sandbox.stripe_customer(&pairs[0].0);
+    let methods = sandbox.stripe_payment_methods(&pairs[0].0);
+    let default = &customer["invoice_settings"]["default_payment_method"];
+    assert_eq!((methods.len(), default), (1, &methods[0]["id"]));
+    let (mut cursor, mut seen) = (String::new(), 0);
+    loop {
+        let target =
+            format!("/invoices?status__in=approved,partially_paid&limit=100&cursor={cursor}");
+        let (_, list) = zenskar(&sandbox, "GET", &target, "");
+        seen += list["results"].as_array().unwrap().len();
+        match list["next"].as_str() {
+            Some(next) => cursor = next.to_owned(),
+            None => break,
+        }
+    }
+    assert_eq!(seen, 2500);
+}
