@@ -36,6 +36,7 @@ pub mod linking;
 pub mod look;
 pub mod looks;
 pub mod poller;
+pub mod redrive;
 mod rehearsal;
 pub mod scan;
 pub mod secret;
@@ -121,6 +122,8 @@ pub struct Wake {
     pub collecting: Notify,
     /// Zenskar's invoices are to be listed now.
     pub invoices: Notify,
+    /// Dead letters are to be tried again.
+    pub redrive: Notify,
     /// The poller is to poll Stripe now.
     pub poller: Notify,
     /// Zenskar is to be asked for changes now.

@@ -37,7 +37,8 @@
 //!   **offered** where a person has to order it.
 //! - **inbox**: what waits to be looked at. **intake**: the worker that empties it.
 //! - **outbox**: intents that wait to be sent. **delivery**: the worker that sends them.
-//! - **dead letter**: work that was given up, kept with its reason until a person decides.
+//! - **dead letter**: work that was given up, kept with its reason until a person decides. **redrive**:
+//!   many of them tried again, little by little.
 //! - **scan**: a look at every customer of both systems.
 //! - **sweep**: the half of a scan that lists Zenskar alone.
 //! - **change**: a customer of Zenskar that was made, edited or deleted there, as we heard of it.

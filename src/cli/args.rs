@@ -491,8 +491,12 @@ pub enum Dead {
         #[command(flatten)]
         page: Page,
     },
-    /// Try dead letters again
+    /// Try dead letters again; with --all or --reason little by little, whether or not somebody waits
     Retry(Letters),
+    /// Show how far a retry of many is
+    Progress,
+    /// Stop a retry of many; what was not tried again stays a dead letter
+    Cancel,
     /// Drop dead letters; for 30 days they can be taken back
     Drop(Letters),
     /// List dropped letters, the one dropped last first

@@ -5,7 +5,7 @@ use crate::cli::client::Client;
 use crate::cli::customers::{done, next_page, page_query};
 use crate::cli::error::{Exit, Outcome};
 use crate::cli::out::Out;
-use crate::engine::view::{DeadReason, DeadRow, DroppedRow, Page};
+use crate::engine::view::{DeadReasons, DeadRow, DroppedRow, Page, Redrive};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -31,10 +31,16 @@ pub async fn dead(client: &Client, command: &Dead, out: &Out) -> Outcome {
             return Ok(Exit::Ok);
         }
         Dead::Reasons => {
-            let reasons: Vec<DeadReason> = client.get("/dead/reasons").await?;
+            let reasons: DeadReasons = client.get("/dead/reasons").await?;
             list_reasons(&reasons, out);
             return Ok(Exit::Ok);
         }
+        Dead::Progress => {
+            let redrive: Option<Redrive> = client.get("/dead/retry").await?;
+            progress(redrive.as_ref(), out);
+            return Ok(Exit::Ok);
+        }
+        Dead::Cancel => return done(client, Method::DELETE, "/dead/retry", None, out).await,
         Dead::Retry(letters) => ("/dead/retry", letters),
         Dead::Drop(letters) => ("/dead/drop", letters),
         Dead::TakeBack(letters) => ("/dead/take-back", letters),
@@ -89,12 +95,12 @@ fn cells(row: &DeadRow, at: &str, out: &Out) -> Vec<String> {
     ]
 }
 
-fn list_reasons(reasons: &[DeadReason], out: &Out) {
+fn list_reasons(reasons: &DeadReasons, out: &Out) {
     if out.is_json() {
-        out.json(&reasons);
+        out.json(reasons);
         return;
     }
-    let rows = reasons.iter().map(|one| {
+    let rows = reasons.rows.iter().map(|one| {
         vec![
             one.count.to_string(),
             out.ago(&one.last_at),
@@ -103,4 +109,34 @@ fn list_reasons(reasons: &[DeadReason], out: &Out) {
     });
     let columns = ["LETTERS", "LAST", "REASON"];
     out.table(&columns, rows.collect(), "no dead letters");
+    if reasons.left_out > 0 {
+        out.note(&format!(
+            "counted: the oldest {}; {} more are there",
+            reasons.letters, reasons.left_out
+        ));
+    }
+}
+
+fn progress(redrive: Option<&Redrive>, out: &Out) {
+    if out.is_json() {
+        out.json(&redrive);
+        return;
+    }
+    let Some(one) = redrive else {
+        out.line("nothing was tried again as a whole");
+        return;
+    };
+    let when = out.ago(one.ended_at.as_ref().unwrap_or(&one.begun_at));
+    let state = match (&one.cancelled_by, one.is_open()) {
+        (Some(by), _) => format!("stopped by {by} {when}"),
+        (None, true) => format!("under way since {when}, ordered by {}", one.who),
+        (None, false) => format!("ended {when}, ordered by {}", one.who),
+    };
+    out.line(&format!(
+        "{} of {} tried again; {state}",
+        one.done, one.total
+    ));
+    if let Some(reason) = &one.reason {
+        out.line(&format!("reason: {reason}"));
+    }
 }

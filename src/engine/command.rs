@@ -15,6 +15,7 @@ mod money;
 mod outbox;
 mod plans;
 mod reasons;
+mod redrives;
 mod rehearsals;
 mod remotes;
 mod runs;
@@ -23,6 +24,7 @@ mod status;
 
 pub use access::{Access, session_id};
 pub use conflicts::{Choice, Conflicts};
+pub(super) use dead::try_again;
 pub use events::{EVENTS_SEARCHED, EventCommand, EventFilter, EventState};
 pub use money::{Asked, MoneyCommand, Order};
 pub use plans::{Apply, Ask};
@@ -164,12 +166,19 @@ pub enum Command {
         /// Rows, up to [`ROWS_MAX`].
         limit: usize,
     },
-    /// Why letters were set aside: a list of [`view::DeadReason`].
+    /// Why letters were set aside: [`view::DeadReasons`].
     DeadReasons,
-    /// Try dead letters again: [`view::Done`].
+    /// Try dead letters again, all or those of a reason by a redrive: [`view::Done`].
     DeadRetry {
         /// Which.
         which: Letters,
+        /// Who says so.
+        who: String,
+    },
+    /// The redrive that goes on, or the last one that did, if any: [`view::Redrive`].
+    Redrive,
+    /// Stop the redrive: [`view::Done`].
+    RedriveCancel {
         /// Who says so.
         who: String,
     },
@@ -354,6 +363,8 @@ impl Engine {
             }
             Command::DeadReasons => json(&self.dead_reasons()?),
             Command::DeadRetry { which, who } => json(&self.retry_dead(which, &who).await?),
+            Command::Redrive => json(&self.redrive_view()?),
+            Command::RedriveCancel { who } => json(&self.cancel_redrive(&who).await?),
             Command::DeadDrop { which, who } => json(&self.drop_dead(which, &who).await?),
             Command::DroppedList { after, limit } => {
                 json(&self.dropped_letters(after.as_deref(), rows(limit))?)

@@ -6,6 +6,7 @@
 use crate::engine::Engine;
 use crate::engine::collecting::invoices::Swept;
 use crate::engine::error::EngineError;
+use crate::engine::redrive::Redriven;
 use crate::engine::scan::Scanned;
 use crate::model::link::Side;
 use crate::model::time::Timestamp;
@@ -24,6 +25,10 @@ const PERIOD: Duration = Duration::from_secs(5);
 
 /// How long the intake lets events gather after the first.
 const GATHER: Duration = Duration::from_millis(20);
+
+/// How often a redrive sees whether what is due was done. The remotes take far less in that time than
+/// it lets be due.
+const PAUSE_WHILE_FULL: Duration = Duration::from_millis(250);
 
 /// Pause after a remote failed a loop that has no record to put off.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(30);
@@ -66,6 +71,10 @@ pub async fn run(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), Eng
     spawn(
         &mut loops,
         boxed(invoices(Arc::clone(&engine), stop.clone())),
+    );
+    spawn(
+        &mut loops,
+        boxed(redrive(Arc::clone(&engine), stop.clone())),
     );
     spawn(&mut loops, boxed(poller(Arc::clone(&engine), stop.clone())));
     spawn(
@@ -363,6 +372,18 @@ async fn scan(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), Engine
                 wait(&engine, &stop, &engine.wake.scan, PAUSE_AFTER_FAILURE).await;
             }
         }
+    }
+    Ok(())
+}
+
+async fn redrive(engine: Arc<Engine>, stop: CancellationToken) -> Result<(), EngineError> {
+    while !stop.is_cancelled() {
+        let pause = match engine.redrive().await? {
+            Redriven::Part => continue,
+            Redriven::Full => PAUSE_WHILE_FULL,
+            Redriven::Idle => PERIOD_SLOW,
+        };
+        wait(&engine, &stop, &engine.wake.redrive, pause).await;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
 use crate::engine::poller::READS_DAYS;
-use crate::sync::dead::DROPPED_KEPT;
+use crate::sync::dead::{DROPPED_KEPT, is_past};
 use crate::sync::{session, token};
 use std::time::Duration;
 
@@ -56,6 +56,9 @@ impl Engine {
                 let dropped = tx.prune_dropped(now.minus(DROPPED_KEPT), SWEEP_MAX)?;
                 tx.prune_logins(|login| session::is_spent(login, now))?;
                 tx.prune_sessions(|session| session::is_over(session, now))?;
+                if tx.redrive()?.is_some_and(|redrive| is_past(&redrive, now)) {
+                    tx.set_redrive(None)?;
+                }
                 tx.prune_tokens(|token| token::is_over(token, now))?;
                 let rows = entries.saturating_add(days).saturating_add(runs);
                 Ok(rows.saturating_add(dropped))

@@ -12,7 +12,7 @@ mod people;
 pub use access::{AccessView, SessionRow, TokenMade, TokenRow};
 pub use connection::{ConnectBegun, ConnectStanding, ConnectionStatus, EndpointStatus};
 pub use console::ConsoleLogin;
-pub use dead::{DeadReason, DeadRow, DroppedRow};
+pub use dead::{DeadReason, DeadReasons, DeadRow, DroppedRow, Redrive};
 pub use money::{
     Amount, ChargeLineRow, ChargeRunRow, ChargeRunView, CollectionRow, FreezeView, InvoiceRow,
     InvoiceView, MoneyStatus,
@@ -54,6 +54,9 @@ pub struct Status {
     /// Money at one glance.
     #[serde(default)]
     pub money: MoneyStatus,
+    /// Dead letters that are tried again, or were last.
+    #[serde(default)]
+    pub redrive: Option<Redrive>,
     /// Queues by name: `inbox`, `work`, `parked`, `outbox`, `dead`, and what waits for a person:
     /// `conflicts` and `refused` fields.
     pub queues: BTreeMap<String, u64>,

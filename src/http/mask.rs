@@ -3,7 +3,7 @@
 use crate::engine::view::{
     ChargeRunView, CollectionRow, ConflictRow, CustomerRow, CustomerView, DeadRow, DecisionRow,
     DroppedRow, EventRow, EventView, HistoryRow, InvoiceRow, InvoiceView, Page, PlanRow, PlanView,
-    RunRow, RunView, Status,
+    Redrive, RunRow, RunView, Status,
 };
 use crate::model::session::Role;
 
@@ -65,6 +65,19 @@ impl Values for Status {
             let said = remote.last_error.iter_mut();
             said.for_each(|error| hide(&mut error.message));
         }
+        self.redrive.hide();
+    }
+}
+
+impl Values for Redrive {
+    fn hide(&mut self) {
+        self.reason.iter_mut().for_each(hide);
+    }
+}
+
+impl<T: Values> Values for Option<T> {
+    fn hide(&mut self) {
+        self.iter_mut().for_each(Values::hide);
     }
 }
 

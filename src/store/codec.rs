@@ -93,6 +93,7 @@ pub(super) enum Tag {
     ChargeRun,
     ChargeLine,
     Freeze,
+    Redrive,
 }
 
 impl Tag {
@@ -132,6 +133,7 @@ impl Tag {
             Self::ChargeRun => 32,
             Self::ChargeLine => 33,
             Self::Freeze => 34,
+            Self::Redrive => 35,
         }
     }
 }

@@ -59,6 +59,15 @@ impl ReadTx<'_> {
         letters.filter_map(Result::transpose).collect()
     }
 
+    /// The number of the last dead letter that there was; zero before the first.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read.
+    pub fn last_dead_number(&self) -> Result<u64, StoreError> {
+        self.counter(NUMBERS)
+    }
+
     /// How many dead letters there are.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! What the store knows of itself: its installation, and whom it is bound to.
 
 use crate::model::connection::Grant;
+use crate::model::dead::Redrive;
 use crate::model::endpoint::Registration;
 use crate::model::id::{AccountId, OrganisationId};
 use crate::store::codec::Installation;
@@ -19,6 +20,8 @@ const IDENTITY: &[u8] = b"identity";
 const ACTIVATIONS: &[u8] = b"activations";
 /// Row of [`META`] with the rules that are rehearsed.
 const REHEARSAL: &[u8] = b"rehearsal";
+/// Row of [`META`] with the dead letters that are tried again.
+const REDRIVE: &[u8] = b"redrive";
 /// Row of [`META`] with what was granted over OAuth.
 const GRANT: &[u8] = b"grant";
 /// Row of [`META`] with our webhook endpoint.
@@ -108,6 +111,15 @@ impl ReadTx<'_> {
         self.record(META, REHEARSAL)
     }
 
+    /// The redrive that goes on, or the last one that did.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or the row is damaged.
+    pub fn redrive(&self) -> Result<Option<Redrive>, StoreError> {
+        self.record(META, REDRIVE)
+    }
+
     /// What is compared, and since when: what is active, or where sync is off what is rehearsed.
     ///
     /// # Errors
@@ -173,6 +185,18 @@ impl WriteTx<'_> {
         match rehearsed {
             Some(rehearsed) => self.put(META, REHEARSAL, rehearsed),
             None => self.delete(META, REHEARSAL).map(drop),
+        }
+    }
+
+    /// Writes how far a redrive came; `None` forgets it.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn set_redrive(&mut self, redrive: Option<&Redrive>) -> Result<(), StoreError> {
+        match redrive {
+            Some(redrive) => self.put(META, REDRIVE, redrive),
+            None => self.delete(META, REDRIVE).map(drop),
         }
     }
 

@@ -27,8 +27,8 @@ impl Table {
 }
 
 /// Name → value: schema, installation id, the account and organisation this store is bound to,
-/// what is active and since when, what is rehearsed, since when customers are created, what was
-/// granted over OAuth, and our webhook endpoint.
+/// what is active and since when, what is rehearsed, which dead letters are tried again, since when
+/// customers are created, what was granted over OAuth, and our webhook endpoint.
 pub(super) const META: Table = Table("meta");
 
 /// Name → last number given. Numbers that must never be given twice although the rows that carried

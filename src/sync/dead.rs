@@ -1,18 +1,95 @@
-//! Dead letters: which are of one kind, until when a dropped one can be taken back, and whether what
-//! it stood for is as it was.
+//! Dead letters: which are of one kind, which a redrive takes next, until when a dropped one can be
+//! taken back, and whether what it stood for is as it was.
 
 use crate::model::customer::Fields;
-use crate::model::dead::Dropped;
+use crate::model::dead::{Dropped, Redrive, RedriveEnd};
 use crate::model::intent::{Intent, Progress};
 use crate::model::link::{Link, LinkState};
 use crate::model::time::Timestamp;
+use crate::model::work::DeadLetter;
 use std::time::Duration;
 
 /// How long a letter that was dropped can be taken back.
 pub const DROPPED_KEPT: Duration = Duration::from_secs(30 * 86_400);
 
+/// How long a redrive is shown after its end.
+const REDRIVE_SHOWN: Duration = Duration::from_secs(86_400);
+
 /// Longest word that says something about a failure, in bytes; longer ones are ids.
 const WORD_BYTES_MAX: usize = 24;
+
+/// How much may be due at once for a redrive to add to it. What is new waits behind so much at most,
+/// and what is left when a redrive is stopped stays a dead letter.
+pub const DUE_MAX: usize = 100;
+
+/// Which letters a redrive takes next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Their numbers.
+    pub numbers: Vec<u64>,
+    /// The redrive's place after them.
+    pub after: u64,
+    /// Whether there are no more.
+    pub is_last: bool,
+}
+
+/// How many letters a redrive may take while so much is due; none until half of it was done, so that
+/// they are not taken one by one.
+#[must_use]
+pub const fn room(due: usize) -> usize {
+    let room = DUE_MAX.saturating_sub(due);
+    if room < DUE_MAX.div_ceil(2) { 0 } else { room }
+}
+
+/// Takes up to `room` letters; `letters` are those after the redrive's place, and with `more` there
+/// may be others behind them.
+#[must_use]
+pub fn next_part(redrive: &Redrive, letters: &[DeadLetter], more: bool, room: usize) -> Part {
+    let mut part = Part {
+        numbers: Vec::new(),
+        after: redrive.after,
+        is_last: !more,
+    };
+    for letter in letters {
+        if letter.number > redrive.until {
+            part.is_last = true;
+            break;
+        }
+        if is_about(redrive.reason.as_deref(), letter) {
+            if part.numbers.len() >= room {
+                part.is_last = false;
+                break;
+            }
+            part.numbers.push(letter.number);
+        }
+        part.after = letter.number;
+    }
+    part
+}
+
+/// The redrive after a part of which `done` letters were there still.
+#[must_use]
+pub fn after_part(redrive: &Redrive, part: &Part, done: u64, now: Timestamp) -> Redrive {
+    Redrive {
+        after: part.after,
+        done: redrive.done.saturating_add(done),
+        end: part.is_last.then_some((now, RedriveEnd::Finished)),
+        ..redrive.clone()
+    }
+}
+
+/// Whether a redrive ended so long ago that it is not shown; the activity has it.
+#[must_use]
+pub fn is_past(redrive: &Redrive, now: Timestamp) -> bool {
+    let end = redrive.end.as_ref();
+    end.is_some_and(|(at, _)| now.since(*at) >= REDRIVE_SHOWN)
+}
+
+/// Whether a letter has this reason; every letter has none.
+#[must_use]
+pub fn is_about(reason: Option<&str>, letter: &DeadLetter) -> bool {
+    reason.is_none_or(|reason| fingerprint(&letter.reason) == reason)
+}
 
 /// When a letter that was dropped goes for good.
 #[must_use]
@@ -76,6 +153,7 @@ mod tests {
     use crate::model::id::{StripeCustomerId, ZenskarCustomerId};
     use crate::model::intent::Change;
     use crate::model::link::{LinkProof, Side};
+    use crate::model::work::{DeadWork, Subject};
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_seconds(seconds)
@@ -113,6 +191,70 @@ mod tests {
             made_at: at(1),
             planned_at: at(1),
         }
+    }
+
+    fn letter(number: u64, reason: &str) -> DeadLetter {
+        let subject = Subject::Customer(StripeCustomerId::parse("cus_1").unwrap());
+        DeadLetter {
+            number,
+            what: DeadWork::Creation(subject),
+            reason: reason.to_owned(),
+            at: at(1),
+            attempts: 1,
+        }
+    }
+
+    fn redrive(reason: Option<&str>) -> Redrive {
+        Redrive {
+            reason: reason.map(str::to_owned),
+            who: "ann".to_owned(),
+            begun_at: at(1),
+            until: 6,
+            after: 1,
+            total: 4,
+            done: 0,
+            end: None,
+        }
+    }
+
+    #[test]
+    fn a_redrive_takes_letters_of_its_reason_up_to_its_last_one() {
+        let letters = [
+            letter(2, "no: cus_1"),
+            letter(3, "other"),
+            letter(4, "no: cus_2"),
+            letter(6, "no: cus_3"),
+            letter(7, "no: cus_4"),
+        ];
+        let all = redrive(None);
+        let one = redrive(Some("no: …"));
+        for (redrive, count, more, room, numbers, after, is_last) in [
+            (&all, 5, true, 9, vec![2, 3, 4, 6], 6, true),
+            (&all, 3, true, 9, vec![2, 3, 4], 4, false),
+            (&all, 3, false, 9, vec![2, 3, 4], 4, true),
+            (&all, 5, true, 2, vec![2, 3], 3, false),
+            (&one, 5, true, 9, vec![2, 4, 6], 6, true),
+            (&one, 5, true, 1, vec![2], 3, false),
+            (&one, 0, false, 9, vec![], 1, true),
+        ] {
+            let part = next_part(redrive, &letters[..count], more, room);
+            let expected = Part {
+                numbers,
+                after,
+                is_last,
+            };
+            assert_eq!(part, expected, "{count} {more} {room}");
+        }
+        let part = next_part(&all, &letters, true, 9);
+        let ended = after_part(&all, &part, 3, at(9));
+        assert_eq!((ended.done, ended.after), (3, 6), "one was gone");
+        assert_eq!(ended.end, Some((at(9), RedriveEnd::Finished)));
+    }
+
+    #[test]
+    fn a_redrive_waits_until_half_of_what_is_due_was_done() {
+        let rooms = [0, 50, 51, 100, 1_000].map(room);
+        assert_eq!(rooms, [100, 50, 0, 0, 0]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 mod driver;
 
 use crate::connect::Reach;
+use crate::console::letters::many;
 use crate::creation::{ann, created_in};
 use crate::decisions::in_conflict;
 use crate::support::{POLLING, World};
@@ -360,6 +361,32 @@ async fn what_forms_lead_to_holds_to_the_same() {
         look(&browser, &axe, &format!("silent-{scheme}"), &mut wrong).await;
         world.sandbox.clear_faults();
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// How far it is moves while somebody looks on; the stop is somebody else's.
+#[tokio::test]
+async fn many_dead_letters_are_tried_again_before_ones_eyes() {
+    let axe = axe();
+    let (world, _daemon) = many().await;
+    let (browser, base) = world.signed_in("operator").await;
+    let mut wrong = Vec::new();
+    browser.open(&format!("{base}/events/dead")).await;
+    browser.press("Try all again").await;
+    browser.says("It goes on by itself").await;
+    for scheme in ["light", "dark"] {
+        browser.scheme(scheme).await;
+        browser.open(&format!("{base}/events/dead")).await;
+        look(&browser, &axe, &format!("redrive-{scheme}"), &mut wrong).await;
+    }
+    let stopped = world.output(&["dead", "cancel"]).await;
+    assert!(stopped.status.success(), "{stopped:?}");
+    browser
+        .says("100 of 130 tried again, then stopped by")
+        .await;
+    browser.open(&format!("{base}/events/dead")).await;
+    browser.says("Try all again").await;
+    look(&browser, &axe, "redriven-dark", &mut wrong).await;
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

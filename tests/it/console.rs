@@ -3,6 +3,7 @@
 mod access;
 mod attacks;
 mod events;
+pub(crate) mod letters;
 mod manage;
 mod pages;
 mod reach;

@@ -53,7 +53,11 @@ impl Process {
             Act::Poll => engine.poll_page().await.map(drop),
             Act::Hear => engine.poll_changes().await.map(drop),
             Act::Scan => engine.scan_page().await.map(drop),
-            Act::Sweep => engine.sweep().await.map(drop),
+            Act::Sweep => match engine.sweep().await {
+                // A redrive that a crash cut off goes on.
+                Ok(_) => engine.redrive().await.map(drop),
+                Err(error) => Err(error),
+            },
             Act::Command(command) => match engine.command(command.clone()).await {
                 Err(CommandError::Engine(error)) => Err(error),
                 Ok(_) | Err(_) => Ok(()),

@@ -180,6 +180,11 @@ impl Run {
                 Some(Command::DeadRetry { which, who })
             }
             7 => {
+                if self.has_dropped() && self.random.between(0, 1) == 0 {
+                    self.count("dead letters taken back");
+                    let which = Letters::All;
+                    return Some(Command::DeadTakeBack { which, who });
+                }
                 for subject in self.letters()? {
                     self.dropped.insert(subject);
                 }
@@ -239,6 +244,12 @@ impl Run {
             .map(|letter| letter.what.subject())
             .collect();
         (!about.is_empty()).then_some(about)
+    }
+
+    /// Whether there are letters that were dropped.
+    fn has_dropped(&self) -> bool {
+        let read = self.world.process.engine.store.read();
+        read.is_ok_and(|read| read.dropped_count().is_ok_and(|count| count > 0))
     }
 
     /// Stripe's customer gets an address that another customer of Zenskar has.

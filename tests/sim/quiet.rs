@@ -6,6 +6,7 @@ use crate::values::drawn;
 use crate::world::World;
 use std::collections::BTreeSet;
 use zenstripe::engine::command::Command;
+use zenstripe::engine::redrive::Redriven;
 use zenstripe::engine::scan::Scanned;
 use zenstripe::model::customer::{Field, Value};
 use zenstripe::model::difference::Difference;
@@ -119,7 +120,9 @@ impl Run {
                 .await
                 != Some(0)
             {}
-            if self.look().await || self.send().await || self.create().await {
+            let redriven = self.world.step(async |engine| engine.redrive().await);
+            let redriven = redriven.await == Some(Redriven::Part);
+            if redriven || self.look().await || self.send().await || self.create().await {
                 polled_in_vain = 0;
                 continue;
             }

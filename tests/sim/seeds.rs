@@ -34,7 +34,7 @@ type Suite = fn(u64) -> Result<Report, String>;
 static MUTANTS: RwLock<()> = RwLock::new(());
 
 /// Every fault that must have fired at least once over all seeds.
-const FAULTS: [&str; 45] = [
+const FAULTS: [&str; 46] = [
     "request lost",
     "response lost",
     "429",
@@ -80,6 +80,7 @@ const FAULTS: [&str; 45] = [
     "reads lag behind",
     "dead letters retried",
     "dead letters dropped",
+    "dead letters taken back",
 ];
 
 /// The first seed, and how many a suite runs that has so many of a hundred.

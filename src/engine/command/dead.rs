@@ -1,7 +1,7 @@
 //! Dead letters: list, retry, drop.
 
 use super::dropped::give_up;
-use super::{CommandError, Letters, done, invalid};
+use super::{CommandError, Letters, done, invalid, reasons};
 use crate::engine::Engine;
 use crate::engine::creation::rows;
 use crate::engine::view::{DeadRow, Done, Page};
@@ -41,9 +41,12 @@ impl Engine {
     }
 
     pub(super) async fn retry_dead(&self, which: Letters, who: &str) -> Result<Done, CommandError> {
-        let count = self
-            .each_dead(which, who, "dead letter retried", retry)
-            .await?;
+        let numbers = match which {
+            Letters::Numbers(numbers) => numbers,
+            Letters::All => return self.begin_redrive(None, who).await,
+            Letters::Reason(reason) => return self.begin_redrive(Some(reason), who).await,
+        };
+        let count = self.each_dead(numbers, who, try_again).await?;
         self.wake.look.notify_one();
         self.wake.delivery.notify_one();
         self.wake.creation.notify_one();
@@ -51,9 +54,12 @@ impl Engine {
     }
 
     pub(super) async fn drop_dead(&self, which: Letters, who: &str) -> Result<Done, CommandError> {
-        let count = self
-            .each_dead(which, who, "dead letter dropped", give_up)
-            .await?;
+        let numbers = match which {
+            Letters::Numbers(numbers) => numbers,
+            Letters::All => reasons::numbers(&self.store.read()?, None)?,
+            Letters::Reason(reason) => reasons::numbers(&self.store.read()?, Some(&reason))?,
+        };
+        let count = self.each_dead(numbers, who, drop_one).await?;
         Ok(done(
             match count {
                 0 => "0 dropped".to_owned(),
@@ -66,16 +72,10 @@ impl Engine {
     /// Does the same to every letter that was named, a few in each transaction.
     async fn each_dead(
         &self,
-        which: Letters,
+        numbers: Vec<u64>,
         who: &str,
-        what: &'static str,
-        act: fn(&mut WriteTx<'_>, DeadLetter, &str, Timestamp) -> Result<(), StoreError>,
+        act: fn(&mut WriteTx<'_>, u64, &str, Timestamp) -> Result<bool, StoreError>,
     ) -> Result<u64, CommandError> {
-        let numbers = match which {
-            Letters::Numbers(numbers) => numbers,
-            Letters::All => self.all_dead()?,
-            Letters::Reason(reason) => self.dead_for(&reason)?,
-        };
         let read = self.store.read()?;
         for number in &numbers {
             if read.dead_letter(*number)?.is_none() {
@@ -91,18 +91,12 @@ impl Engine {
             let (part, who) = (part.to_vec(), who.to_owned());
             let handled = self
                 .writer
-                .write(what, move |tx| {
+                .write("settle dead letters", move |tx| {
                     let mut handled = 0_u64;
                     for number in part {
-                        let Some(letter) = tx.remove_dead_letter(number)? else {
-                            continue;
-                        };
-                        let mut entry = Entry::engine(now, what, &letter.what.subject())
-                            .with("reason", &letter.reason);
-                        who.clone_into(&mut entry.who);
-                        tx.append_journal(&entry)?;
-                        act(tx, letter, &who, now)?;
-                        handled = handled.saturating_add(1);
+                        if act(tx, number, &who, now)? {
+                            handled = handled.saturating_add(1);
+                        }
                     }
                     Ok(handled)
                 })
@@ -111,26 +105,52 @@ impl Engine {
         }
         Ok(count)
     }
+}
 
-    fn all_dead(&self) -> Result<Vec<u64>, CommandError> {
-        let read = self.store.read()?;
-        let mut numbers = Vec::new();
-        loop {
-            let letters = read.dead_letters(numbers.last().copied(), LETTERS_STEP)?;
-            if letters.is_empty() {
-                return Ok(numbers);
-            }
-            numbers.extend(letters.iter().map(|letter| letter.number));
-        }
+/// Tries one letter again; whether it was there.
+pub(in crate::engine) fn try_again(
+    tx: &mut WriteTx<'_>,
+    number: u64,
+    who: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    match taken(tx, number, ("dead letter retried", who), now)? {
+        Some(letter) => retry(tx, letter, now).map(|()| true),
+        None => Ok(false),
     }
 }
 
-fn retry(
+/// Drops one letter; whether it was there.
+fn drop_one(
     tx: &mut WriteTx<'_>,
-    letter: DeadLetter,
-    _who: &str,
+    number: u64,
+    who: &str,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
+    match taken(tx, number, ("dead letter dropped", who), now)? {
+        Some(letter) => give_up(tx, letter, who, now).map(|()| true),
+        None => Ok(false),
+    }
+}
+
+/// Takes a letter off, and notes who had what done about it.
+fn taken(
+    tx: &mut WriteTx<'_>,
+    number: u64,
+    (what, who): (&str, &str),
+    now: Timestamp,
+) -> Result<Option<DeadLetter>, StoreError> {
+    let letter = tx.remove_dead_letter(number)?;
+    if let Some(letter) = &letter {
+        let subject = letter.what.subject();
+        let mut entry = Entry::engine(now, what, &subject).with("reason", &letter.reason);
+        who.clone_into(&mut entry.who);
+        tx.append_journal(&entry)?;
+    }
+    Ok(letter)
+}
+
+fn retry(tx: &mut WriteTx<'_>, letter: DeadLetter, now: Timestamp) -> Result<(), StoreError> {
     match letter.what {
         DeadWork::Work(old) => {
             let known = tx.work(&old.subject)?;

@@ -2,19 +2,25 @@
 
 use super::CommandError;
 use crate::engine::Engine;
-use crate::engine::view::DeadReason;
-use crate::model::work::DeadLetter;
-use crate::sync::dead::fingerprint;
+use crate::engine::view::{DeadReason, DeadReasons};
+use crate::store::{ReadTx, StoreError};
+use crate::sync::dead::{fingerprint, is_about};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-/// Dead letters that are gone through for their reasons, the newest ones left out.
-const LETTERS_MAX: usize = 5_000;
+/// Dead letters that are gone through for a list of their reasons, the newest ones left out: a page
+/// shows it. Whatever is done about all letters of a reason is done about all.
+pub(super) const LETTERS_MAX: usize = 5_000;
+
+/// Letters read at once.
+const LETTERS_STEP: usize = 1_000;
 
 impl Engine {
     /// Why letters were set aside, the most frequent reason first.
-    pub(super) fn dead_reasons(&self) -> Result<Vec<DeadReason>, CommandError> {
-        let letters = self.store.read()?.dead_letters(None, LETTERS_MAX)?;
+    pub(super) fn dead_reasons(&self) -> Result<DeadReasons, CommandError> {
+        let read = self.store.read()?;
+        let letters = read.dead_letters(None, LETTERS_MAX)?;
+        let gone_through = u64::try_from(letters.len()).unwrap_or(u64::MAX);
         let mut reasons: BTreeMap<String, DeadReason> = BTreeMap::new();
         for letter in letters {
             let reason = fingerprint(&letter.reason);
@@ -29,14 +35,24 @@ impl Engine {
         }
         let mut reasons: Vec<DeadReason> = reasons.into_values().collect();
         reasons.sort_by_key(|reason| Reverse(reason.count));
-        Ok(reasons)
+        Ok(DeadReasons {
+            rows: reasons,
+            letters: gone_through,
+            left_out: read.dead_count()?.saturating_sub(gone_through),
+        })
     }
+}
 
-    /// The numbers of the letters that were set aside for this reason.
-    pub(super) fn dead_for(&self, reason: &str) -> Result<Vec<u64>, CommandError> {
-        let letters = self.store.read()?.dead_letters(None, LETTERS_MAX)?;
-        let is_it = |letter: &DeadLetter| fingerprint(&letter.reason) == reason;
-        let found = letters.into_iter().filter(is_it);
-        Ok(found.map(|letter| letter.number).collect())
+/// The numbers of the letters that were set aside for this reason, or of all.
+pub(super) fn numbers(read: &ReadTx<'_>, reason: Option<&str>) -> Result<Vec<u64>, StoreError> {
+    let (mut numbers, mut after) = (Vec::new(), None);
+    loop {
+        let letters = read.dead_letters(after, LETTERS_STEP)?;
+        let Some(last) = letters.last() else {
+            return Ok(numbers);
+        };
+        after = Some(last.number);
+        let found = letters.iter().filter(|letter| is_about(reason, letter));
+        numbers.extend(found.map(|letter| letter.number));
     }
 }

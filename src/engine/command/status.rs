@@ -2,7 +2,7 @@
 
 use super::plans::seconds;
 use super::remotes::{for_people, problems_for_people, problems_of_remotes};
-use super::{CommandError, connection, show_time};
+use super::{CommandError, connection, redrives, show_time};
 use crate::engine::Engine;
 use crate::engine::poller::{READS_DAYS, READS_FLOOR};
 use crate::engine::scan::schedule;
@@ -57,6 +57,7 @@ impl Engine {
             sync: sync_word(settings.policy.direction).to_owned(),
             rehearsal: self.rehearsal_view()?,
             money: self.money_status()?,
+            redrive: self.redrive_view()?,
             queues,
             oldest_work_seconds: oldest
                 .first()
@@ -73,6 +74,8 @@ impl Engine {
             daemon: Daemon::default(),
         };
         status.notices.extend(self.cut_undoings(&read)?);
+        let redriven = redrives::notice(status.redrive.as_ref());
+        status.notices.extend(redriven);
         status.problems = problems(&status);
         if !status.problems.is_empty() {
             "degraded".clone_into(&mut status.state);

@@ -1,4 +1,4 @@
-//! Dead letters: listed, by reason, and dropped.
+//! Dead letters: listed, by reason, dropped, and tried again.
 
 use serde::{Deserialize, Serialize};
 
@@ -42,4 +42,44 @@ pub struct DeadReason {
     pub count: u64,
     /// When the last of them was set aside.
     pub last_at: String,
+}
+
+/// The reasons of dead letters.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadReasons {
+    /// The most frequent first.
+    pub rows: Vec<DeadReason>,
+    /// How many letters they are of: the oldest ones.
+    pub letters: u64,
+    /// How many letters were left out.
+    pub left_out: u64,
+}
+
+/// Dead letters that are tried again, little by little.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redrive {
+    /// `under way`, `done` or `cancelled`.
+    pub state: String,
+    /// How many were to be tried again when it began.
+    pub total: u64,
+    /// How many were.
+    pub done: u64,
+    /// Those with this reason; absent for all.
+    pub reason: Option<String>,
+    /// Who asked for it.
+    pub who: String,
+    /// When it began.
+    pub begun_at: String,
+    /// When it ended.
+    pub ended_at: Option<String>,
+    /// Who stopped it.
+    pub cancelled_by: Option<String>,
+}
+
+impl Redrive {
+    /// Whether it goes on.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.ended_at.is_none()
+    }
 }

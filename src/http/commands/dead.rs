@@ -3,7 +3,7 @@
 use super::routes::Routes;
 use super::{Answer, Doors, PageQuery, answer, bad_query, invalid, rows, seen, who};
 use crate::engine::command::{Command, Letters};
-use crate::engine::view::{DeadRow, DroppedRow, Page};
+use crate::engine::view::{DeadRow, DroppedRow, Page, Redrive};
 use crate::http::api::{Actor, Input};
 use crate::http::reply::Failure;
 use crate::model::session::Role;
@@ -16,9 +16,11 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .for_role(Role::Viewer)
         .get("/dead", list)
         .get("/dead/dropped", dropped)
+        .get("/dead/retry", progress)
         .for_role(Role::Operator)
         .get("/dead/reasons", reasons)
         .post("/dead/retry", retry)
+        .delete("/dead/retry", cancel)
         .post("/dead/drop", give_up)
         .post("/dead/take-back", take_back)
 }
@@ -78,6 +80,16 @@ async fn retry(
 ) -> Answer {
     let (which, who) = (body.which()?, who::name(&actor).await);
     answer(&doors, Command::DeadRetry { which, who }).await
+}
+
+/// `null` where none was ever begun.
+async fn progress(State(doors): State<Doors>, Extension(actor): Extension<Actor>) -> Answer {
+    seen::<Option<Redrive>>(&doors, &actor, Command::Redrive).await
+}
+
+async fn cancel(State(doors): State<Doors>, Extension(actor): Extension<Actor>) -> Answer {
+    let who = who::name(&actor).await;
+    answer(&doors, Command::RedriveCancel { who }).await
 }
 
 async fn give_up(

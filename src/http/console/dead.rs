@@ -5,8 +5,9 @@ use super::events::TABS;
 use super::form::Posted;
 use super::mask::for_visitor;
 use super::page::{Here, PageQuery, Shell, Tab, Visit, one_page, see_other, tabs};
+use super::time::grouped;
 use crate::engine::command::{Command, Letters};
-use crate::engine::view::{DeadReason, DeadRow, Done, Page};
+use crate::engine::view::{DeadReasons, DeadRow, Done, Page, Redrive};
 use crate::http::commands::{bad_path, viewed};
 use crate::http::mask::Looks;
 use crate::http::reply::{Class, Failure};
@@ -16,6 +17,7 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use axum::routing::{get, post};
+use serde::Serialize;
 
 /// Where they are listed.
 const LIST: &str = "/events/dead";
@@ -27,6 +29,7 @@ pub(super) fn router() -> Router<Desk> {
 pub(super) fn orders() -> Router<Desk> {
     Router::new()
         .route("/events/dead/retry", post(retry))
+        .route("/events/dead/cancel", post(cancel))
         .route("/events/dead/{number}/drop", get(ask_drop).post(give_up))
 }
 
@@ -53,6 +56,24 @@ pub(super) fn attempts(row: &DeadRow) -> String {
     }
 }
 
+/// How far a redrive is, for people.
+pub(super) fn progress(redrive: &Redrive) -> String {
+    let (done, total) = (grouped(redrive.done), grouped(redrive.total));
+    match (&redrive.cancelled_by, redrive.is_open()) {
+        (Some(by), _) => format!("{done} of {total} tried again, then stopped by {by}"),
+        (None, true) => format!("{done} of {total} tried again"),
+        (None, false) => format!("{done} of {total} tried again: that was all"),
+    }
+}
+
+/// The letters, and the redrive that goes on or was the last.
+#[derive(Serialize)]
+struct Listed {
+    #[serde(flatten)]
+    page: Page<DeadRow>,
+    redrive: Option<Redrive>,
+}
+
 #[derive(Template)]
 #[template(path = "dead.html", config = "src/http/console/askama.toml")]
 struct ListPage<'a> {
@@ -60,7 +81,19 @@ struct ListPage<'a> {
     tabs: Vec<Tab>,
     page: &'a Page<DeadRow>,
     is_first: bool,
-    reasons: Vec<DeadReason>,
+    redrive: Option<&'a Redrive>,
+    reasons: DeadReasons,
+}
+
+impl ListPage<'_> {
+    /// Whether all letters are being tried again, or those of a reason.
+    fn is_under_way(&self) -> bool {
+        self.redrive.is_some_and(Redrive::is_open)
+    }
+
+    fn grouped(&self, count: &u64) -> String {
+        grouped(*count)
+    }
 }
 
 async fn list(
@@ -70,17 +103,22 @@ async fn list(
     let order = |after, limit| Command::DeadList { after, limit };
     let (mut page, is_first) = one_page::<DeadRow>(&visit, query, order).await?;
     page.rows = for_visitor(page.rows, &visit.visitor);
+    let doors = &visit.desk.doors;
+    let redrive: Option<Redrive> = viewed(doors, Command::Redrive).await?;
+    let redrive = for_visitor(redrive, &visit.visitor);
     // Viewers see no reason.
     let reasons = if is_first && visit.visitor.sees_values() && page.rows.len() > 1 {
-        viewed(&visit.desk.doors, Command::DeadReasons).await?
+        viewed(doors, Command::DeadReasons).await?
     } else {
-        Vec::new()
+        DeadReasons::default()
     };
-    Ok(visit.answer(Here::Events, &page, |shell| ListPage {
+    let listed = Listed { page, redrive };
+    Ok(visit.answer(Here::Events, &listed, |shell| ListPage {
         shell,
         tabs: tabs(TABS, LIST),
-        page: &page,
+        page: &listed.page,
         is_first,
+        redrive: listed.redrive.as_ref(),
         reasons,
     }))
 }
@@ -88,6 +126,13 @@ async fn list(
 async fn retry(State(desk): State<Desk>, posted: Posted) -> Result<Response, Failure> {
     let (which, who) = (letters(&posted)?, posted.visitor.who.clone());
     let done = viewed(&desk.doors, Command::DeadRetry { which, who }).await;
+    desk.tell(&posted.visitor, done.map(|done: Done| done.message));
+    Ok(see_other(LIST))
+}
+
+async fn cancel(State(desk): State<Desk>, posted: Posted) -> Result<Response, Failure> {
+    let who = posted.visitor.who.clone();
+    let done = viewed(&desk.doors, Command::RedriveCancel { who }).await;
     desk.tell(&posted.visitor, done.map(|done: Done| done.message));
     Ok(see_other(LIST))
 }

@@ -1,5 +1,6 @@
 //! The overview: is it working, how far behind, what needs a person.
 
+use super::dead::progress;
 use super::page::{Here, Shell, Visit};
 use super::time::{grouped, span};
 use crate::engine::view::{Problem, Remote, Status};
@@ -30,6 +31,7 @@ pub(super) struct Figures {
     pub(super) dead: String,
     pub(super) unlinked: String,
     pub(super) scan: String,
+    pub(super) redrive: String,
 }
 
 impl Figures {
@@ -60,6 +62,7 @@ impl Figures {
             dead: grouped(queue("dead")),
             unlinked: grouped(queue("parked")),
             scan: scan(status),
+            redrive: status.redrive.as_ref().map(progress).unwrap_or_default(),
         }
     }
 }

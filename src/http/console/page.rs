@@ -25,6 +25,10 @@ pub(super) const THEME_COOKIE: &str = "zenstripe_theme";
 /// How light it can be, and in words.
 const THEMES: [(&str, &str); 3] = [("auto", "Auto"), ("light", "Light"), ("dark", "Dark")];
 
+/// Without TLS the console is reached from its own machine alone: the configuration allows no other.
+const IN_THE_CLEAR: &str = "This console is on plain HTTP: the cookie that keeps you signed in travels \
+    unencrypted, and only on this machine.";
+
 /// Where in the console a page is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Here {
@@ -92,6 +96,7 @@ pub(super) struct Shell {
     role: Option<Role>,
     pub(super) form_key: String,
     pub(super) notice: Option<Notice>,
+    is_secure: bool,
     now: Timestamp,
 }
 
@@ -128,6 +133,7 @@ impl Shell {
             role: None,
             form_key: String::new(),
             notice: None,
+            is_secure: desk.cookies.are_secure(),
             now: desk.doors.engine.clock.now(),
         }
     }
@@ -158,6 +164,15 @@ impl Shell {
     /// Everything below it.
     pub(super) fn foot(&self) -> askama::Result<String> {
         Foot { shell: self }.render()
+    }
+
+    /// What whoever signs in is to know of the cookie, where browsers do not come over TLS.
+    pub(super) const fn in_the_clear(&self) -> Option<&'static str> {
+        if self.is_secure {
+            None
+        } else {
+            Some(IN_THE_CLEAR)
+        }
     }
 
     pub(super) const fn is_signed_in(&self) -> bool {

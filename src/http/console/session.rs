@@ -85,6 +85,11 @@ impl Cookies {
         }
     }
 
+    /// Whether no browser sends them in the clear.
+    pub(super) const fn are_secure(&self) -> bool {
+        !self.secure.is_empty()
+    }
+
     /// The cookie that a browser is to keep for so long.
     fn of(&self, secret: &str, seconds: u64) -> String {
         let Self { name, secure } = self;

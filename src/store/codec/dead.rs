@@ -1,7 +1,7 @@
-//! Stored form of a dead letter that was dropped, with what went with it.
+//! Stored forms of a redrive, and of a dead letter that was dropped, with what went with it.
 
 use crate::model::creation::Creation;
-use crate::model::dead::{Dropped, Kept};
+use crate::model::dead::{Dropped, Kept, Redrive, RedriveEnd};
 use crate::store::codec::creation::CreationV2;
 use crate::store::codec::fields::{FieldsV2, from_fields, time, to_fields};
 use crate::store::codec::intent::IntentV2;
@@ -81,6 +81,74 @@ impl Record for Dropped {
             },
             at: time(stored.at),
             who: stored.who,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+pub(in crate::store) struct RedriveV1 {
+    reason: Option<String>,
+    who: String,
+    begun_at: i64,
+    until: u64,
+    after: u64,
+    total: u64,
+    done: u64,
+    end: Option<(i64, RedriveEndV1)>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum RedriveEndV1 {
+    Finished,
+    Cancelled(String),
+}
+
+impl Record for Redrive {
+    const TAG: Tag = Tag::Redrive;
+    const VERSION: u16 = 1;
+    type Newest = RedriveV1;
+
+    fn to_newest(&self) -> Result<RedriveV1, RecordError> {
+        let end = self.end.as_ref().map(|(at, how)| {
+            let how = match how {
+                RedriveEnd::Finished => RedriveEndV1::Finished,
+                RedriveEnd::Cancelled(who) => RedriveEndV1::Cancelled(who.clone()),
+            };
+            (at.micros(), how)
+        });
+        Ok(RedriveV1 {
+            reason: self.reason.clone(),
+            who: self.who.clone(),
+            begun_at: self.begun_at.micros(),
+            until: self.until,
+            after: self.after,
+            total: self.total,
+            done: self.done,
+            end,
+        })
+    }
+
+    fn from_version(version: u16, bytes: &[u8]) -> Result<Self, RecordError> {
+        if version != 1 {
+            return Err(RecordError::Version(version));
+        }
+        let stored: RedriveV1 = body(bytes)?;
+        let end = stored.end.map(|(at, how)| {
+            let how = match how {
+                RedriveEndV1::Finished => RedriveEnd::Finished,
+                RedriveEndV1::Cancelled(who) => RedriveEnd::Cancelled(who),
+            };
+            (time(at), how)
+        });
+        Ok(Self {
+            reason: stored.reason,
+            who: stored.who,
+            begun_at: time(stored.begun_at),
+            until: stored.until,
+            after: stored.after,
+            total: stored.total,
+            done: stored.done,
+            end,
         })
     }
 }

@@ -7,7 +7,7 @@ use crate::model::collection::Collection;
 use crate::model::connection::Grant;
 use crate::model::creation::Creation;
 use crate::model::cursor::{ChangeCursor, PollCursor, ScanCursor};
-use crate::model::dead::Dropped;
+use crate::model::dead::{Dropped, Redrive};
 use crate::model::difference::Difference;
 use crate::model::endpoint::Registration;
 use crate::model::freeze::Freeze;
@@ -44,7 +44,7 @@ pub fn survey(record: &[u8]) -> Result<Vec<u8>, RecordError> {
 
 type Rewrite = fn(&[u8]) -> Result<Vec<u8>, RecordError>;
 
-const REWRITERS: [(Tag, Rewrite); 34] = [
+const REWRITERS: [(Tag, Rewrite); 35] = [
     (Tag::Schema, rewrite::<Schema>),
     (Tag::Installation, rewrite::<Installation>),
     (Tag::Identity, rewrite::<Identity>),
@@ -79,6 +79,7 @@ const REWRITERS: [(Tag, Rewrite); 34] = [
     (Tag::ChargeRun, rewrite::<ChargeRun>),
     (Tag::ChargeLine, rewrite::<ChargeLine>),
     (Tag::Freeze, rewrite::<Freeze>),
+    (Tag::Redrive, rewrite::<Redrive>),
 ];
 
 fn rewrite<T: Record>(record: &[u8]) -> Result<Vec<u8>, RecordError> {

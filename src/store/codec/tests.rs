@@ -5,7 +5,7 @@ use crate::model::cursor::{
     ScanPhase, StripeListing,
 };
 use crate::model::customer::{Address, Field, Fields, TaxId, Value};
-use crate::model::dead::{Dropped, Kept};
+use crate::model::dead::{Dropped, Kept, Redrive, RedriveEnd};
 use crate::model::difference::{Difference, Held};
 use crate::model::event::{Channel, Event};
 use crate::model::id::{AccountId, EventId, OrganisationId, StripeCustomerId, ZenskarCustomerId};
@@ -365,6 +365,17 @@ fn the_first_version_is_pinned() {
     };
     pinned(&token, GOLDEN_TOKEN);
     pinned(&dropped_intent(), GOLDEN_DROPPED);
+    let redrive = Redrive {
+        reason: Some("no".into()),
+        who: "ann".into(),
+        begun_at: at(1),
+        until: 9,
+        after: 4,
+        total: 7,
+        done: 3,
+        end: Some((at(2), RedriveEnd::Cancelled("bob".into()))),
+    };
+    pinned(&redrive, GOLDEN_REDRIVE);
     let creation = Creation::new(work().subject, Stage::Dead(at(2)), at(1));
     let kept = [Kept::Nothing, Kept::Creation(creation)];
     for kept in kept {
@@ -802,7 +813,7 @@ proptest! {
         bytes in proptest::collection::vec(any::<u8>(), 0..300),
         newer in any::<bool>(),
     ) {
-        for tag in 1..=29 {
+        for tag in 1..=35 {
             let mut record = vec![tag, 1 + u8::from(newer), 0];
             record.extend_from_slice(&bytes);
             drop(decode::<Schema>(&record));
@@ -812,6 +823,7 @@ proptest! {
             drop(decode::<Scheduled>(&record));
             drop(decode::<DeadLetter>(&record));
             drop(decode::<Dropped>(&record));
+            drop(decode::<Redrive>(&record));
             drop(decode::<Vec<Difference>>(&record));
             drop(decode::<Entry>(&record));
             drop(decode::<Sealed>(&record));
@@ -899,6 +911,10 @@ const GOLDEN_DROPPED: &str = "\
     735f3101000000010000000000000001000000000000000100000005000000000000006140622e63\
     03000000c0cf6a000000000002000000c0c62d000000000080841e00000000000040420f00000000\
     000100000000000000010000000000000000127a00000000000300000000000000616e6e";
+const GOLDEN_REDRIVE: &str = "\
+    2301000102000000000000006e6f0300000000000000616e6e40420f000000000009000000000000\
+    000400000000000000070000000000000003000000000000000180841e0000000000010000000300\
+    000000000000626f62";
 const GOLDEN_LISTED: &str = "1701000100000000000000482e7b69dd3690e7";
 const GOLDEN_SCAN_3: &str = "\
     100300010000000105000000000000006375735f3940420f000000000001c0c62d00000000000180841e\

@@ -1,3 +1,5 @@
+//! Invoices, collections, charge runs and the freeze, as the store keeps them.
+
 use super::{at, memory, write};
 use crate::model::charge::{ChargeLine, ChargeRun, LineCounts, LineState};
 use crate::model::collection::{Collection, Ending, Stage, Taken};

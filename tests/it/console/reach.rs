@@ -39,6 +39,20 @@ async fn the_console_answers_to_the_names_that_the_file_has() {
     assert_eq!(status("localhost").await, 200);
 }
 
+/// What pages say where the sign-in is not protected by TLS.
+const IN_THE_CLEAR: &str = "travels unencrypted, and only on this machine";
+
+#[tokio::test]
+async fn without_tls_the_pages_about_sessions_say_so() {
+    let world = World::new().await;
+    let _daemon = world.linked(WEBHOOKS, 0).await;
+    let mut admin = world.visitor("admin").await;
+    for path in ["/login", "/access"] {
+        let page = admin.page(path).await;
+        assert!(page.contains(IN_THE_CLEAR), "{path}: {page}");
+    }
+}
+
 #[tokio::test]
 async fn behind_a_proxy_cookies_are_for_tls_alone() {
     let world = World::new().await;
@@ -63,6 +77,10 @@ async fn behind_a_proxy_cookies_are_for_tls_alone() {
         "{cookie}"
     );
     assert!(visitor.is_signed_in().await);
+    for path in ["/login", "/access"] {
+        let page = visitor.page(path).await;
+        assert!(!page.contains(IN_THE_CLEAR), "{path}: {page}");
+    }
 }
 
 #[tokio::test]
@@ -130,4 +148,5 @@ async fn a_console_for_other_machines_speaks_tls() {
     stream.read_to_end(&mut answer).await.unwrap_or_default();
     let answer = String::from_utf8_lossy(&answer);
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(!answer.contains(IN_THE_CLEAR), "{answer}");
 }
