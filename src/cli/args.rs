@@ -387,6 +387,8 @@ pub enum Invoices {
         #[command(flatten)]
         page: Page,
     },
+    /// List Zenskar's invoices anew now, and not in a minute or so
+    Refresh,
     /// Charge the default payment methods of their customers
     Charge(Charge),
     /// List charge runs, or show what became of the invoices of one

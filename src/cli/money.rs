@@ -28,6 +28,7 @@ const LINES: &str = "500";
 pub async fn invoices(client: &Client, command: &Invoices, out: &Out) -> Outcome {
     match command {
         Invoices::List { page } => list(client, page, out).await,
+        Invoices::Refresh => done(client, Method::POST, "/invoices", None, out).await,
         Invoices::Charge(charge) => order(client, charge, out).await,
         Invoices::Runs { run: None, page } => runs(client, page, out).await,
         Invoices::Runs {
@@ -155,7 +156,7 @@ fn facts(row: &CollectionRow) -> Vec<(&'static str, String)> {
         ("why", row.why.clone()),
         (
             "waits for you",
-            row.is_aside.then(|| {
+            row.awaits_person.then(|| {
                 format!(
                     "once it is repaired, run \"zenstripe payments retry {}\"",
                     row.invoice_number
@@ -302,12 +303,12 @@ async fn follow(client: &Client, number: u64, out: &Out) -> Outcome {
 }
 
 /// Whether a line has yet to come to something within seconds: a payment that is processing takes
-/// days, and one that is set aside takes a person.
+/// days, and one that waits for a person takes one.
 fn is_open(row: &crate::engine::view::ChargeLineRow) -> bool {
     match &row.collection {
         None => row.state == "waiting" || row.state == "begun",
         Some(collection) => {
-            !collection.is_over && !collection.is_aside && collection.stage != "processing"
+            !collection.is_over && !collection.awaits_person && collection.stage != "processing"
         }
     }
 }

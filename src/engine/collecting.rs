@@ -14,7 +14,7 @@
 //! - A collection of unknown outcome is asked about. It ends when Stripe shows what became of it, and
 //!   never because time has passed.
 //! - Zenskar is looked at right before each booking. What was taken is booked or stands where people
-//!   see it: a step that cannot go on waits for a person, with its lease ([`Collection::is_aside`]).
+//!   see it: a step that cannot go on waits for a person, with its lease ([`Collection::awaits_person`]).
 //!
 //! Not here: what is decided ([`crate::sync`]), and links and bank transfers.
 

@@ -227,7 +227,7 @@ impl Collection {
 
     /// Whether it waits for a person: it is under way, and nothing is due.
     #[must_use]
-    pub const fn is_aside(&self) -> bool {
+    pub const fn awaits_person(&self) -> bool {
         self.holds_lease() && self.due_at.is_none()
     }
 

@@ -28,7 +28,7 @@ pub struct CollectionCounts {
     /// Money was taken that Zenskar is not known to hold.
     pub unbooked: u64,
     /// They wait for a person.
-    pub aside: u64,
+    pub awaiting_person: u64,
 }
 
 impl ReadTx<'_> {
@@ -148,7 +148,7 @@ impl ReadTx<'_> {
         Ok(CollectionCounts {
             open: self.counter(OPEN)?,
             unbooked: self.counter(UNBOOKED)?,
-            aside: self.counter(ASIDE)?,
+            awaiting_person: self.counter(AWAITING)?,
         })
     }
 
@@ -290,7 +290,7 @@ impl WriteTx<'_> {
 
 const OPEN: &[u8] = b"collections/open";
 const UNBOOKED: &[u8] = b"collections/unbooked";
-const ASIDE: &[u8] = b"collections/aside";
+const AWAITING: &[u8] = b"collections/awaiting_person";
 
 type IsOne = fn(&Collection) -> bool;
 
@@ -300,7 +300,7 @@ const COUNTED: [(&[u8], IsOne); 3] = [
     (UNBOOKED, |collection| {
         collection.stage.is_taken_not_booked()
     }),
-    (ASIDE, Collection::is_aside),
+    (AWAITING, Collection::awaits_person),
 ];
 
 /// The bounds of what begins with an id.

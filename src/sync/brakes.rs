@@ -163,7 +163,9 @@ pub fn native_payment(
             .connector
             .as_deref()
             .is_some_and(|name| name.eq_ignore_ascii_case("stripe"));
-        let is_new = payment.created_at.is_some_and(|at| at > since);
+        // It may be told to the second.
+        let second = Duration::from_secs(1);
+        let is_new = payment.created_at.is_some_and(|at| at.plus(second) > since);
         let is_ours = payment.external_id.as_deref().is_some_and(&ours);
         is_stripes && is_new && !is_ours
     })?;
@@ -257,7 +259,7 @@ mod tests {
         };
         assert_eq!(trip(&native, 999, false), Some(expected));
         // Before it was said, of ours, or recorded by a person.
-        assert_eq!(trip(&native, 1_000, false), None);
+        assert_eq!(trip(&native, 1_001, false), None);
         assert_eq!(trip(&native, 999, true), None);
         assert_eq!(trip(&recorded, 999, false), None);
     }

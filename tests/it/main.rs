@@ -11,6 +11,7 @@
 
 mod acceptance;
 mod both_ways;
+mod charge;
 mod chromium;
 mod cli;
 mod connect;

@@ -9,8 +9,8 @@ use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinSet;
 use zenstripe_sandbox::{Listeners, Options, Sandbox, ServeOptions, serve, signature_header};
 
@@ -174,6 +174,16 @@ impl World {
         exchange(&address, head, body).await.0
     }
 
+    /// Asks the daemon over its Unix socket, as a program on this machine does; gives the status and
+    /// the body. `head` is the first line and the headers, each with its line break.
+    pub(crate) async fn ask_socket(&self, head: &str, body: &str) -> (u16, String) {
+        let socket = self.place.directory.join("zenstripe.sock");
+        let stream = UnixStream::connect(socket).await.unwrap();
+        let (status, answer) = exchange_over(stream, head, body).await;
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
+        (status, body.to_owned())
+    }
+
     /// A page of the console's listener.
     pub(crate) async fn page(&self, path: &str) -> String {
         let status = self.json(&["status"]).await;
@@ -185,7 +195,15 @@ impl World {
 }
 
 async fn exchange(address: &str, head: &str, body: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(address).await.unwrap();
+    let stream = TcpStream::connect(address).await.unwrap();
+    exchange_over(stream, head, body).await
+}
+
+async fn exchange_over(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    head: &str,
+    body: &str,
+) -> (u16, String) {
     let length = body.len();
     let request = format!(
         "{head}host: localhost\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"

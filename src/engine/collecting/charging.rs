@@ -33,10 +33,6 @@ use std::time::Duration;
 /// How long a line waits that a passing reason refused.
 const PASSES_IN: Duration = Duration::from_secs(30);
 
-/// How long a collection whose request is on its way is left alone: longer than the wait for the
-/// answer to a write.
-const ON_ITS_WAY: Duration = Duration::from_secs(120);
-
 /// What a charge needs to know besides its invoice.
 struct Payer {
     customer: StripeCustomerId,
@@ -484,7 +480,7 @@ fn collection(
         attempts: 0,
         decided_at: now,
         since: now,
-        due_at: Some(now.plus(ON_ITS_WAY)),
+        due_at: Some(now),
         note: None,
     })
 }

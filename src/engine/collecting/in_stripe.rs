@@ -3,6 +3,7 @@
 use super::entry;
 use super::steps::Stepped;
 use crate::engine::Engine;
+use crate::engine::backoff;
 use crate::engine::error::EngineError;
 use crate::engine::gate::PARKED_FOR;
 use crate::model::collection::{Collection, Ending, Stage};
@@ -24,9 +25,6 @@ const NEVER_AFTER: Duration = Duration::from_secs(25 * 60 * 60);
 
 /// How far clocks may differ, when a list is asked for what was made since.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(60 * 60);
-
-/// Repeats under the same key before the lists are asked: a stored error comes again and again.
-const REPEATS_MAX: u32 = 5;
 
 /// Tries to cancel before a person has to look.
 const CANCELS_MAX: u32 = 10;
@@ -63,7 +61,7 @@ impl Engine {
             Ok(after) => after,
             Err(strange) => {
                 let why = format!("{strange} ({})", seen.id);
-                return self.set_aside(collection, &why).await;
+                return self.leave_to_person(collection, &why).await;
             }
         };
         let is_news = after.stage != collection.stage || after.note != collection.note;
@@ -106,21 +104,13 @@ impl Engine {
                     collection: collection_name,
                 };
                 self.trip(&trip).await?;
-                self.set_aside(collection, &trip.to_string()).await
+                self.leave_to_person(collection, &trip.to_string()).await
             }
             Class::Unknown => self.put_off(collection, &failure).await,
-            _ if !is_first => {
-                // It says nothing about the request that may have come before.
-                let tried = Collection {
-                    attempts: collection.attempts.max(REPEATS_MAX),
-                    ..collection.clone()
-                };
-                self.move_on("ask the lists next", collection, tried.clone(), None)
-                    .await?;
-                self.put_off(&tried, &failure).await
-            }
+            // It says nothing about the request that may have come before.
+            _ if !is_first => self.put_off(collection, &failure).await,
             Class::Retry { after } => {
-                let wait = after.unwrap_or(Duration::from_secs(5));
+                let wait = backoff::wait(&collection.name(), 1, after);
                 let why = failure.in_words();
                 self.take_collection_back(collection, &why, now.plus(wait))
                     .await
@@ -152,21 +142,22 @@ impl Engine {
             .await
     }
 
-    /// Finds out what became of a request without an answer: by the same request while Stripe knows
-    /// its key, then by what Stripe lists.
+    /// Finds out what became of a request without a usable answer: by the same request while Stripe
+    /// knows its key, and from the second time on by what Stripe lists before, since an error that is
+    /// stored under the key comes again and again.
     pub(super) async fn find_out(&self, collection: &Collection) -> Result<Stepped, EngineError> {
         let sent_at = match collection.stage {
             Stage::Unknown(sent_at) => sent_at,
             _ => collection.since,
         };
-        let knows_key = self.clock.now().since(sent_at) < KEY_KEPT;
-        let is_tried = collection.attempts >= REPEATS_MAX;
         // While charges are frozen a repeat could be what takes the money.
-        if knows_key && !is_tried && self.may_collect() {
+        let may_repeat = self.clock.now().since(sent_at) < KEY_KEPT && self.may_collect();
+        if collection.attempts == 0 && may_repeat {
             return self.send_charge(collection, false).await;
         }
         match self.look_for_intent(collection).await? {
             Some(seen) => self.take_in(collection, &seen).await,
+            None if may_repeat => self.send_charge(collection, false).await,
             None if self.clock.now().since(sent_at) > NEVER_AFTER => {
                 let why = "Stripe lists no PaymentIntent of it, a day after the request".to_owned();
                 self.end(collection, Ending::Withdrawn(why)).await
@@ -247,7 +238,7 @@ impl Engine {
         }
         if collection.attempts >= CANCELS_MAX {
             let why = format!("{} could not be canceled", seen.id);
-            return self.set_aside(collection, &why).await;
+            return self.leave_to_person(collection, &why).await;
         }
         let key = format!("{}/cancel/{}", collection.key, collection.attempts);
         let canceled = self
@@ -290,7 +281,7 @@ impl Engine {
     async fn lost_intent(&self, collection: &Collection) -> Result<Stepped, EngineError> {
         let why = "Stripe does not know its PaymentIntent any more: is the key of another account or \
                    mode?";
-        self.set_aside(collection, why).await
+        self.leave_to_person(collection, why).await
     }
 }
 

@@ -62,14 +62,14 @@ impl Engine {
                     "Zenskar holds this payment more than once ({}): delete what is too much",
                     ids.join(", ")
                 );
-                self.set_aside(collection, &why).await
+                self.leave_to_person(collection, &why).await
             }
             Step::Differs { payment, amount } => {
                 let why = format!(
                     "Zenskar holds payment {payment} of it over {amount} minor units, which is not \
                      what was taken: correct it there, then have it tried again"
                 );
-                self.set_aside(collection, &why).await
+                self.leave_to_person(collection, &why).await
             }
             Step::AskAboutRest(booking) => {
                 let rest = booking.amount.saturating_sub(booking.part);
@@ -78,9 +78,9 @@ impl Engine {
                      have the rest booked unallocated, or refund it in Stripe",
                     booking.amount
                 );
-                self.set_aside(collection, &why).await
+                self.leave_to_person(collection, &why).await
             }
-            Step::Unsayable(wrong) => self.set_aside(collection, &wrong.to_string()).await,
+            Step::Unsayable(wrong) => self.leave_to_person(collection, &wrong.to_string()).await,
         }
     }
 
@@ -115,7 +115,7 @@ impl Engine {
             (payments.absent(names), collection.taken, names.first())
         else {
             let why = "it is not known what Stripe calls the money that was taken";
-            return self.set_aside(collection, why).await;
+            return self.leave_to_person(collection, why).await;
         };
         let now = self.clock.now();
         let sent = Collection {
@@ -180,7 +180,7 @@ impl Engine {
         let is_refused = matches!(failure.class, Class::Refused | Class::Missing);
         if is_refused && refusals >= REFUSALS_MAX {
             let why = format!("Zenskar does not take the payment: {}", failure.in_words());
-            return self.set_aside(&again, &why).await;
+            return self.leave_to_person(&again, &why).await;
         }
         self.put_off(&again, failure).await
     }
@@ -240,7 +240,7 @@ impl Engine {
         let Some((booking, id)) = known.and_then(|known| Some((known, known.payment.as_ref()?)))
         else {
             let why = "which payment of Zenskar's it is, is not known";
-            return self.set_aside(collection, why).await;
+            return self.leave_to_person(collection, why).await;
         };
         let payment = self.zenskar.payment(id, Priority::Money).await?.value;
         let invoice = self
@@ -264,7 +264,7 @@ impl Engine {
             let why = format!(
                 "Zenskar holds payment {id}, and the invoice does not owe less for it: look at both"
             );
-            return self.set_aside(collection, &why).await;
+            return self.leave_to_person(collection, &why).await;
         }
         let attempts = collection.attempts.saturating_add(1);
         let wait = backoff::wait(&collection.name(), attempts, None);

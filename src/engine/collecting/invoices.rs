@@ -61,6 +61,7 @@ impl Engine {
     /// The remote or the store failed.
     pub async fn sweep_invoices(&self) -> Result<Swept, EngineError> {
         let now = self.clock.now();
+        self.note_native(now).await?;
         if self.settings().collecting.rules.native == Native::Unsaid {
             // Nothing is collected, so nothing needs to be known.
             return Ok(Swept::Until(now.plus(PAUSE_MAX)));
@@ -89,6 +90,21 @@ impl Engine {
         place.next_at = None;
         drop(place);
         self.wake.invoices.notify_one();
+    }
+
+    /// Notes since when Zenskar's own connector is said to collect nothing.
+    async fn note_native(&self, now: Timestamp) -> Result<(), EngineError> {
+        let is_off = self.settings().collecting.rules.native == Native::Off;
+        if self.store.read()?.native_off_since()?.is_some() == is_off {
+            return Ok(());
+        }
+        let since = is_off.then_some(now);
+        self.writer
+            .write("note who collects", move |tx| {
+                tx.set_native_off_since(since)
+            })
+            .await?;
+        Ok(())
     }
 
     async fn list_invoices(&self, place: Place) -> Result<Swept, EngineError> {

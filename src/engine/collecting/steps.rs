@@ -84,14 +84,14 @@ impl Engine {
     }
 
     /// A person has to look: nothing is due any more, the lease stays.
-    pub(super) async fn set_aside(
+    pub(super) async fn leave_to_person(
         &self,
         collection: &Collection,
         why: &str,
     ) -> Result<Stepped, EngineError> {
         let now = self.clock.now();
         tracing::error!(
-            event = "collection_set_aside",
+            event = "collection_awaits_person",
             invoice = %collection.invoice,
             collection = collection.number,
             stage = collection.stage.as_str(),
@@ -101,9 +101,14 @@ impl Engine {
             note: Some(why.to_owned()),
             ..collection.clone()
         };
-        let entry = entry(now, "collection set aside", &after).with("why", &why);
-        self.move_on("set collection aside", collection, after, Some(entry))
-            .await?;
+        let entry = entry(now, "collection waits for a person", &after).with("why", &why);
+        self.move_on(
+            "leave collection to a person",
+            collection,
+            after,
+            Some(entry),
+        )
+        .await?;
         Ok(Stepped::Waits)
     }
 

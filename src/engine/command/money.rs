@@ -27,6 +27,8 @@ pub enum MoneyCommand {
         /// Rows, up to [`ROWS_MAX`](super::ROWS_MAX).
         limit: usize,
     },
+    /// List Zenskar's invoices anew, now: [`Done`].
+    Refresh,
     /// One invoice and why it was or was not collected:
     /// [`InvoiceView`](crate::engine::view::InvoiceView).
     Why {
@@ -99,6 +101,10 @@ impl Engine {
         match command {
             MoneyCommand::Invoices { after, limit } => {
                 json(&self.open_invoices(after.as_deref(), limited(limit))?)
+            }
+            MoneyCommand::Refresh => {
+                self.want_invoice_sweep();
+                json(&done("Zenskar's invoices are listed anew", 0))
             }
             MoneyCommand::Why { invoice } => json(&self.why_invoice(&invoice).await?),
             MoneyCommand::Charge(order) => json(&self.order_charges(order).await?),
@@ -237,7 +243,7 @@ impl Engine {
         let name = seen.invoice.number.unwrap_or_else(|| id.to_string());
         let found = found
             .ok_or_else(|| CommandError::NotFound(format!("{name} has no such collection")))?;
-        if !found.is_aside() {
+        if !found.awaits_person() {
             return Err(CommandError::Refused {
                 message: format!("the collection of {name} does not wait for a person"),
                 hint: format!("it is {}", found.stage.as_str()),

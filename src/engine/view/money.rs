@@ -62,7 +62,7 @@ pub struct CollectionRow {
     /// Whether it is over.
     pub is_over: bool,
     /// Whether it waits for a person.
-    pub is_aside: bool,
+    pub awaits_person: bool,
     /// What was asked for.
     pub amount: Amount,
     /// What was taken.
@@ -180,5 +180,5 @@ pub struct MoneyStatus {
     /// Collections whose money was taken and that are not booked.
     pub taken_not_booked: u64,
     /// Collections that wait for a person.
-    pub aside: u64,
+    pub awaiting_person: u64,
 }

@@ -30,6 +30,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .get("/charges/{run}", run)
         .get("/freeze", frozen)
         .for_role(Role::Operator)
+        .post("/invoices", refresh)
         .post("/invoices/{invoice}/charge", charge_one)
         .post("/charges", charge)
         .post("/charges/{run}/interrupt", interrupt)
@@ -49,6 +50,10 @@ async fn invoices(
     let limit = rows(limit)?;
     let order = money(MoneyCommand::Invoices { after, limit });
     seen::<Page<InvoiceRow>>(&doors, &actor, order).await
+}
+
+async fn refresh(State(doors): State<Doors>) -> Answer {
+    answer(&doors, money(MoneyCommand::Refresh)).await
 }
 
 async fn why(

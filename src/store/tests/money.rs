@@ -172,7 +172,7 @@ fn collections_are_found_by_what_is_due_by_time_and_by_object() {
     let counts = CollectionCounts {
         open: 2,
         unbooked: 1,
-        aside: 0,
+        awaiting_person: 0,
     };
     assert_eq!(read.collection_counts().unwrap(), counts);
     let latest = read.collections(None, 1).unwrap();
@@ -180,15 +180,15 @@ fn collections_are_found_by_what_is_due_by_time_and_by_object() {
     let before = (latest[0].decided_at, &latest[0].invoice, latest[0].number);
     assert_eq!(read.collections(Some(before), 9).unwrap().len(), 1);
     assert_eq!(read.collections_since(at(2_000)).unwrap().len(), 1);
-    let aside = Collection {
+    let waiting = Collection {
         due_at: None,
         ..booking.clone()
     };
     write(&store, move |tx| {
-        tx.move_collection(&booking, &aside).unwrap();
+        tx.move_collection(&booking, &waiting).unwrap();
     });
     let read = store.read().unwrap();
-    assert_eq!(read.collection_counts().unwrap().aside, 1);
+    assert_eq!(read.collection_counts().unwrap().awaiting_person, 1);
     assert_eq!(read.due_collections(at(9), 9).unwrap(), []);
 }
 

@@ -127,7 +127,7 @@ impl Engine {
             open_invoices: read.open_invoice_count()?,
             collecting: counts.open,
             taken_not_booked: counts.unbooked,
-            aside: counts.aside,
+            awaiting_person: counts.awaiting_person,
         })
     }
 
@@ -176,11 +176,11 @@ pub(in crate::engine::command) fn problems(status: &Status) -> Vec<Problem> {
             hint: hint.to_owned(),
         });
     };
-    if money.aside > 0 {
+    if money.awaiting_person > 0 {
         add(
             format!(
                 "collections that wait for a person: {} ({} with money taken and not booked)",
-                money.aside, money.taken_not_booked
+                money.awaiting_person, money.taken_not_booked
             ),
             "see why with \"zenstripe payments list\" and \"zenstripe why INVOICE\"; once it is \
              repaired: \"zenstripe payments retry INVOICE\"",
@@ -213,7 +213,7 @@ fn collection_row(collection: &Collection, name: &str) -> CollectionRow {
         rail: collection.rail.to_string(),
         stage: collection.stage.as_str().to_owned(),
         is_over: collection.stage.is_over(),
-        is_aside: collection.is_aside(),
+        awaits_person: collection.awaits_person(),
         amount: amount(collection.amount),
         taken: collection.taken.map(|taken| amount(taken.amount)),
         stripe: collection.customer.to_string(),
