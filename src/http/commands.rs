@@ -24,6 +24,7 @@ mod who;
 
 pub(in crate::http) use access::{make_token, role};
 pub use managed::{ChangeError, Managed, Preview};
+pub(in crate::http) use money::order_key;
 pub use routes::Route;
 
 use crate::clock::BoxFuture;

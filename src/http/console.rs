@@ -21,21 +21,26 @@
 mod access;
 mod activity;
 mod assets;
+mod charges;
 mod conflicts;
 mod customers;
 mod dead;
 mod dropped;
 mod events;
 mod form;
+mod freeze;
 pub(in crate::http) mod guard;
 mod integration;
+mod invoices;
 mod live;
 mod login;
 mod manage;
+mod money;
 mod notice;
 mod outlook;
 mod overview;
 mod page;
+mod payments;
 mod plan;
 mod search;
 mod session;
@@ -65,7 +70,7 @@ use std::sync::Arc;
 use sums::Sums;
 use tokio_util::sync::CancellationToken;
 
-/// Largest form, in bytes. The longest has a postal address.
+/// Largest form, in bytes. The longest has a postal address; one that orders charges may be longer.
 pub const FORM_BYTES_MAX: usize = 16 * 1024;
 
 /// What the pages share.
@@ -176,6 +181,10 @@ fn viewers() -> Router<Desk> {
         .merge(integration::router())
         .merge(customers::router())
         .merge(conflicts::router())
+        .merge(invoices::router())
+        .merge(charges::router())
+        .merge(payments::router())
+        .merge(freeze::router())
         .merge(events::router())
         .merge(dead::router())
         .merge(dropped::router())
@@ -189,6 +198,9 @@ fn operators() -> Router<Desk> {
     Router::new()
         .merge(customers::orders())
         .merge(conflicts::orders())
+        .merge(invoices::orders())
+        .merge(charges::orders())
+        .merge(freeze::orders())
         .merge(events::orders())
         .merge(dead::orders())
         .merge(dropped::orders())
@@ -200,6 +212,7 @@ fn admins() -> Router<Desk> {
     integration::orders()
         .merge(manage::orders())
         .merge(outlook::orders())
+        .merge(freeze::ends())
         .merge(system::orders())
         .merge(access::router())
 }

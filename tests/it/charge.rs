@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 const CHARGES: &str = "[events]\npoll = \"1s\"\n[limits]\nsame_customer_minutes = 0\n";
 
 /// A world with customers on both sides, each with a card that works, and a daemon that may charge.
-async fn charging(customers: usize) -> (World, Vec<Pair>, Daemon) {
+pub(crate) async fn charging(customers: usize) -> (World, Vec<Pair>, Daemon) {
     charging_with(customers, CHARGES).await
 }
 
-async fn charging_with(customers: usize, more: &str) -> (World, Vec<Pair>, Daemon) {
+pub(crate) async fn charging_with(customers: usize, more: &str) -> (World, Vec<Pair>, Daemon) {
     let world = World::new().await;
     let pairs = world.pairs(customers);
     for pair in &pairs {
@@ -28,7 +28,7 @@ async fn charging_with(customers: usize, more: &str) -> (World, Vec<Pair>, Daemo
 }
 
 /// The configuration of a daemon that may charge.
-fn configure(world: &World, more: &str) {
+pub(crate) fn configure(world: &World, more: &str) {
     let text = world.place.config_text(more);
     let text = text.replace(
         "settle = \"2s\"\n",
@@ -38,7 +38,7 @@ fn configure(world: &World, more: &str) {
 }
 
 /// Gives a customer a default payment method.
-fn card(world: &World, pair: &Pair, test_method: &str) {
+pub(crate) fn card(world: &World, pair: &Pair, test_method: &str) {
     let method = world.sandbox.stripe_attach(&pair.stripe, test_method);
     let method = method.unwrap();
     assert!(
@@ -49,7 +49,7 @@ fn card(world: &World, pair: &Pair, test_method: &str) {
 }
 
 /// An approved invoice over so many cents, long due.
-fn invoice(world: &World, pair: &Pair, number: &str, cents: i64) -> String {
+pub(crate) fn invoice(world: &World, pair: &Pair, number: &str, cents: i64) -> String {
     let fields = json!({
         "customer_id": pair.zenskar,
         "number": number,
@@ -62,7 +62,7 @@ fn invoice(world: &World, pair: &Pair, number: &str, cents: i64) -> String {
 }
 
 /// What Stripe took and what Zenskar holds, in cents, and how many payments that is.
-fn books(world: &World) -> ((usize, i64), (usize, i64)) {
+pub(crate) fn books(world: &World) -> ((usize, i64), (usize, i64)) {
     let money = world.sandbox.money();
     let taken = money.taken.iter().map(|taken| taken.amount).sum();
     let booked = money.booked.iter().map(|booked| booked.amount).sum();
@@ -70,7 +70,7 @@ fn books(world: &World) -> ((usize, i64), (usize, i64)) {
 }
 
 /// Has the invoices listed, and waits until so many are seen.
-async fn open_invoices(world: &World, count: usize) {
+pub(crate) async fn open_invoices(world: &World, count: usize) {
     let refreshed = world.output(&["invoices", "refresh"]).await;
     assert!(refreshed.status.success(), "{refreshed:?}");
     world
@@ -79,7 +79,7 @@ async fn open_invoices(world: &World, count: usize) {
 }
 
 /// Waits until the collections of an invoice are at these stages.
-async fn until_stages(world: &World, invoice: &str, wanted: &[&str]) -> Value {
+pub(crate) async fn until_stages(world: &World, invoice: &str, wanted: &[&str]) -> Value {
     for _ in 0..1_200 {
         let shown = world.json(&["why", invoice]).await;
         let stages: Vec<&str> = shown["collections"]

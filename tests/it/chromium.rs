@@ -3,12 +3,14 @@
 
 mod driver;
 
+use crate::charge::{charging_with, invoice, open_invoices, until_stages};
 use crate::connect::Reach;
 use crate::console::letters::many;
+use crate::console::money::taken_and_not_booked;
 use crate::creation::{ann, created_in};
 use crate::decisions::in_conflict;
 use crate::support::{POLLING, World};
-use driver::{Chromium, ENTER, TAB};
+use driver::{Chromium, ENTER, SPACE, TAB};
 use serde_json::{Value, json};
 use std::path::Path;
 use zenstripe_sandbox::{Fault, FaultKind, Remote};
@@ -245,6 +247,11 @@ async fn looks(world: &World, stripe: &str) -> Vec<Look> {
         ("no-events", "/events?type=invoice.&state=dead".to_owned()),
         ("dead", "/events/dead".to_owned()),
         ("dropped", "/events/dropped".to_owned()),
+        ("invoices", "/invoices".to_owned()),
+        ("charges", "/charges".to_owned()),
+        ("nothing-due", "/charges/new?due=all".to_owned()),
+        ("payments", "/payments".to_owned()),
+        ("freeze", "/freeze".to_owned()),
         ("search", "/search".to_owned()),
         ("system", "/system".to_owned()),
         ("configuration", "/system/configuration".to_owned()),
@@ -424,6 +431,100 @@ async fn what_would_change_is_seen_before_sync_is_switched_on() {
     browser.open(&review).await;
     browser.press("Drop the comparison").await;
     browser.says("What the comparison found is dropped").await;
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Invoices are charged from the list by the keyboard alone, and their run is seen to move; every page
+/// about money holds to the same as the others.
+#[tokio::test]
+async fn invoices_are_charged_by_keyboard_before_ones_eyes() {
+    let axe = axe();
+    let more = "[events]\npoll = \"1s\"\n[limits]\nsame_customer_minutes = 60\n";
+    let (world, pairs, _daemon) = charging_with(3, more).await;
+    for (pair, number) in pairs.iter().zip([41, 42, 43]) {
+        invoice(&world, pair, &format!("INV-{number}"), number * 1_000);
+    }
+    let second = invoice(&world, &pairs[0], "INV-44", 99_000);
+    open_invoices(&world, 4).await;
+    let (browser, base) = world.signed_in("admin").await;
+    let mut wrong = Vec::new();
+    let mut looked = async |path: &str, name: &str| {
+        for scheme in ["light", "dark"] {
+            browser.scheme(scheme).await;
+            browser.open(&format!("{base}{path}")).await;
+            look(&browser, &axe, &format!("{name}-{scheme}"), &mut wrong).await;
+        }
+    };
+    looked("/invoices", "invoices-open").await;
+    looked("/charges/new?due=all", "charge-all").await;
+    looked(&format!("/charges/new?invoice={second}"), "charge-one").await;
+    browser.open(&format!("{base}/invoices")).await;
+    browser.painted().await;
+    let boxes = "return document.activeElement.type === 'checkbox'";
+    let (mut chosen, mut passed) = (0, 0);
+    while focus(&browser).await != "CHARGE" {
+        passed += 1;
+        assert!(passed < 60, "{}", browser.text().await);
+        if browser.run(boxes).await == true {
+            browser.key(SPACE).await;
+            chosen += 1;
+        }
+        browser.key(TAB).await;
+    }
+    assert_eq!(chosen, 4);
+    browser.key(ENTER).await;
+    browser.says("Charge 4 invoices?").await;
+    browser.fill("count", "4").await;
+    browser.key(ENTER).await;
+    browser
+        .says("Ordered: 4 invoices are charged in run 1.")
+        .await;
+    // The customer of two is charged once; the other one waits for its turn.
+    browser.says("3 begun, 0 left out, 1 waiting").await;
+    world
+        .until_status(|status| status["money"]["collecting"] == 0)
+        .await;
+    looked("/charges/1", "charge-run").await;
+    let interrupted = world.output(&["invoices", "interrupt", "1"]).await;
+    assert!(interrupted.status.success(), "{interrupted:?}");
+    browser.says("Something changed.").await;
+    browser.open(&format!("{base}/charges/1")).await;
+    browser.press("Resume").await;
+    browser.says("Charge run 1 goes on").await;
+    let frozen = world.output(&["freeze", "the books are closed"]).await;
+    assert!(frozen.status.success(), "{frozen:?}");
+    looked("/charges", "charge-runs").await;
+    looked("/payments", "payments-made").await;
+    looked("/invoices/INV-42", "invoice-booked").await;
+    looked("/freeze", "frozen").await;
+    looked("/", "overview-frozen").await;
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What waits for a person is loud, and a person has it go on.
+#[tokio::test]
+async fn money_that_is_not_booked_is_seen_and_booked() {
+    let axe = axe();
+    let (world, id, _daemon) = taken_and_not_booked().await;
+    let (browser, base) = world.signed_in("operator").await;
+    let mut wrong = Vec::new();
+    for scheme in ["light", "dark"] {
+        browser.scheme(scheme).await;
+        for (path, name) in [
+            ("/payments".to_owned(), "payments-loud"),
+            (format!("/invoices/{id}"), "invoice-loud"),
+            ("/".to_owned(), "overview-loud"),
+        ] {
+            browser.open(&format!("{base}{path}")).await;
+            look(&browser, &axe, &format!("{name}-{scheme}"), &mut wrong).await;
+        }
+    }
+    browser.without_scripts().await;
+    browser.open(&format!("{base}/payments")).await;
+    browser.press("INV-1").await;
+    browser.press("Book the rest unallocated").await;
+    browser.says("The collection of INV-1 goes on.").await;
+    until_stages(&world, &id, &["booked"]).await;
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

@@ -5,6 +5,7 @@ mod attacks;
 mod events;
 pub(crate) mod letters;
 mod manage;
+pub(crate) mod money;
 mod pages;
 mod reach;
 mod rehearsal;

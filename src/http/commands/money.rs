@@ -3,6 +3,7 @@
 use super::routes::Routes;
 use super::{Answer, Doors, PageQuery, answer, bad_path, bad_query, invalid, rows, seen, who};
 use crate::engine::command::{Asked, Command, MoneyCommand, Order};
+use crate::engine::secret::hex;
 use crate::engine::view::{CollectionRow, InvoiceRow, InvoiceView, Page};
 use crate::http::api::{Actor, Input};
 use crate::http::reply::Failure;
@@ -182,12 +183,7 @@ async fn order(
     let key = match headers.get(IDEMPOTENCY_KEY) {
         None => None,
         Some(key) if !key.is_empty() && key.len() <= KEY_BYTES_MAX => {
-            let ordered = format!("{invoices:?} {all_due}");
-            let mut digested = [0; 32];
-            digested.copy_from_slice(digest(&SHA256, key.as_bytes()).as_ref());
-            let ordered = digest(&SHA256, ordered.as_bytes());
-            let ordered = ordered.as_ref().iter().map(|byte| format!("{byte:02x}"));
-            Some((digested, ordered.collect()))
+            Some(order_key(key.as_bytes(), &invoices, all_due))
         }
         Some(_) => {
             return Err(invalid(format!(
@@ -202,6 +198,20 @@ async fn order(
         who: who::name(actor).await,
     };
     answer(doors, money(MoneyCommand::Charge(order))).await
+}
+
+/// The key of an order as [`Order::key`] has it: a digest of what the caller gave, and one of what is
+/// ordered under it.
+pub(in crate::http) fn order_key(
+    key: &[u8],
+    invoices: &[Asked],
+    all_due: bool,
+) -> ([u8; 32], String) {
+    let ordered = format!("{invoices:?} {all_due}");
+    let ordered = hex(digest(&SHA256, ordered.as_bytes()).as_ref());
+    // SHA-256 has this many bytes.
+    let key = digest(&SHA256, key).as_ref().try_into();
+    (key.unwrap_or_default(), ordered)
 }
 
 async fn interrupt(

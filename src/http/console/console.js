@@ -51,7 +51,7 @@
         if (text !== undefined && place.textContent !== text) {
           // Words stay where they are being read; only figures move.
           if (place.dataset.live === "headline") stale.hidden = false;
-          else place.textContent = text;
+          else place.textContent = place.value = text;
         }
       }
     };

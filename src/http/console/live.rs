@@ -1,20 +1,24 @@
-//! One stream of figures for each open overview (server-sent events).
+//! One stream of figures for each open overview, or page of a charge run (server-sent events).
 //!
 //! However many pages are open, the figures are made once in [`FRESH`]. A stream ends when its
 //! session does, after an hour, and when the daemon stops; the browser opens another.
 
 use super::Desk;
+use super::charges::progress;
 use super::overview::Figures;
 use super::page::Visit;
 use super::session;
-use crate::http::commands::whole_status;
+use crate::http::commands::{bad_query, whole_status};
 use crate::http::reply::{Class, Failure};
 use crate::model::session::Digest;
 use crate::model::time::Timestamp;
 use axum::body::{Body, Bytes};
+use axum::extract::Query;
+use axum::extract::rejection::QueryRejection;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use http::{HeaderName, header};
+use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,15 +49,27 @@ impl Default for Live {
     }
 }
 
+/// What is told: how far a charge run is, with the lines of a page; else the overview's figures.
+#[derive(Debug, Deserialize)]
+pub(super) struct About {
+    run: Option<u64>,
+    after: Option<String>,
+}
+
 struct Stream {
     desk: Desk,
     session: Digest,
+    about: About,
     sent: u32,
     _slot: OwnedSemaphorePermit,
 }
 
 /// `GET /live`.
-pub(super) async fn stream(visit: Visit) -> Result<Response, Failure> {
+pub(super) async fn stream(
+    visit: Visit,
+    query: Result<Query<About>, QueryRejection>,
+) -> Result<Response, Failure> {
+    let Query(about) = query.map_err(bad_query)?;
     let slot = Arc::clone(&visit.desk.live.slots).try_acquire_owned();
     let slot = slot.map_err(|_| {
         Failure::new(
@@ -65,6 +81,7 @@ pub(super) async fn stream(visit: Visit) -> Result<Response, Failure> {
     let first = Stream {
         desk: visit.desk,
         session: visit.visitor.key,
+        about,
         sent: 0,
         _slot: slot,
     };
@@ -100,8 +117,19 @@ impl Stream {
                 Bytes::from_static(b"event: end\ndata: {}\n\n")
             });
         }
-        figures(&self.desk).await
+        match self.about.run {
+            Some(run) => {
+                let after = self.about.after.clone();
+                event(&progress(&self.desk, run, after).await?)
+            }
+            None => figures(&self.desk).await,
+        }
     }
+}
+
+fn event(figures: &impl Serialize) -> Option<Bytes> {
+    let data = serde_json::to_string(figures).ok()?;
+    Some(Bytes::from(format!("retry: 5000\ndata: {data}\n\n")))
 }
 
 async fn figures(desk: &Desk) -> Option<Bytes> {
@@ -113,8 +141,7 @@ async fn figures(desk: &Desk) -> Option<Bytes> {
         return Some(event.clone());
     }
     let status = whole_status(&desk.doors).await.ok()?;
-    let data = serde_json::to_string(&Figures::of(&status)).ok()?;
-    let event = Bytes::from(format!("retry: 5000\ndata: {data}\n\n"));
+    let event = event(&Figures::of(&status))?;
     *last = Some((now, event.clone()));
     Some(event)
 }

@@ -3,7 +3,7 @@
 use super::dead::progress;
 use super::page::{Here, Shell, Visit};
 use super::time::{grouped, span};
-use crate::engine::view::{Problem, Remote, Status};
+use crate::engine::view::{MoneyStatus, Problem, Remote, Status};
 use crate::http::commands::whole_status;
 use crate::http::mask::for_visitor;
 use crate::http::reply::Failure;
@@ -32,6 +32,10 @@ pub(super) struct Figures {
     pub(super) unlinked: String,
     pub(super) scan: String,
     pub(super) redrive: String,
+    pub(super) invoices: String,
+    pub(super) collecting: String,
+    pub(super) unbooked: String,
+    pub(super) asking: String,
 }
 
 impl Figures {
@@ -63,6 +67,10 @@ impl Figures {
             unlinked: grouped(queue("parked")),
             scan: scan(status),
             redrive: status.redrive.as_ref().map(progress).unwrap_or_default(),
+            invoices: grouped(status.money.open_invoices),
+            collecting: grouped(status.money.collecting),
+            unbooked: grouped(status.money.taken_not_booked),
+            asking: grouped(status.money.awaiting_person),
         }
     }
 }
@@ -105,6 +113,10 @@ fn remedy(problem: &Problem) -> Option<(&'static str, &'static str)> {
         Some(("See the endpoint", "/integrations/stripe"))
     } else if what.contains("dead letter") || what.contains("given up") {
         Some(("See the dead letters", "/events/dead"))
+    } else if what.starts_with("collections that wait") {
+        Some(("See the payments", "/payments"))
+    } else if is_freeze(problem) {
+        Some(("See the freeze", "/freeze"))
     } else if ["changed on both sides", "differ", "refused"]
         .iter()
         .any(|word| what.contains(word))
@@ -113,6 +125,11 @@ fn remedy(problem: &Problem) -> Option<(&'static str, &'static str)> {
     } else {
         None
     }
+}
+
+/// Whether it is the freeze of charges, of which more is said.
+fn is_freeze(problem: &Problem) -> bool {
+    problem.what.starts_with("charges are frozen")
 }
 
 /// One side: its name, its state, the word for that with its key, how far behind with its key.
@@ -136,6 +153,22 @@ struct OverviewPage<'a> {
 impl OverviewPage<'_> {
     fn remedy(&self, problem: &Problem) -> Option<(&'static str, &'static str)> {
         remedy(problem)
+    }
+
+    /// What is wrong, besides what the page says of itself.
+    fn problems(&self) -> impl Iterator<Item = &Problem> {
+        let problems = self.status.problems.iter();
+        problems.filter(|problem| !is_freeze(problem))
+    }
+
+    /// That charges are frozen; markup.
+    fn freeze(&self) -> askama::Result<String> {
+        let freeze = self.status.money.freeze.clone();
+        let money = MoneyStatus {
+            freeze,
+            ..MoneyStatus::default()
+        };
+        super::money::notes(&self.shell, &money)
     }
 
     fn sides(&self) -> [SideRow<'_>; 2] {

@@ -36,6 +36,8 @@ pub(super) enum Here {
     Integrations,
     Customers,
     Conflicts,
+    Invoices,
+    Payments,
     Events,
     Activity,
     Nowhere,
@@ -48,7 +50,7 @@ pub(super) struct Entry {
     here: Here,
 }
 
-const NAVIGATION: [Entry; 6] = [
+const NAVIGATION: [Entry; 8] = [
     Entry {
         name: "Overview",
         path: "/",
@@ -68,6 +70,16 @@ const NAVIGATION: [Entry; 6] = [
         name: "Conflicts",
         path: "/conflicts",
         here: Here::Conflicts,
+    },
+    Entry {
+        name: "Invoices",
+        path: "/invoices",
+        here: Here::Invoices,
+    },
+    Entry {
+        name: "Payments",
+        path: "/payments",
+        here: Here::Payments,
     },
     Entry {
         name: "Events",

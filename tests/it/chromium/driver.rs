@@ -22,6 +22,7 @@ const CLOSING: Duration = Duration::from_secs(5);
 /// Key codes of `WebDriver`.
 pub(crate) const TAB: &str = "\u{e004}";
 pub(crate) const ENTER: &str = "\u{e007}";
+pub(crate) const SPACE: &str = " ";
 
 /// How `WebDriver` names an element in JSON.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
