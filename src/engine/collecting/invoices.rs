@@ -11,6 +11,7 @@ use crate::remote::limiter::Priority;
 use crate::remote::outcome::Class;
 use crate::store::SeenInvoice;
 use crate::sync::collect::Native;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -31,7 +32,11 @@ const MISSED_MAX: usize = 20;
 
 /// Where a sweep stands. It is not kept: after a restart it begins anew.
 #[derive(Debug, Default)]
-pub struct Sweep(Mutex<Place>);
+pub struct Sweep {
+    place: Mutex<Place>,
+    /// Another one is to begin, whatever the one under way has seen.
+    wanted: AtomicBool,
+}
 
 #[derive(Clone, Debug, Default)]
 struct Place {
@@ -67,10 +72,11 @@ impl Engine {
             return Ok(Swept::Until(now.plus(PAUSE_MAX)));
         }
         let place = self.invoice_sweep.place();
-        if let Some(next_at) = place.next_at.filter(|next_at| *next_at > now) {
-            return Ok(Swept::Until(next_at));
-        }
         let Some(began_at) = place.began_at else {
+            let is_wanted = self.invoice_sweep.wanted.swap(false, Ordering::Relaxed);
+            if let Some(next_at) = place.next_at.filter(|next_at| !is_wanted && *next_at > now) {
+                return Ok(Swept::Until(next_at));
+            }
             self.invoice_sweep.set(Place {
                 began_at: Some(now),
                 ..Place::default()
@@ -84,11 +90,10 @@ impl Engine {
         }
     }
 
-    /// Has the next sweep begin now.
+    /// Has the next sweep begin now, or once the one under way is through: that one may have listed
+    /// already what is to be seen.
     pub fn want_invoice_sweep(&self) {
-        let mut place = self.invoice_sweep.lock();
-        place.next_at = None;
-        drop(place);
+        self.invoice_sweep.wanted.store(true, Ordering::Relaxed);
         self.wake.invoices.notify_one();
     }
 
@@ -175,7 +180,8 @@ impl Engine {
                 next_at: Some(next_at),
                 ..Place::default()
             });
-            return Ok(Swept::Until(next_at));
+            // It may be wanted already.
+            return Ok(Swept::More);
         };
         self.invoice_sweep.set(Place {
             missed_after: Some(last),
@@ -222,7 +228,7 @@ impl Engine {
 
 impl Sweep {
     fn lock(&self) -> std::sync::MutexGuard<'_, Place> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn place(&self) -> Place {
