@@ -67,6 +67,8 @@ pub(super) fn orders() -> Router<Desk> {
 struct Offer {
     invoice: String,
     number: String,
+    /// Who pays: a customer's id in Stripe, or in Zenskar where no link is known.
+    customer: String,
     due: Amount,
 }
 
@@ -95,16 +97,16 @@ impl Offered {
     fn of(rows: Vec<InvoiceRow>) -> Self {
         let mut offered = Self::default();
         for row in rows {
-            let (invoice, number, due) = (row.id.clone(), row.number.clone(), row.due.clone());
             match money::blocked(&row) {
                 None => offered.invoices.push(Offer {
-                    invoice,
-                    number,
-                    due,
+                    invoice: row.id,
+                    number: row.number,
+                    customer: row.stripe.unwrap_or(row.zenskar),
+                    due: row.due,
                 }),
                 Some(why) => offered.left_out.push(LeftOut {
-                    invoice,
-                    number,
+                    invoice: row.id,
+                    number: row.number,
                     why,
                 }),
             }
@@ -462,6 +464,7 @@ mod tests {
         Offer {
             invoice: invoice.to_owned(),
             number: invoice.to_owned(),
+            customer: "cus_1".to_owned(),
             due: Amount {
                 minor,
                 currency: Some(currency.to_owned()),

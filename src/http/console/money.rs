@@ -91,13 +91,10 @@ pub(super) fn status(row: &InvoiceRow) -> Badge {
 /// Why nobody can have an invoice charged, as far as is known without asking. That its customer is not
 /// linked here is no reason: the customer in Zenskar may name its partner.
 pub(super) fn blocked(row: &InvoiceRow) -> Option<String> {
-    if let Some(refused) = &row.refused {
-        return Some(refused.clone());
-    }
     let why = match row.status.as_str() {
         "approved" | "partially_paid" if row.due.minor <= 0 => "nothing of it is due",
         "approved" | "partially_paid" if row.due.currency.is_none() => "its currency is not known",
-        "approved" | "partially_paid" => return None,
+        "approved" | "partially_paid" => return row.refused.clone(),
         "paid" => "it is paid",
         "gone" => "Zenskar does not know it any more",
         _ => "it is not open in Zenskar",
@@ -119,8 +116,8 @@ pub(super) fn lateness(row: &InvoiceRow, now: Timestamp) -> Option<Badge> {
     let today = now.to_string();
     let today = today.split('T').next().unwrap_or_default();
     let due = row.due_date.as_deref().unwrap_or_default();
-    let is_past = row.is_due && due < today;
-    row.is_due
+    let is_past = due < today;
+    (row.is_due && row.due.minor > 0)
         .then(|| Badge::new("warn", if is_past { "overdue" } else { "due today" }))
 }
 
@@ -183,6 +180,10 @@ mod tests {
             let row = InvoiceRow {
                 due_date: Some(due.to_owned()),
                 is_due,
+                due: Amount {
+                    minor: 1,
+                    ..Amount::default()
+                },
                 ..InvoiceRow::default()
             };
             let badge = lateness(&row, now).map(|badge| badge.words);

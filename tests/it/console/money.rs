@@ -167,7 +167,7 @@ async fn all_that_are_due_are_charged_and_no_other() {
     let mut operator = world.visitor("operator").await;
     let confirm = operator.page("/charges/new?due=all").await;
     assert!(
-        confirm.contains("Charge all that are due: 2 invoices?") && !confirm.contains("INV-9"),
+        confirm.contains("Charge 2 invoices, all that are due?") && !confirm.contains("INV-9"),
         "{confirm}"
     );
     let none = operator.get("/charges/new").await;
