@@ -44,8 +44,14 @@
 //! - **change**: a customer of Zenskar that was made, edited or deleted there, as we heard of it.
 //! - **activity**: what the connector and people did, and why, for people to read.
 //! - **attempt**: one request for an intent; recorded before it leaves.
-//! - **lease**: the right to collect an invoice; one at a time.
+//! - **collection**: one attempt to collect an invoice, until the money is booked or surely not taken.
+//! - **rail**: how a collection collects: by a link, by a charge of a stored payment method, or from a
+//!   transfer.
+//! - **lease**: the right to collect an invoice; one at a time, whatever the rail.
+//! - **last look**: what both remotes show of an invoice right before it is charged.
+//! - **charge run**: charges that were ordered at once; it has a **line** for each invoice.
 //! - **booking**: a payment as recorded in Zenskar.
+//! - **freeze**: nothing new is collected until a person ends it. **brake**: what freezes by itself.
 //! - **transfer**: money that arrived by bank.
 //! - **connection**: whether calls for the Stripe account are made, and why not.
 //! - **grant**: what the account's owner allowed a platform over OAuth.
@@ -75,6 +81,10 @@
 //!   counterpart, all of it answered, and nobody was found ([`sync::creation`]).
 //! - Unknown is never failed; a look-up that failed is never "not found"; a mapping that gave no
 //!   answer is never "unlinked".
+//! - A collection holds its invoice's lease from before its request leaves until its outcome is known
+//!   and the money is booked; its request is sent again in the same bytes under the same key, or not
+//!   at all. What was taken is booked once, whole, or stands where people see it
+//!   ([`engine::collecting`]).
 //! - A code of OAuth is redeemed at most once, and that it is being redeemed is durable before. What a
 //!   store is bound to never changes ([`engine::connect`], [`sync::connect`]).
 //! - The console answers nothing without a session, and changes nothing but by a form of its own that
@@ -116,6 +126,19 @@
 //! or Zenskar's webhook does ([`zenskar::hook`]), under the same id: step 3. The intake finds the
 //! link of the customer: step 5, where both sides are read. A customer without link is asked for
 //! its mapping, and its events wait until there is one. What was heard is a hint alone.
+//!
+//! # Walkthrough: an invoice is charged
+//!
+//! 1. A person orders it ([`engine::command::MoneyCommand::Charge`]): a charge run with its lines.
+//! 2. [`engine::collecting`]: the last look reads the invoice, its lines and its payments from Zenskar,
+//!    and the default payment method from Stripe; [`sync::collect`] says how much may be taken, or
+//!    why nothing.
+//! 3. One transaction asks the brakes ([`sync::brakes`]) and writes the collection with its request:
+//!    the lease is taken. Then the request leaves.
+//! 4. What the `PaymentIntent` shows moves the collection ([`sync::payment_intent`]). Without an answer
+//!    it is asked for, by its key, then by what Stripe lists.
+//! 5. Money that was taken is booked after a look ([`sync::booking`]), and the lease ends when the
+//!    invoice is seen to owe less.
 //!
 //! # Walkthrough: an account is connected by OAuth
 //!

@@ -24,11 +24,19 @@ pub enum Mutant {
     NoticedLaterIsLater = 7,
     /// A request to make a customer is repeated under another idempotency key.
     MadeUnderAnotherKey = 8,
+    /// Whoever holds an invoice's lease keeps nobody else from collecting it.
+    LeaseSkipped = 9,
+    /// A charge of unknown outcome is repeated under another idempotency key.
+    ChargedUnderAnotherKey = 10,
+    /// A payment that is still processing counts as one that took nothing.
+    ProcessingIsFree = 11,
+    /// A booking of unknown outcome is repeated without a look.
+    BookedWithoutLook = 12,
 }
 
 impl Mutant {
     /// Every defect.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::IntentsNotSettled,
         Self::AckBeforeCommit,
         Self::CursorMovedByWebhook,
@@ -37,6 +45,10 @@ impl Mutant {
         Self::BaseMovedByDecision,
         Self::NoticedLaterIsLater,
         Self::MadeUnderAnotherKey,
+        Self::LeaseSkipped,
+        Self::ChargedUnderAnotherKey,
+        Self::ProcessingIsFree,
+        Self::BookedWithoutLook,
     ];
 }
 
@@ -63,5 +75,9 @@ const fn number(mutant: Mutant) -> u8 {
         Mutant::BaseMovedByDecision => 6,
         Mutant::NoticedLaterIsLater => 7,
         Mutant::MadeUnderAnotherKey => 8,
+        Mutant::LeaseSkipped => 9,
+        Mutant::ChargedUnderAnotherKey => 10,
+        Mutant::ProcessingIsFree => 11,
+        Mutant::BookedWithoutLook => 12,
     }
 }

@@ -6,6 +6,7 @@
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
 use crate::model::collection::{Collection, Stage};
+use crate::model::event::ZENSKAR_UNKNOWN;
 use crate::model::time::Timestamp;
 use crate::model::work::Subject;
 use crate::store::{ReadTx, Sorted, StoreError, WriteTx};
@@ -34,12 +35,14 @@ impl Engine {
         let taken = self
             .writer
             .write("sort events", move |tx| {
-                let mut of_money = Vec::new();
+                let (mut of_money, mut of_invoices) = (Vec::new(), false);
                 let taken = tx.take_in(SORT_MAX, now, |read, stored| {
                     if subject::is_of_money(&stored.head.kind) {
                         of_money.push(stored.head.object.clone());
                         return Ok(Sorted::Ignored);
                     }
+                    // What Zenskar tells of in words that are not known may be an invoice.
+                    of_invoices |= stored.head.kind == ZENSKAR_UNKNOWN;
                     // A hint, which can be late: Stripe is asked whether it is so.
                     if stored.head.kind == subject::DEAUTHORISED {
                         doubt.store(true, Ordering::SeqCst);
@@ -57,10 +60,13 @@ impl Engine {
                 for object in of_money {
                     woken |= wake_collections(tx, &object, now)?;
                 }
-                Ok((taken, woken))
+                Ok((taken, (woken, of_invoices)))
             })
             .await?;
-        let (taken, woken) = taken;
+        let (taken, (woken, of_invoices)) = taken;
+        if of_invoices {
+            self.hint_at_invoices();
+        }
         if woken {
             self.wake.collecting.notify_one();
         }

@@ -366,7 +366,12 @@ impl Engine {
         Ok(match settings.poll {
             Poll::Off => None,
             Poll::Every(period) => Some(period),
-            Poll::Adaptive => Some(adaptive(self.has_ingress(), found, used, days)),
+            Poll::Adaptive => {
+                // While money is on its way webhooks alone are not waited for.
+                let is_calm = read.collection_counts()?.open == 0;
+                let may_wait = self.has_ingress() && is_calm;
+                Some(adaptive(may_wait, found, used, days))
+            }
         })
     }
 

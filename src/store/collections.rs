@@ -196,7 +196,10 @@ impl WriteTx<'_> {
     /// The file cannot be written, or the value breaks a rule of its kind.
     pub fn begin_collection(&mut self, collection: &Collection) -> Result<bool, StoreError> {
         let others = self.collections_of(&collection.invoice)?;
-        if others.iter().any(Collection::holds_lease) {
+        let is_leased = others.iter().any(Collection::holds_lease);
+        #[cfg(feature = "mutants")]
+        let is_leased = is_leased && !crate::mutants::is_on(crate::mutants::Mutant::LeaseSkipped);
+        if is_leased {
             return Ok(false);
         }
         let row = key::intent(collection.invoice.as_str(), collection.number);

@@ -4,6 +4,7 @@
 //!
 //! - `invoices_open` holds exactly one row for each open invoice of `invoices`: its due date, and its
 //!   id. One without a due date sorts behind the others.
+//! - `invoices_by_number` holds one row for each invoice with a number that can stand in a key.
 
 use crate::model::id::InvoiceId;
 use crate::model::invoice::Invoice;
@@ -11,8 +12,12 @@ use crate::model::time::Timestamp;
 use crate::store::error::{RecordError, StoreError};
 use crate::store::inbox::BAD_KEY;
 use crate::store::key;
-use crate::store::tables::{INVOICES, INVOICES_OPEN};
-use crate::store::tx::{ENOUGH, ON, Order, ReadTx, WriteTx, after, until};
+use crate::store::tables::{INVOICES, INVOICES_BY_NUMBER, INVOICES_OPEN};
+use crate::store::tx::{Bounds, Order, ReadTx, WriteTx, after, until};
+use std::ops::Bound;
+
+/// Longest number by which an invoice is found, in bytes.
+const NUMBER_BYTES_MAX: usize = 512;
 
 /// An invoice, and when it was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,27 +84,31 @@ impl ReadTx<'_> {
         Ok(open)
     }
 
-    /// The first invoice that people know by this number, among those seen.
+    /// The invoices that people know by this number, among those seen, at most `limit`.
     ///
     /// # Errors
     ///
-    /// The file cannot be read, or a row is damaged.
-    pub fn invoice_numbered(&self, number: &str) -> Result<Option<SeenInvoice>, StoreError> {
-        let mut found = None;
-        self.scan(
-            INVOICES,
-            crate::store::tx::ALL,
-            Order::Ascending,
-            |id, value| {
-                let seen: SeenInvoice = crate::store::codec::decode(value)
-                    .map_err(|wrong| StoreError::corrupt(INVOICES.name(), id, wrong))?;
-                if seen.invoice.number.as_deref() == Some(number) {
-                    found = Some(seen);
-                    return ENOUGH;
-                }
-                ON
-            },
-        )?;
+    /// The file cannot be read, or a row is damaged or missing.
+    pub fn invoices_numbered(
+        &self,
+        number: &str,
+        limit: usize,
+    ) -> Result<Vec<SeenInvoice>, StoreError> {
+        let mut found = Vec::new();
+        let Some(from) = by_number(number, "") else {
+            return Ok(found);
+        };
+        let to = key::intents_to(number);
+        let bounds: Bounds<'_> = (Bound::Included(&from), Bound::Excluded(&to));
+        self.scan(INVOICES_BY_NUMBER, bounds, Order::Ascending, |row, _| {
+            let id = row.get(from.len()..).unwrap_or_default();
+            let seen = self.record::<SeenInvoice>(INVOICES, id)?.ok_or_else(|| {
+                let missing = RecordError::Rule("the numbered invoice is missing");
+                StoreError::corrupt(INVOICES_BY_NUMBER.name(), row, missing)
+            })?;
+            found.push(seen);
+            until(found.len(), limit)
+        })?;
         Ok(found)
     }
 
@@ -129,6 +138,19 @@ impl WriteTx<'_> {
             seen.invoice.currency = seen.invoice.currency.or(known.invoice.currency);
             seen.looked_at = seen.looked_at.or(known.looked_at);
         }
+        let number = |seen: &SeenInvoice| {
+            let number = seen.invoice.number.as_deref()?;
+            by_number(number, seen.invoice.id.as_str())
+        };
+        let (old, new) = (known.as_ref().and_then(number), number(&seen));
+        if old != new {
+            if let Some(old) = old {
+                self.delete(INVOICES_BY_NUMBER, &old)?;
+            }
+            if let Some(new) = new {
+                self.put_bytes(INVOICES_BY_NUMBER, &new, &[])?;
+            }
+        }
         let row = |seen: &SeenInvoice| {
             let (due, id) = seen.place();
             key::due(due, id.as_str().as_bytes())
@@ -145,4 +167,10 @@ impl WriteTx<'_> {
         }
         self.put(INVOICES, id, &seen)
     }
+}
+
+/// The key of an invoice by its number; `None` for a number that cannot stand in a key.
+fn by_number(number: &str, id: &str) -> Option<Vec<u8>> {
+    let fits = number.len() <= NUMBER_BYTES_MAX && !number.contains('\0');
+    fits.then(|| key::named(number, id))
 }

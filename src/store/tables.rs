@@ -138,6 +138,9 @@ pub(super) const INVOICES: Table = Table("invoices");
 /// open one of `invoices`.
 pub(super) const INVOICES_OPEN: Table = Table("invoices_open");
 
+/// (the number that people know it by, invoice id) → nothing. Finds invoices by that number.
+pub(super) const INVOICES_BY_NUMBER: Table = Table("invoices_by_number");
+
 /// (invoice id, number) → collection: the ledger of what we collect. Never pruned.
 pub(super) const COLLECTIONS: Table = Table("collections");
 
@@ -168,7 +171,7 @@ pub(super) const CHARGE_LINES_DUE: Table = Table("charge_lines_due");
 pub(super) const CHARGE_KEYS: Table = Table("charge_keys");
 
 /// All tables; a migration makes those that a file lacks.
-pub(super) const ALL: [Table; 45] = [
+pub(super) const ALL: [Table; 46] = [
     META,
     COUNTERS,
     EVENTS,
@@ -205,6 +208,7 @@ pub(super) const ALL: [Table; 45] = [
     TOKENS,
     INVOICES,
     INVOICES_OPEN,
+    INVOICES_BY_NUMBER,
     COLLECTIONS,
     COLLECTIONS_DUE,
     COLLECTIONS_BY_TIME,

@@ -1165,7 +1165,7 @@ fn tokens_are_kept_by_their_digest_and_no_number_is_given_twice() {
 }
 
 /// Tables by the schema that brought them; the others are of the first.
-const LATER_TABLES: [(u32, &str); 27] = [
+const LATER_TABLES: [(u32, &str); 28] = [
     (2, "runs"),
     (2, "decided"),
     (2, "decided_by_run"),
@@ -1184,6 +1184,7 @@ const LATER_TABLES: [(u32, &str); 27] = [
     (8, "dropped_by_time"),
     (9, "invoices"),
     (9, "invoices_open"),
+    (9, "invoices_by_number"),
     (9, "collections"),
     (9, "collections_due"),
     (9, "collections_by_time"),

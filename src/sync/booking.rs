@@ -83,6 +83,15 @@ pub fn step(
         .iter()
         .filter(|payment| is_of(payment, &names))
         .collect();
+    #[cfg(feature = "mutants")]
+    if crate::mutants::is_on(crate::mutants::Mutant::BookedWithoutLook) {
+        return Step::Send(Booking {
+            amount,
+            part: amount.min(looked.invoice.map_or(0, |invoice| invoice.due.max(0))),
+            due_before: looked.invoice.map_or(0, |invoice| invoice.due),
+            payment: None,
+        });
+    }
     match found.as_slice() {
         [] => {}
         [one] if one.amount == amount => return Step::There(one.id.clone()),

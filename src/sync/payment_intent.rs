@@ -104,6 +104,12 @@ pub fn after(
         charge: seen.charge.clone().or_else(|| collection.charge.clone()),
         ..collection.clone()
     };
+    #[cfg(feature = "mutants")]
+    if crate::mutants::is_on(crate::mutants::Mutant::ProcessingIsFree)
+        && seen.status == Status::Processing
+    {
+        return Ok(known.at_stage(Stage::Ended(Ending::Canceled), now));
+    }
     Ok(match meaning(&seen.status) {
         Meaning::Taken if !seen.received.is_positive() => return Err(Strange::Nothing),
         Meaning::Taken => Collection {

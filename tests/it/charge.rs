@@ -29,11 +29,7 @@ pub(crate) async fn charging_with(customers: usize, more: &str) -> (World, Vec<P
 
 /// The configuration of a daemon that may charge.
 pub(crate) fn configure(world: &World, more: &str) {
-    let text = world.place.config_text(more);
-    let text = text.replace(
-        "settle = \"2s\"\n",
-        "settle = \"2s\"\nnative_stripe = \"off\"\n",
-    );
+    let text = world.place.charging_config_text(more);
     world.place.put_config(&text).unwrap();
 }
 

@@ -22,6 +22,7 @@ mod crash_backend;
 mod decisions;
 mod ledger;
 mod making;
+mod money;
 mod people;
 mod quiet;
 mod reference;

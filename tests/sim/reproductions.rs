@@ -36,6 +36,7 @@ fn world() -> World {
         polling: false,
         webhooks: true,
         skew: Duration::ZERO,
+        charging: false,
     })
 }
 

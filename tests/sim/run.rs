@@ -69,6 +69,7 @@ impl Run {
             polling: kind >= 3,
             webhooks: kind < 8,
             skew: Duration::from_secs(random.between(0, 200)),
+            charging: false,
         };
         Self {
             world: World::new(setup),

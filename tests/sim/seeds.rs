@@ -1,7 +1,7 @@
 //! Many seeds, and proof that they would find what they are there to find.
 
 use crate::run::{Report, run};
-use crate::{both, making};
+use crate::{both, making, money};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,9 +10,12 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 /// Seeds of a run of all suites when nobody says otherwise.
 const SEEDS_DEFAULT: u64 = 400;
 
-/// What one-way and two-way sync each have of a hundred seeds; customers that are made have the
-/// rest.
-const SHARE_OF_SYNC: u64 = 45;
+/// What one-way and two-way sync each have of a hundred seeds; customers that are made and money
+/// share the rest.
+const SHARE_OF_SYNC: u64 = 35;
+
+/// What money has.
+const SHARE_OF_MONEY: u64 = 20;
 
 /// Seeds of a suite among which every fault fires.
 const SEEDS_TELLING: u64 = 200;
@@ -179,13 +182,19 @@ fn two_way_seeds_converge_and_lose_no_edit() {
 #[test]
 fn seeds_in_which_customers_are_made_make_each_once() {
     let faults = FAULTS_OF_MAKING.into_iter().chain(making::FAULTS);
-    every_seed_holds(making::run, 100 - 2 * SHARE_OF_SYNC, faults);
+    let share = 100 - 2 * SHARE_OF_SYNC - SHARE_OF_MONEY;
+    every_seed_holds(making::run, share, faults);
+}
+
+#[test]
+fn money_seeds_take_no_more_than_is_due_and_book_all_of_it() {
+    every_seed_holds(money::run, SHARE_OF_MONEY, money::FAULTS.into_iter());
 }
 
 #[test]
 fn one_seed_run_twice_writes_the_same_journal() {
     let _held = without_mutants();
-    let suites: [Suite; 3] = [run, both::run, making::run];
+    let suites: [Suite; 4] = [run, both::run, making::run, money::run];
     for suite in suites {
         for seed in 1..=20 {
             let (one, other) = (suite(seed), suite(seed));
@@ -215,7 +224,7 @@ fn show(text: &str) {
 
 #[cfg(feature = "mutants")]
 mod mutants {
-    use super::{MUTANTS, Suite, both, guarded, making, run, show};
+    use super::{MUTANTS, Suite, both, guarded, making, money, run, show};
     use zenstripe::mutants::{Mutant, switch};
 
     /// Seeds within which a mutant must be found.
@@ -291,6 +300,26 @@ mod mutants {
     #[test]
     fn an_answer_before_the_commit_is_found_while_customers_are_made() {
         is_found(Mutant::AckBeforeCommit, making::run);
+    }
+
+    #[test]
+    fn a_lease_that_is_skipped_is_found() {
+        is_found(Mutant::LeaseSkipped, money::run);
+    }
+
+    #[test]
+    fn a_charge_repeated_under_another_key_is_found() {
+        is_found(Mutant::ChargedUnderAnotherKey, money::run);
+    }
+
+    #[test]
+    fn a_processing_payment_that_counts_as_none_is_found() {
+        is_found(Mutant::ProcessingIsFree, money::run);
+    }
+
+    #[test]
+    fn a_booking_repeated_without_a_look_is_found() {
+        is_found(Mutant::BookedWithoutLook, money::run);
     }
 
     #[test]

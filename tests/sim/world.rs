@@ -82,6 +82,8 @@ pub(crate) struct Setup {
     pub(crate) polling: bool,
     pub(crate) webhooks: bool,
     pub(crate) skew: Duration,
+    /// Whether invoices may be charged.
+    pub(crate) charging: bool,
 }
 
 /// The world.
@@ -175,6 +177,11 @@ impl World {
     /// The process dies at the `number`-th request from now.
     pub(crate) fn crash_at_request(&self, number: u32, cut: Cut) {
         *self.process.wire.cut.lock().unwrap() = Some((number, cut));
+    }
+
+    /// When the process is to die, if that is ordered.
+    pub(crate) fn cut(&self) -> MutexGuard<'_, Option<(u32, Cut)>> {
+        self.process.wire.cut.lock().unwrap()
     }
 
     /// A new process over what the disk kept.
@@ -443,11 +450,15 @@ pub(crate) fn both_policy() -> Policy {
     }
 }
 
-/// Nothing is collected.
-fn collecting() -> Collecting {
+/// What is collected: nothing, or what people order.
+fn collecting(charging: bool) -> Collecting {
     Collecting {
         rules: Rules {
-            native: Native::Unsaid,
+            native: if charging {
+                Native::Off
+            } else {
+                Native::Unsaid
+            },
             is_paired: true,
             live: false,
             links: false,
@@ -457,11 +468,11 @@ fn collecting() -> Collecting {
         kind: None,
         limits: Limits {
             charges_per_hour: 500,
-            declines_in_thousand: 500,
-            same_customer: Duration::from_secs(600),
+            declines_in_thousand: 1_000,
+            same_customer: Duration::from_secs(60),
             amount_per_hour: BTreeMap::new(),
         },
-        unallocated: false,
+        unallocated: true,
         time_zone: jiff::tz::TimeZone::UTC,
     }
 }
@@ -472,7 +483,7 @@ fn settings(setup: Setup, policy: Policy, creates: Creates) -> Settings {
         match_email: false,
         creates,
         has_connector: true,
-        collecting: collecting(),
+        collecting: collecting(setup.charging),
         settle: SETTLE,
         poll: if setup.polling {
             Polling::Adaptive

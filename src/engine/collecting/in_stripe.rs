@@ -39,7 +39,17 @@ impl Engine {
         collection: &Collection,
         is_first: bool,
     ) -> Result<Stepped, EngineError> {
-        let sent = (collection.body.as_str(), collection.key.as_str());
+        let key = collection.key.as_str();
+        #[cfg(feature = "mutants")]
+        let other = format!("{key}/{}", collection.attempts);
+        #[cfg(feature = "mutants")]
+        let key =
+            if !is_first && crate::mutants::is_on(crate::mutants::Mutant::ChargedUnderAnotherKey) {
+                other.as_str()
+            } else {
+                key
+            };
+        let sent = (collection.body.as_str(), key);
         let wanted = || self.may_collect();
         match self.stripe.charge(sent, &wanted, Priority::Money).await {
             Ok(answer) => {

@@ -24,6 +24,9 @@ const PAUSE_MIN: Duration = Duration::from_secs(60);
 /// The wait between sweeps, at most.
 const PAUSE_MAX: Duration = Duration::from_secs(30 * 60);
 
+/// The wait between a hint and the sweep that it asks for: hints come in crowds.
+const PAUSE_AFTER_HINT: Duration = Duration::from_secs(5);
+
 /// The wait for each page of the sweep before, so that sweeps take a small part of Zenskar's rate.
 const PAUSE_A_PAGE: Duration = Duration::from_secs(4);
 
@@ -88,6 +91,15 @@ impl Engine {
         } else {
             self.list_invoices(place).await
         }
+    }
+
+    /// Has the next sweep begin soon, as somebody said that invoices may have changed.
+    pub(in crate::engine) fn hint_at_invoices(&self) {
+        let soon = self.clock.now().plus(PAUSE_AFTER_HINT);
+        let mut place = self.invoice_sweep.lock();
+        place.next_at = place.next_at.map(|next_at| next_at.min(soon));
+        drop(place);
+        self.wake.invoices.notify_one();
     }
 
     /// Has the next sweep begin now, or once the one under way is through: that one may have listed

@@ -66,6 +66,9 @@ impl Payments {
             id.is_some_and(|id| ids.contains(id))
         };
         let is_absent = self.complete && !self.payments.iter().any(is_of);
+        #[cfg(feature = "mutants")]
+        let is_absent =
+            is_absent || crate::mutants::is_on(crate::mutants::Mutant::BookedWithoutLook);
         is_absent.then_some(NotBooked {
             came_at: self.came_at,
         })

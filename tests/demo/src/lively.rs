@@ -1,4 +1,5 @@
-//! The demonstration to look at: people change customers in Stripe, and the changes arrive.
+//! The demonstration to look at: people change customers in Stripe, and the changes arrive; there are
+//! invoices to charge.
 
 use crate::daemon::until;
 use crate::stage::{Pair, Stage};
@@ -9,6 +10,9 @@ use tokio::time::sleep;
 
 /// Customers of the demonstration.
 const CUSTOMERS: usize = 12;
+
+/// Invoices of each of them, of which some are due.
+const INVOICES_EACH: usize = 3;
 
 /// Pause between two changes.
 const PAUSE: Duration = Duration::from_millis(1_500);
@@ -28,9 +32,14 @@ const NAMES: [&str; 8] = [
 pub(crate) async fn run(stage: &Stage) -> Outcome {
     let failed = |error: std::io::Error| error.to_string();
     let pairs = stage.pairs(CUSTOMERS);
+    let seeded: Vec<(String, String)> = pairs
+        .iter()
+        .map(|pair| (pair.stripe.clone(), pair.zenskar.clone()))
+        .collect();
+    stage.sandbox.seed_money(&seeded, INVOICES_EACH);
     stage
         .place
-        .put_config(&stage.place.config_text(CONFIG))
+        .put_config(&stage.place.charging_config_text(CONFIG))
         .map_err(failed)?;
     let mut daemon = stage.place.start_ready().await.map_err(failed)?;
     announce(stage).await;

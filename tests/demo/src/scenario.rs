@@ -1,6 +1,7 @@
 //! The scenario: what the product promises, one step each, seen from outside.
 
 mod connect;
+mod money;
 mod people;
 
 use crate::daemon::{Daemon, Place, until};
@@ -76,6 +77,7 @@ pub(crate) async fn run(stage: &Stage) -> Outcome<Vec<Step>> {
     );
     record(&mut steps, "export", export(stage, &pairs).await);
     decide(stage, &pairs, &mut steps).await;
+    collect(stage, &pairs, &mut steps).await;
     let ended = daemon.stop().await.map_err(|error| error.to_string())?;
     if !ended.success() {
         return Err(format!("the daemon ended with {ended}"));
@@ -112,6 +114,18 @@ async fn decide(stage: &Stage, pairs: &[Pair], steps: &mut Vec<Step>) {
         }
     };
     record(steps, "plan-undone", undone);
+}
+
+/// The steps of money.
+async fn collect(stage: &Stage, pairs: &[Pair], steps: &mut Vec<Step>) {
+    if let Err(problem) = money::begin(stage).await {
+        tell(&format!("charging is not switched on: {problem}"));
+    }
+    record(steps, "charged", money::charged(stage, pairs).await);
+    let in_bulk = money::charged_in_bulk(stage, pairs).await;
+    record(steps, "charged-in-bulk", in_bulk);
+    let refused = money::double_collection_refused(stage, pairs).await;
+    record(steps, "double-collection-refused", refused);
 }
 
 fn record(steps: &mut Vec<Step>, name: &'static str, outcome: Outcome<String>) {

@@ -121,6 +121,13 @@ impl Place {
         )
     }
 
+    /// The same for a daemon that may charge: Zenskar's own connector collects nothing.
+    pub(crate) fn charging_config_text(&self, more: &str) -> String {
+        let settle = "settle = \"2s\"\n";
+        let charging = format!("{settle}native_stripe = \"off\"\n");
+        self.config_text(more).replace(settle, &charging)
+    }
+
     /// The same for a platform, which connects accounts by OAuth. Its key has to be in the key's file;
     /// `named` is the account that may be connected, and with `is_public` Stripe reaches the daemon.
     pub(crate) fn oauth_config_text(

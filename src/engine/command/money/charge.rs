@@ -219,7 +219,13 @@ impl Engine {
     }
 
     fn numbered(&self, number: &str) -> Result<Option<SeenInvoice>, CommandError> {
-        Ok(self.store.read()?.invoice_numbered(number)?)
+        let mut found = self.store.read()?.invoices_numbered(number, 2)?;
+        if found.len() > 1 {
+            return Err(CommandError::Invalid(format!(
+                "several invoices are called {number:?}: name the one you mean by its id"
+            )));
+        }
+        Ok(found.pop())
     }
 
     async fn ask_for_invoice(&self, id: &InvoiceId) -> Result<Option<SeenInvoice>, CommandError> {
