@@ -218,6 +218,12 @@ async fn viewers_see_and_order_nothing() {
         let refused = operator.post("/charges/order", lines).await;
         assert_eq!(refused.status, 400, "{lines}: {refused:?}");
     }
+    // As many as can be confirmed at once make a longer form than others.
+    let many = format!("{id}+1000+USD+").repeat(500);
+    let wrong = operator
+        .post("/charges/order", &format!("due=all&count=1&lines={many}"))
+        .await;
+    assert_eq!(location(&wrong), "/charges/new?due=all");
     assert_eq!(books(&world).0, (0, 0));
     let listed = viewer.json("/invoices").await;
     assert_eq!(listed["rows"][0]["due"]["text"], "10.00 USD");
