@@ -1,5 +1,6 @@
 use super::*;
-use crate::engine::testing::Bench;
+use crate::engine::collecting::invoices::Swept;
+use crate::engine::testing::{Bench, says};
 
 #[test]
 fn a_day_begins_where_the_operator_is() {
@@ -22,4 +23,25 @@ fn a_day_begins_where_the_operator_is() {
         let noon = due.plus(std::time::Duration::from_secs(12 * 3_600));
         assert_eq!(in_zone(offset).day_begins(noon), begins);
     }
+}
+
+#[test]
+fn a_sweep_that_is_wanted_while_one_is_under_way_begins_after_it() {
+    let none = || says(200, 0, r#"{"results":[],"next":null}"#);
+    let bench = Bench::new(Vec::new(), vec![none(), none()]);
+    let until = |stop_at: usize| {
+        for step in 1..=stop_at {
+            let swept = bench.run(bench.engine.sweep_invoices()).unwrap();
+            if let Swept::Until(next_at) = swept {
+                assert!(next_at > bench.clock_now());
+                return Some(step);
+            }
+        }
+        None
+    };
+    // It began, and listed.
+    assert_eq!(until(2), None);
+    bench.engine.want_invoice_sweep();
+    assert!(until(9).is_some());
+    assert_eq!(bench.zenskar.seen().len(), 2);
 }
