@@ -61,6 +61,7 @@ fn show(status: &Status, out: &Out) {
     row("sync", &status.sync);
     row("customers", &customers(status));
     row("creating", &creating(status, out));
+    row("money", &money(status));
     row("queues", &queues(status));
     row("polling", &polling(status, out));
     row("changes", &changes(status, out));
@@ -127,6 +128,25 @@ fn remote(remote: &Remote, out: &Out) -> String {
         let (class, at) = (&error.class, out.ago(&error.at));
         parts.push(format!("last error {at} ({class}): {}", error.message));
     }
+    parts.join(", ")
+}
+
+fn money(status: &Status) -> String {
+    let money = &status.money;
+    if let Some(off) = &money.off {
+        return format!("nothing is charged: {off}");
+    }
+    let mut parts = vec![
+        format!("{} invoices open", money.open_invoices),
+        format!("{} being collected", money.collecting),
+    ];
+    for (count, what) in [
+        (money.taken_not_booked, "taken and not booked"),
+        (money.awaiting_person, "waiting for a person"),
+    ] {
+        parts.extend((count > 0).then(|| format!("{count} {what}")));
+    }
+    parts.extend(money.freeze.frozen.then(|| "charges are frozen".to_owned()));
     parts.join(", ")
 }
 

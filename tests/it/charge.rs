@@ -3,6 +3,7 @@
 
 mod failures;
 mod rules;
+mod table;
 
 use crate::support::daemon::{Daemon, until};
 use crate::support::{LONGEST, Pair, World};

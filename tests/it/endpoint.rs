@@ -98,6 +98,11 @@ async fn it_is_registered_once_and_what_it_delivers_is_believed() {
             "customer.tax_id.deleted",
             "customer.tax_id.updated",
             "customer.updated",
+            "payment_intent.canceled",
+            "payment_intent.payment_failed",
+            "payment_intent.processing",
+            "payment_intent.requires_action",
+            "payment_intent.succeeded",
         ]
     );
     world.until_status(|status| status["links"] == 1).await;

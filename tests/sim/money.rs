@@ -400,18 +400,7 @@ impl Run {
         }
         self.world.sandbox.clear_faults();
         *self.world.cut() = None;
-        self.command(MoneyCommand::Unfreeze {
-            who: "ann".to_owned(),
-        })
-        .await;
-        let runs = self.world.process.engine.store.read().unwrap();
-        let runs = runs.charge_runs(None, 500).unwrap();
-        for run in runs.into_iter().filter(|run| run.paused_at.is_some()) {
-            let (run, who) = (run.number, "ann".to_owned());
-            let pause = false;
-            self.command(MoneyCommand::RunPause { run, pause, who })
-                .await;
-        }
+        self.release().await;
         for _ in 0..QUIET_MAX {
             let (collections, lines) = self.due();
             if collections.is_empty() && lines.is_empty() {
@@ -434,6 +423,30 @@ impl Run {
             "it never comes to rest: {:?}, {open:?}",
             self.due()
         ))
+    }
+
+    /// A person ends the freeze and lets every run go on, again where the process did not survive it.
+    async fn release(&mut self) {
+        loop {
+            let read = self.world.process.engine.store.read().unwrap();
+            let is_frozen = read.freeze().unwrap().is_some();
+            let runs = read.charge_runs(None, 500).unwrap().into_iter();
+            let paused = runs
+                .filter(|run| run.paused_at.is_some())
+                .map(|run| run.number);
+            let paused: Vec<u64> = paused.collect();
+            drop(read);
+            if !is_frozen && paused.is_empty() {
+                return;
+            }
+            let who = || "ann".to_owned();
+            self.command(MoneyCommand::Unfreeze { who: who() }).await;
+            for run in paused {
+                let (pause, who) = (false, who());
+                self.command(MoneyCommand::RunPause { run, pause, who })
+                    .await;
+            }
+        }
     }
 
     async fn sweep(&mut self) -> Result<(), String> {

@@ -33,8 +33,17 @@ use std::time::Duration;
 /// How long a line waits that a passing reason refused.
 const PASSES_IN: Duration = Duration::from_secs(30);
 
+/// How long a last look serves: what it showed may have changed since. Longer than the reads take while
+/// as many lines as there can be take turns at the slowest rate.
+const LOOK_SERVES: Duration = Duration::from_secs(120);
+
+/// How long a request may wait for its turn after it was decided, before it is looked at anew.
+const TURN_WITHIN: Duration = Duration::from_secs(60);
+
 /// What a charge needs to know besides its invoice.
 struct Payer {
+    /// When the last look began.
+    looked_at: Timestamp,
     customer: StripeCustomerId,
     method: Method,
     amount: Money,
@@ -116,6 +125,10 @@ impl Engine {
                 let note = "its customer was charged a moment ago".to_owned();
                 self.wait_for_turn(line, again, note).await
             }
+            Begun::Stale => {
+                let (now, note) = (self.clock.now(), "it is looked at anew".to_owned());
+                self.wait_for_turn(line, now, note).await
+            }
             Begun::Refused(refusal) => self.refuse_line(line, &refusal).await,
             Begun::Tripped(trip) => {
                 tracing::error!(event = "charges_frozen", reason = %trip);
@@ -127,7 +140,7 @@ impl Engine {
 
     /// The last look: what both remotes show of the invoice right before it is charged.
     async fn last_look(&self, line: &ChargeLine) -> Result<(Invoice, Payer), Stop> {
-        let rules = self.collecting_rules();
+        let (rules, looked_at) = (self.collecting_rules(), self.clock.now());
         let ours = self.store.read()?.collections_of(&line.invoice)?;
         collect::permit(Rail::Charge, &rules, None, &ours)?;
         let invoice = self.zenskar.invoice(&line.invoice, Priority::Money).await?;
@@ -156,6 +169,7 @@ impl Engine {
         let customer = self.payer_of(&invoice.customer, &rules).await?;
         let method = self.method_of(&customer, amount).await?;
         let payer = Payer {
+            looked_at,
             customer,
             method,
             amount,
@@ -372,6 +386,11 @@ impl Engine {
         Ok(Stepped::Waits)
     }
 
+    /// Whether the first request of a charge may be sent, whose turn has come.
+    pub(super) fn is_still_wanted(&self, collection: &Collection) -> bool {
+        self.clock.now().since(collection.decided_at) <= TURN_WITHIN && self.may_collect()
+    }
+
     /// Whether something may be sent that takes money; asked right before it is.
     pub(super) fn may_collect(&self) -> bool {
         let frozen = self.store.read().and_then(|read| read.freeze());
@@ -383,6 +402,8 @@ impl Engine {
 enum Begun {
     Collection(Box<Collection>),
     TooSoon(Timestamp),
+    /// What the last look showed is too old.
+    Stale,
     Refused(Refusal),
     Tripped(Trip),
     /// The line moved, or its run is interrupted.
@@ -403,6 +424,9 @@ fn begin(
     };
     if stored.as_ref() != Some(line) {
         return Ok(Begun::Moved);
+    }
+    if now.since(payer.looked_at) > LOOK_SERVES {
+        return Ok(Begun::Stale);
     }
     let frozen = tx.freeze()?.map(|freeze| freeze.reason);
     let ours = tx.collections_of(&line.invoice)?;

@@ -26,9 +26,6 @@ const NEVER_AFTER: Duration = Duration::from_secs(25 * 60 * 60);
 /// How far clocks may differ, when a list is asked for what was made since.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(60 * 60);
 
-/// Tries to cancel before a person has to look.
-const CANCELS_MAX: u32 = 10;
-
 /// Pages of a customer's `PaymentIntents` that are gone through.
 const PAGES_MAX: usize = 20;
 
@@ -50,7 +47,13 @@ impl Engine {
                 key
             };
         let sent = (collection.body.as_str(), key);
-        let wanted = || self.may_collect();
+        let wanted = || {
+            if is_first {
+                self.is_still_wanted(collection)
+            } else {
+                self.may_collect()
+            }
+        };
         match self.stripe.charge(sent, &wanted, Priority::Money).await {
             Ok(answer) => {
                 self.gate.open(Side::Stripe);
@@ -246,7 +249,7 @@ impl Engine {
         if meaning(&seen.status) != Meaning::ToCancel {
             return self.take_in(collection, &seen).await;
         }
-        if collection.attempts >= CANCELS_MAX {
+        if collection.attempts >= backoff::ATTEMPTS_MAX {
             let why = format!("{} could not be canceled", seen.id);
             return self.leave_to_person(collection, &why).await;
         }
