@@ -14,6 +14,7 @@ use crate::remote::limiter::Priority;
 use crate::remote::outcome::{Class, Failure};
 use crate::store::SeenInvoice;
 use crate::sync::booking::{self, Looked, Step};
+use crate::sync::units::{self, Written};
 use crate::zenskar::client::{NewPayment, Payments};
 use std::time::Duration;
 
@@ -72,12 +73,7 @@ impl Engine {
                 self.leave_to_person(collection, &why).await
             }
             Step::AskAboutRest(booking) => {
-                let rest = booking.amount.saturating_sub(booking.part);
-                let why = format!(
-                    "{rest} of {} minor units are more than the invoice owes (payments.overpaid): \
-                     have the rest booked unallocated, or refund it in Stripe",
-                    booking.amount
-                );
+                let why = more_than_owed(collection, &booking, written);
                 self.leave_to_person(collection, &why).await
             }
             Step::Unsayable(wrong) => self.leave_to_person(collection, &wrong.to_string()).await,
@@ -291,6 +287,23 @@ impl Engine {
             .await?;
         Ok(())
     }
+}
+
+/// That more was taken than the invoice owes, in words.
+fn more_than_owed(collection: &Collection, booking: &Booking, written: &Written) -> String {
+    let in_words = |amount| {
+        let currency = collection.amount.currency();
+        units::to_stripe(amount, currency, written).map_or_else(
+            |_| format!("{amount} minor units"),
+            |money| money.to_string(),
+        )
+    };
+    format!(
+        "{} of {} are more than the invoice owes (payments.overpaid): have the rest booked \
+         unallocated, or refund it in Stripe",
+        in_words(booking.amount.saturating_sub(booking.part)),
+        in_words(booking.amount)
+    )
 }
 
 /// Zenskar's word for how it was paid (API reference, "Payments": `payment_method`).

@@ -98,7 +98,11 @@ impl Engine {
         let soon = self.clock.now().plus(PAUSE_AFTER_HINT);
         let mut place = self.invoice_sweep.lock();
         place.next_at = place.next_at.map(|next_at| next_at.min(soon));
+        let is_under_way = place.began_at.is_some();
         drop(place);
+        if is_under_way {
+            self.invoice_sweep.wanted.store(true, Ordering::Relaxed);
+        }
         self.wake.invoices.notify_one();
     }
 
