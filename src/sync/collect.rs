@@ -325,6 +325,22 @@ pub fn judge(
     }
 }
 
+/// Whether an invoice still owes `amount`, and nobody else is collecting it: what has to hold before a
+/// request that may never have arrived is sent again.
+#[must_use]
+pub fn still_owes(
+    amount: Money,
+    (invoice, payments): (Option<&Invoice>, &[Payment]),
+    written: &Written,
+) -> bool {
+    let Some(invoice) = invoice.filter(|invoice| invoice.is_open()) else {
+        return false;
+    };
+    let due = units::to_stripe(invoice.due, amount.currency(), written);
+    let owes = due.is_ok_and(|due| due.minor() >= amount.minor());
+    owes && !payments.iter().any(Payment::is_pending)
+}
+
 /// The currency, by the first place that shows one.
 #[must_use]
 pub fn currency_of(looked: &Looked<'_>) -> Option<Currency> {

@@ -10,9 +10,11 @@ use crate::model::collection::{Collection, Ending, Stage};
 use crate::model::id::PaymentIntentId;
 use crate::model::link::Side;
 use crate::model::payment_intent::PaymentIntent;
+use crate::model::time::Timestamp;
 use crate::remote::limiter::Priority;
 use crate::remote::outcome::{Class, Failure};
 use crate::sync::brakes::Trip;
+use crate::sync::collect;
 use crate::sync::payment_intent::{self, Meaning, meaning};
 use std::time::Duration;
 
@@ -163,22 +165,23 @@ impl Engine {
             Stage::Unknown(sent_at) => sent_at,
             _ => collection.since,
         };
-        // While charges are frozen a repeat could be what takes the money.
-        let may_repeat = self.clock.now().since(sent_at) < KEY_KEPT && self.may_collect();
-        if collection.attempts == 0 && may_repeat {
+        if collection.attempts == 0 && self.may_repeat(collection, sent_at).await? {
             return self.send_charge(collection, false).await;
         }
         match self.look_for_intent(collection).await? {
             Some(seen) => self.take_in(collection, &seen).await,
-            None if may_repeat => self.send_charge(collection, false).await,
+            None if self.may_repeat(collection, sent_at).await? => {
+                self.send_charge(collection, false).await
+            }
             None if self.clock.now().since(sent_at) > NEVER_AFTER => {
                 let why = "Stripe lists no PaymentIntent of it, a day after the request".to_owned();
                 self.end(collection, Ending::Withdrawn(why)).await
             }
             None => {
                 let failure = Failure {
-                    message: "Stripe gave no answer and lists no PaymentIntent of it yet; \
-                              it is asked again until a day has passed"
+                    message: "Stripe gave no usable answer and lists no PaymentIntent of it yet; it is \
+                              not sent again while charges are frozen or the invoice owes less, and \
+                              is looked for until a day has passed"
                         .to_owned(),
                     ..Failure::new(
                         Side::Stripe,
@@ -189,6 +192,26 @@ impl Engine {
                 self.put_off(collection, &failure).await
             }
         }
+    }
+
+    /// Whether the request may be sent again. If no copy of it arrived before, the repeat is what takes
+    /// the money: so charges must not be frozen, and the invoice must owe what it did, however long
+    /// ago the last look was. Otherwise Stripe's lists alone say what became of it.
+    async fn may_repeat(
+        &self,
+        collection: &Collection,
+        sent_at: Timestamp,
+    ) -> Result<bool, EngineError> {
+        if self.clock.now().since(sent_at) >= KEY_KEPT || !self.may_collect() {
+            return Ok(false);
+        }
+        let id = &collection.invoice;
+        let invoice = self.zenskar.invoice(id, Priority::Money).await?.value;
+        let payments = self.zenskar.payments_on(id, Priority::Money).await?.value;
+        let settings = self.settings();
+        let written = &settings.collecting.rules.written;
+        let looked = (invoice.as_ref(), payments.payments.as_slice());
+        Ok(payments.complete && collect::still_owes(collection.amount, looked, written))
     }
 
     /// The `PaymentIntent` that says that it is of this collection, among all that its customer has

@@ -292,3 +292,29 @@ fn a_refusal_says_what_to_do_and_ends_without_a_full_stop() {
         assert!(words.contains(':') && !words.ends_with('.'), "{words}");
     }
 }
+
+#[test]
+fn money_c13_what_may_never_have_arrived_is_sent_again_only_while_it_is_owed() {
+    let pending = Payment {
+        status: "pending_charge".to_owned(),
+        ..payment("p-1", "pi_other", 5)
+    };
+    let over = payment("p-1", "pi_other", 5);
+    let void = Invoice {
+        status: InvoiceStatus::Void,
+        ..invoice(10_000)
+    };
+    let (owes, less) = (invoice(10_000), invoice(9_999));
+    for (invoice, payments, expected) in [
+        (Some(&owes), vec![], true),
+        (Some(&owes), vec![over], true),
+        (Some(&owes), vec![pending], false),
+        (Some(&less), vec![], false),
+        (Some(&void), vec![], false),
+        (None, vec![], false),
+    ] {
+        let looked = (invoice, payments.as_slice());
+        let found = still_owes(usd(10_000), looked, &Written::new());
+        assert_eq!(found, expected, "{invoice:?} {payments:?}");
+    }
+}

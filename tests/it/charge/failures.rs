@@ -253,3 +253,37 @@ async fn a_charge_without_an_answer_keeps_its_lease() {
     until_stages(&world, &id, &["booked"]).await;
     assert_eq!(books(&world), ((1, 4_000), (1, 4_000)));
 }
+
+/// No copy of the request had arrived, and the customer paid in another way meanwhile: a repeat would
+/// be what takes the money, and is not sent.
+#[tokio::test]
+async fn money_c13_a_repeat_does_not_take_what_is_paid_meanwhile() {
+    let (world, pairs, _daemon) = charging(1).await;
+    let id = invoice(&world, &pairs[0], "INV-1", 4_000);
+    order_fault(
+        &world,
+        (Remote::Stripe, INTENTS),
+        FaultKind::LoseRequest,
+        1_000,
+    );
+    world
+        .output(&["invoices", "charge", &id, "--no-wait"])
+        .await;
+    until_stages(&world, &id, &["unknown"]).await;
+    let by_hand = serde_json::json!({
+        "customer_id": pairs[0].zenskar, "amount": 4_000, "currency_code": "USD",
+        "status": "success", "native": false,
+        "payment_parts": [{"invoice_id": id, "amount": 4_000}],
+    });
+    world.sandbox.zenskar_add_payment(&by_hand).unwrap();
+    world.sandbox.clear_faults();
+    let is_noticed = async || {
+        let shown = world.json(&["why", &id]).await;
+        let why = shown["collections"][0]["why"].as_str();
+        why.is_some_and(|why| why.contains("the invoice owes less"))
+    };
+    while !is_noticed().await {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(books(&world).0, (0, 0));
+}
